@@ -1,0 +1,65 @@
+/* --help for people: from the option tables alone. */
+#include "cli/options.h"
+
+#include <string.h>
+
+enum { HELP_COLUMN = 30, HELP_WIDTH = 100 };
+
+/* `text` broken at spaces to HELP_WIDTH, continuation lines indented. The cursor is at `column`. */
+static void print_wrapped(FILE *out, const char *text, int column, int indent) {
+    while (*text) {
+        size_t n = strcspn(text, " \n");
+        if (column > indent && column + (int)n + 1 > HELP_WIDTH) {
+            fprintf(out, "\n%*s", indent, "");
+            column = indent;
+        }
+        column += fprintf(out, "%.*s", (int)n, text);
+        text += n;
+        if (*text == '\n') {
+            fprintf(out, "\n%*s", indent, "");
+            column = indent;
+            text++;
+        } else if (*text == ' ') {
+            column += fprintf(out, " ");
+            text++;
+        }
+    }
+    fputc('\n', out);
+}
+
+static void print_option(const option *o, FILE *out) {
+    bool on = o->type == OPTION_FLAG && o->default_value && strcmp(o->default_value, "true") == 0;
+    int column = fprintf(out, "  --%s%s", on ? "no-" : "", o->name);
+    if (o->type == OPTION_CHOICE)
+        column += fprintf(out, " %s", o->choices);
+    else if (o->metavar)
+        column += fprintf(out, " %s", o->metavar);
+    if (column >= HELP_COLUMN) {
+        fputc('\n', out);
+        column = 0;
+    }
+    fprintf(out, "%*s", HELP_COLUMN - column, "");
+    char text[1024];
+    bool show_default = o->default_value && o->type != OPTION_FLAG;
+    snprintf(text, sizeof text, "%s%s%s%s%s", on ? "Off: " : "", o->help,
+             o->required ? " (required)" : "", show_default ? ", default " : "",
+             show_default ? o->default_value : "");
+    print_wrapped(out, text, HELP_COLUMN, HELP_COLUMN);
+}
+
+void options_print_help(const command *cmd, FILE *out) {
+    fprintf(out, "usage: semid %s", cmd->name);
+    for (const option *o = cmd->options; o->name; o++) {
+        if (o->positional)
+            fprintf(out, " %s", o->metavar);
+        else if (o->required)
+            fprintf(out, " --%s %s", o->name, o->metavar ? o->metavar : o->choices);
+    }
+    fprintf(out, " [options]\n\n");
+    print_wrapped(out, cmd->description, 0, 0);
+    fprintf(out, "\noptions:\n");
+    for (const option *o = cmd->options; o->name; o++) print_option(o, out);
+    fprintf(out, "\ncommon to all commands:\n");
+    for (const option *o = common_options; o->name; o++) print_option(o, out);
+    if (cmd->examples) fprintf(out, "\nexamples:\n%s\n", cmd->examples);
+}

@@ -1,0 +1,184 @@
+/* semid - one command for the whole way from a catalogue to semantic IDs. */
+#include "base/file.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/threads.h"
+#include "cli/commands.h"
+#include "cli/terminal.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+const option common_options[] = {
+    {.name = "threads",
+     .type = OPTION_INT,
+     .offset = offsetof(common_params, threads),
+     .metavar = "N",
+     .default_value = "0",
+     .min = 0,
+     .max = 4096,
+     .help = "Threads to work with; 0 is one a core; the results do not depend on it"},
+    {.name = "seed",
+     .type = OPTION_INT,
+     .offset = offsetof(common_params, seed),
+     .metavar = "N",
+     .default_value = "42",
+     .min = 0,
+     .max = 9e15,
+     .help = "Seed of everything random"},
+    {.name = "device",
+     .type = OPTION_STRING,
+     .offset = offsetof(common_params, device),
+     .metavar = "NAME",
+     .default_value = "auto",
+     .help = "Where tensors are worked on: auto or cpu"},
+    {.name = "json",
+     .type = OPTION_FLAG,
+     .offset = offsetof(common_params, json),
+     .help = "Print the report as one JSON object on standard output"},
+    {.name = "quiet",
+     .type = OPTION_FLAG,
+     .offset = offsetof(common_params, quiet),
+     .help = "No progress and no notes; warnings and errors stay"},
+    {.name = "verbose",
+     .type = OPTION_FLAG,
+     .offset = offsetof(common_params, verbose),
+     .help = "Say more while working (also -v)"},
+    {.name = "help",
+     .type = OPTION_FLAG,
+     .offset = offsetof(common_params, help),
+     .help = "This text"},
+    {0}};
+
+static void on_signal(int number) {
+    if (!interrupted()) {
+        interrupt_request();
+        alarm(5); /* steps stop between batches; if one does not, go all the same */
+        if (number != SIGALRM) return;
+    }
+    file_out_remove_unfinished();
+    _exit(128 + (number == SIGALRM ? SIGTERM : number));
+}
+
+static void install_signal_handlers(void) {
+    struct sigaction action = {.sa_handler = on_signal};
+    sigemptyset(&action.sa_mask);
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGALRM, &action, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+static void print_usage(FILE *out) {
+    fprintf(out, "semid %s: from a catalogue to semantic IDs\n\nusage: semid COMMAND [options]\n\n",
+            semid_version());
+    for (const command *const *c = all_commands; *c; c++)
+        fprintf(out, "  %-16s %s\n", (*c)->name, (*c)->summary);
+    fprintf(out, "\n`semid COMMAND --help` says more; `semid --version` prints the version.\n");
+}
+
+static void print_report(const command *cmd, const json_t *report) {
+    if (cmd->print) {
+        cmd->print(report, stdout);
+        return;
+    }
+    const char *key;
+    json_t *value;
+    json_object_foreach((json_t *)(uintptr_t)report, key, value) {
+        char *text = json_is_string(value)
+                         ? strdup(json_string_value(value))
+                         : json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(6));
+        printf("%-20s %s\n", key, text ? text : "");
+        free(text);
+    }
+}
+
+static semid_status run_command(const command *cmd, const void *params, const common_params *common,
+                                semid_error *err) {
+    if (strcmp(common->device, "auto") != 0 && strcmp(common->device, "cpu") != 0)
+        FAIL(SEMID_ERR_USAGE, "--device: expected auto or cpu, found \"%s\"", common->device);
+    threads_set((int)common->threads);
+    terminal_install(common->quiet, common->verbose);
+    step_context ctx = {.seed = (uint64_t)common->seed, .device = common->device};
+    json_t *report = NULL;
+    semid_status status = cmd->run(params, &ctx, &report, err);
+    terminal_finish();
+    if (status == SEMID_OK && report) {
+        if (common->json) {
+            json_dumpf(report, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(9));
+            fputc('\n', stdout);
+        } else {
+            print_report(cmd, report);
+        }
+    }
+    json_decref(report);
+    if (status == SEMID_OK && (fflush(stdout) != 0 || ferror(stdout)))
+        FAIL(SEMID_ERR_IO, "standard output: cannot write");
+    return status;
+}
+
+static semid_status parse_and_run(const command *cmd, int argc, char **argv, void *params,
+                                  semid_error *err) {
+    common_params common = {0};
+    TRY(options_set_defaults(common_options, &common, err));
+    TRY(options_set_defaults(cmd->options, params, err));
+    TRY(options_parse(cmd, argc, argv, params, &common, err));
+    if (common.help) {
+        options_print_help(cmd, stdout);
+        return SEMID_OK;
+    }
+    TRY(options_check_required(cmd, params, err));
+    return run_command(cmd, params, &common, err);
+}
+
+static int exit_status(semid_status status) {
+    if (status == SEMID_OK) return 0;
+    if (status == SEMID_ERR_INTERRUPTED) return 130;
+    return status == SEMID_ERR_USAGE ? 2 : 1;
+}
+
+static int report_unknown_command(const char *name) {
+    const char *words[64];
+    size_t n = 0;
+    for (const command *const *c = all_commands; *c; c++) words[n++] = (*c)->name;
+    const char *near = nearest_word(name, words, n);
+    if (near)
+        fprintf(stderr, "semid: unknown command \"%s\"; did you mean %s?\n", name, near);
+    else
+        fprintf(stderr, "semid: unknown command \"%s\"; see semid --help\n", name);
+    return 2;
+}
+
+int main(int argc, char **argv) {
+    if (argc < 2) {
+        print_usage(stderr);
+        return 2;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        printf("semid %s\n", semid_version());
+        return 0;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+        (strcmp(argv[1], "help") == 0 && argc == 2)) {
+        print_usage(stdout);
+        return 0;
+    }
+    bool help = strcmp(argv[1], "help") == 0;
+    const command *cmd = command_find(argv[help ? 2 : 1]);
+    if (!cmd) return report_unknown_command(argv[help ? 2 : 1]);
+    if (help) {
+        options_print_help(cmd, stdout);
+        return 0;
+    }
+    install_signal_handlers();
+    semid_error err = {0};
+    void *params = NULL;
+    semid_status status = mem_calloc(&params, 1, cmd->params_size, &err);
+    if (status == SEMID_OK) status = parse_and_run(cmd, argc - 2, argv + 2, params, &err);
+    if (status != SEMID_OK) fprintf(stderr, "semid %s: %s\n", cmd->name, err.message);
+    if (params) options_release(cmd->options, params);
+    mem_free(params);
+    return exit_status(status);
+}

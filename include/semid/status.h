@@ -1,0 +1,52 @@
+/*
+ * semid/status.h - how every function of the library reports failure.
+ *
+ * A fallible function returns a semid_status and takes, as its last argument, a semid_error that
+ * may be NULL. On failure the error holds one line that says what was expected and what was found;
+ * outputs are then untouched. On success the error is untouched.
+ */
+#ifndef SEMID_STATUS_H
+#define SEMID_STATUS_H
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Marks a symbol as part of the stable ABI; everything else has hidden visibility. */
+#if defined(__GNUC__)
+#define SEMID_API __attribute__((visibility("default")))
+#else
+#define SEMID_API
+#endif
+
+typedef enum semid_status {
+    SEMID_OK = 0,
+    SEMID_ERR_ARGUMENT,    /* a parameter is out of range or contradicts another */
+    SEMID_ERR_USAGE,       /* the command line is wrong (exit status 2) */
+    SEMID_ERR_NO_MEMORY,   /* an allocation failed, or its size overflowed */
+    SEMID_ERR_IO,          /* the operating system refused: missing file, disk full ... */
+    SEMID_ERR_FORMAT,      /* bytes that are not what their format allows */
+    SEMID_ERR_SHAPE,       /* a rank, dimension or row count differs from what is needed */
+    SEMID_ERR_DATA,        /* well-formed input that cannot be used: NaN, no rows, duplicates */
+    SEMID_ERR_UNSUPPORTED, /* valid, but beyond what this build or version handles */
+    SEMID_ERR_INTERRUPTED, /* stopped by a signal */
+    SEMID_ERR_INTERNAL     /* a library below failed in a way that is not the caller's fault */
+} semid_status;
+
+#define SEMID_ERROR_MESSAGE_BYTES 1024
+
+typedef struct semid_error {
+    semid_status status;
+    char message[SEMID_ERROR_MESSAGE_BYTES]; /* one line, NUL-terminated, no final newline */
+} semid_error;
+
+/* A short constant name such as "format error"; never NULL. */
+SEMID_API const char *semid_status_name(semid_status status);
+
+/* The version of the library, "MAJOR.MINOR.PATCH". */
+SEMID_API const char *semid_version(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,84 @@
+/* base/file.h - files: mapped input, output that appears whole or not at all, paths. */
+#ifndef BASE_FILE_H
+#define BASE_FILE_H
+
+#include "base/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+/* ---- input ---- */
+
+/* A whole file mapped read-only. Errors name the path: missing, unreadable, a folder. */
+typedef struct file_map {
+    const uint8_t *data; /* NULL when the file is empty */
+    size_t n_bytes;
+} file_map;
+
+semid_status file_map_open(file_map *out, const char *path, semid_error *err);
+/* Pages before `offset` will not be needed again: lets a streaming reader stay small. */
+void file_map_drop(const file_map *map, size_t offset_begin, size_t offset_end);
+void file_map_close(file_map *map);
+
+/* The whole file in memory with a NUL behind it; refuses more than max_bytes. */
+semid_status file_read_all(const char *path, size_t max_bytes, char **out, size_t *n_bytes,
+                           semid_error *err);
+
+/* SEMID_OK if `path` is a readable regular file; else the error that says what is wrong. */
+semid_status file_check_readable(const char *path, semid_error *err);
+
+bool path_exists(const char *path);
+bool path_is_dir(const char *path);
+uint64_t file_bytes(const char *path); /* 0 when missing */
+
+/* ---- output ---- */
+
+/* Writes to a temporary file in the same folder; commit flushes, syncs and renames it over `path`.
+ * Folders of the path are created. release without commit removes the temporary file. Write errors
+ * are kept and reported by commit, so that callers may write without checking each call. */
+typedef struct file_out {
+    FILE *stream;
+    char *path, *temp_path;
+} file_out;
+
+semid_status file_out_open(file_out *f, const char *path, semid_error *err);
+void file_out_write(file_out *f, const void *data, size_t n_bytes);
+semid_status file_out_commit(file_out *f, semid_error *err);
+void file_out_release(file_out *f); /* accepts zeroed and committed ones */
+
+/* For libraries that write to a path themselves: the temporary name to hand them, then the rename.
+ * temp names end in ".tmp" followed by the extension of path, so that writers that look at it
+ * still see it. */
+semid_status file_temp_path(char **out, const char *path, semid_error *err);
+semid_status file_temp_commit(const char *temp_path, const char *path, semid_error *err);
+
+/* Every file that is still being written is removed when the process is told to stop. Async-signal
+ * safe; for the program's signal handler. */
+void file_out_remove_unfinished(void);
+
+/* ---- paths ---- */
+
+semid_status dir_create(const char *path, semid_error *err); /* with parents; existing is fine */
+semid_status dir_create_parent(const char *path, semid_error *err);
+semid_status path_join(char **out, const char *dir, const char *name, semid_error *err);
+const char *path_basename(const char *path);
+/* The extension in lower case without the dot, "" if none. A static-size copy in buf. */
+const char *path_extension(const char *path, char buf[16]);
+/* path without its last extension, plus suffix: ("a/X.npy", ".ids.npy") -> "a/X.ids.npy". */
+semid_status path_replace_extension(char **out, const char *path, const char *suffix,
+                                    semid_error *err);
+
+/* Expand a comma list of files, globs and folders into files sorted by path within each part.
+ * For folders, only files that end in one of `extensions` (NULL-ended) are taken. Errors when a
+ * part matches nothing. */
+typedef struct path_list {
+    char **paths;
+    size_t n_paths;
+} path_list;
+semid_status path_list_expand(path_list *out, const char *spec, const char *const *extensions,
+                              semid_error *err);
+void path_list_release(path_list *list);
+
+#endif

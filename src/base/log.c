@@ -1,0 +1,62 @@
+#include "base/log.h"
+
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <time.h>
+
+static const double REPORT_INTERVAL_S = 0.1;
+
+static log_sink sink;
+static volatile sig_atomic_t interrupt_flag;
+
+void log_set_sink(log_sink new_sink) {
+    sink = new_sink;
+}
+
+void log_message(log_level level, const char *fmt, ...) {
+    if (!sink.message) return;
+    char line[2048];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(line, sizeof line, fmt, args);
+    va_end(args);
+    sink.message(sink.user, level, line);
+}
+
+double clock_seconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+static void report(progress *p, double now) {
+    p->last_report_s = now;
+    p->state.elapsed_s = now - p->start_s;
+    if (sink.progress) sink.progress(sink.user, &p->state);
+}
+
+void progress_begin(progress *p, const char *label, const char *unit, size_t total) {
+    double now = clock_seconds();
+    *p = (progress){.state = {.label = label, .unit = unit, .total = total}, .start_s = now};
+    report(p, now);
+}
+
+void progress_add(progress *p, size_t n) {
+    p->state.done += n;
+    double now = clock_seconds();
+    if (now - p->last_report_s >= REPORT_INTERVAL_S) report(p, now);
+}
+
+void progress_end(progress *p) {
+    p->state.finished = true;
+    report(p, clock_seconds());
+}
+
+bool interrupted(void) {
+    return interrupt_flag != 0;
+}
+
+void interrupt_request(void) {
+    interrupt_flag = 1;
+}

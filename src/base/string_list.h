@@ -1,0 +1,12 @@
+/* base/string_list.h - a list of strings, as list options give them. */
+#ifndef BASE_STRING_LIST_H
+#define BASE_STRING_LIST_H
+
+#include <stddef.h>
+
+typedef struct string_list {
+    char **items;
+    size_t n_items;
+} string_list;
+
+#endif

@@ -1,0 +1,70 @@
+/* formats/array.h - an n-dimensional array as a file holds it, and the containers that hold such.
+ * Readers trust nothing: every length is checked against the bytes that are there before anything
+ * of that size is allocated. */
+#ifndef FORMATS_ARRAY_H
+#define FORMATS_ARRAY_H
+
+#include "base/error.h"
+#include "base/file.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef enum dtype {
+    DTYPE_F16,
+    DTYPE_BF16,
+    DTYPE_F32,
+    DTYPE_F64,
+    DTYPE_I8,
+    DTYPE_U8,
+    DTYPE_I16,
+    DTYPE_I32,
+    DTYPE_I64,
+    DTYPE_BOOL
+} dtype;
+
+size_t dtype_bytes(dtype t);
+const char *dtype_name(dtype t); /* "float32" */
+
+enum { ARRAY_MAX_DIMS = 8, ARRAY_SHAPE_TEXT_BYTES = 128 };
+
+/* C order, little endian. data is borrowed from `map` (mmapped file) or `owned`. */
+typedef struct array {
+    dtype type;
+    size_t n_dims;
+    size_t shape[ARRAY_MAX_DIMS];
+    const void *data;
+    size_t n_bytes;
+    void *owned;
+    file_map map;
+} array;
+
+size_t array_elements(const array *a);
+/* "[200, 384] float32", for error messages. */
+const char *array_describe(const array *a, char buf[ARRAY_SHAPE_TEXT_BYTES]);
+void array_release(array *a);
+
+/* n elements from `first` on as float32 / int64; any numeric type. Values that do not fit int64
+ * exactly (floats) are SEMID_ERR_FORMAT. */
+semid_status array_to_f32(const array *a, size_t first, size_t n, float *out, semid_error *err);
+semid_status array_to_i64(const array *a, size_t first, size_t n, int64_t *out, semid_error *err);
+
+/* ---- .npy (NumPy format 1.0 to 3.0; numeric types, C or Fortran order) ---- */
+semid_status npy_load(array *out, const char *path, semid_error *err); /* mmapped */
+semid_status npy_save(const char *path, dtype type, size_t n_dims, const size_t *shape,
+                      const void *data, semid_error *err);
+
+/* ---- .npz (stored or deflated; the first of `names`, a NULL-ended list, that exists) ---- */
+semid_status npz_load(array *out, const char *path, const char *const *names, semid_error *err);
+typedef struct npz_member {
+    const char *name; /* without ".npy" */
+    dtype type;
+    size_t n_dims;
+    size_t shape[ARRAY_MAX_DIMS];
+    const void *data;
+} npz_member;
+semid_status npz_save(const char *path, const npz_member *members, size_t n_members,
+                      semid_error *err);
+
+#endif

@@ -1,0 +1,61 @@
+/* formats/embeddings.h - a [rows, dim] matrix of vectors on disk, whatever its format.
+ *
+ * Extensions: .npy (f32, f16, f64; mmapped), .npz (keys emb, Z, arr_0), .pt (tensor, or dict with
+ * emb, Z, embeddings or features, and ids), .safetensors (the only 2-D tensor, or one of those
+ * names), .parquet (registered by the table module). Everything is read as float32. */
+#ifndef FORMATS_EMBEDDINGS_H
+#define FORMATS_EMBEDDINGS_H
+
+#include "base/error.h"
+#include "formats/ids.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct embeddings embeddings;
+
+/* Errors: SEMID_ERR_SHAPE if not 2-D; SEMID_ERR_DATA if there are no rows or columns. */
+semid_status embeddings_open(embeddings **out, const char *path, semid_error *err);
+size_t embeddings_rows(const embeddings *e);
+size_t embeddings_dim(const embeddings *e);
+const char *embeddings_path(const embeddings *e);
+
+/* Rows [row, row + n) as float32 into out [n, dim]. Callable from several threads. */
+semid_status embeddings_read(const embeddings *e, size_t row, size_t n, float *out,
+                             semid_error *err);
+/* The named rows in the order given. */
+semid_status embeddings_gather(const embeddings *e, const uint64_t *rows, size_t n, float *out,
+                               semid_error *err);
+/* The whole matrix in place [rows, dim] if it is float32 in the file, else NULL. */
+const float *embeddings_view(const embeddings *e);
+/* Rows [begin, end) will not be read again soon: their pages may go. */
+void embeddings_drop(const embeddings *e, size_t begin, size_t end);
+/* The ids that the file itself carries; n_ids 0 when there are none. */
+semid_status embeddings_ids(const embeddings *e, ids *out, semid_error *err);
+void embeddings_close(embeddings *e);
+
+/* First row with a NaN or Inf and how many such rows, over [row, row+n) already read as x. */
+size_t rows_not_finite(const float *x, size_t n, size_t dim, size_t *first_bad);
+
+/* Appending writer for .npy, .pt and .safetensors; n_rows is known at the start. The file appears
+ * on commit, when exactly n_rows were appended. `list` (may be NULL) is stored inside a .pt. */
+typedef struct embeddings_writer embeddings_writer;
+semid_status embeddings_writer_open(embeddings_writer **out, const char *path, size_t n_rows,
+                                    size_t dim, const ids *list, semid_error *err);
+semid_status embeddings_writer_append(embeddings_writer *w, const float *x, size_t n,
+                                      semid_error *err);
+semid_status embeddings_writer_commit(embeddings_writer *w, semid_error *err);
+void embeddings_writer_free(embeddings_writer *w); /* without commit: nothing is left behind */
+
+/* Lets a higher layer add an extension: load the whole matrix (malloc'ed by mem_alloc) and ids. */
+typedef struct embeddings_block {
+    float *data; /* [n_rows, dim] */
+    size_t n_rows, dim;
+    ids list;
+} embeddings_block;
+typedef semid_status (*embeddings_loader)(embeddings_block *out, const char *path,
+                                          semid_error *err);
+void embeddings_register(const char *extension, embeddings_loader load);
+
+#endif

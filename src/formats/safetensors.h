@@ -1,0 +1,29 @@
+/* formats/safetensors.h - the safetensors container: an 8-byte length, a JSON header, raw bytes. */
+#ifndef FORMATS_SAFETENSORS_H
+#define FORMATS_SAFETENSORS_H
+
+#include "formats/array.h"
+
+typedef struct safetensors safetensors;
+
+/* Maps the file and checks the whole header: offsets inside the file, no overlap, sizes = shapes.
+ */
+semid_status safetensors_open(safetensors **out, const char *path, semid_error *err);
+size_t safetensors_count(const safetensors *s);
+const char *safetensors_name(const safetensors *s, size_t i);
+/* A view (data borrowed from s; array_release is not needed). SEMID_ERR_FORMAT if missing. */
+semid_status safetensors_get(const safetensors *s, const char *name, array *view, semid_error *err);
+bool safetensors_has(const safetensors *s, const char *name);
+void safetensors_close(safetensors *s);
+
+typedef struct safetensors_tensor {
+    const char *name;
+    dtype type;
+    size_t n_dims;
+    size_t shape[ARRAY_MAX_DIMS];
+    const void *data;
+} safetensors_tensor;
+semid_status safetensors_save(const char *path, const safetensors_tensor *tensors, size_t n_tensors,
+                              semid_error *err);
+
+#endif

@@ -1,0 +1,20 @@
+/* table/item_codes.h - the semantic-ID table: item_id with c1..cL (RQ) or token (VQ). */
+#ifndef TABLE_ITEM_CODES_H
+#define TABLE_ITEM_CODES_H
+
+#include "base/error.h"
+#include "formats/ids.h"
+#include "semid/codes.h"
+
+#include <stdbool.h>
+
+/* Read .parquet / .csv / .jsonl written by item_codes_save (or by pandas with these columns). */
+semid_status item_codes_load(ids *list, semid_codes *codes, const char *path, const char *id_col,
+                             semid_error *err);
+
+/* Write by extension. One level: column `token`; more: c1..cL. concat: add code_str ("12-203-7").
+ */
+semid_status item_codes_save(const ids *list, const semid_codes *codes, const char *path,
+                             const char *id_col, bool concat, semid_error *err);
+
+#endif

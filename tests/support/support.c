@@ -1,0 +1,59 @@
+#include "support/support.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static char dir[64];
+
+static void remove_dir(void) {
+    char command[128];
+    snprintf(command, sizeof command, "rm -rf '%s'", dir);
+    if (system(command) != 0) fprintf(stderr, "cannot remove %s\n", dir);
+}
+
+const char *test_dir(void) {
+    if (!dir[0]) {
+        snprintf(dir, sizeof dir, "/tmp/semid-test-XXXXXX");
+        if (!mkdtemp(dir)) abort();
+        atexit(remove_dir);
+    }
+    return dir;
+}
+
+static const char *join(const char *folder, const char *name) {
+    static char paths[16][512];
+    static unsigned next;
+    char *path = paths[next++ % 16];
+    snprintf(path, sizeof paths[0], "%s/%s", folder, name);
+    return path;
+}
+
+const char *test_path(const char *name) {
+    return join(test_dir(), name);
+}
+
+const char *golden_path(const char *name) {
+    return join(TESTS_DIR "/golden", name);
+}
+
+const char *shared_path(const char *name) {
+    return join(SHARED_DIR, name);
+}
+
+const char *deps_path(const char *name) {
+    return join(DEPS_DIR, name);
+}
+
+void test_write_file(const char *path, const void *data, size_t n_bytes) {
+    FILE *f = fopen(path, "wb");
+    if (!f || fwrite(data, 1, n_bytes, f) != n_bytes || fclose(f) != 0)
+        fail_msg("cannot write %s", path);
+}
+
+void skip_without(const char *path) {
+    if (access(path, R_OK) == 0) return;
+    printf("skipped: %s is not here\n", path);
+    skip();
+}
