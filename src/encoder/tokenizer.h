@@ -1,0 +1,33 @@
+/* encoder/tokenizer.h - text to token ids, exactly as Hugging Face's fast BertTokenizer does it. */
+#ifndef ENCODER_TOKENIZER_H
+#define ENCODER_TOKENIZER_H
+
+#include "base/error.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct tokenizer tokenizer;
+
+/* Token ids of one text, with [CLS] and [SEP]; grows as needed and is reused between calls. */
+typedef struct token_ids {
+    int32_t *ids; /* [n_ids] */
+    size_t n_ids, capacity;
+} token_ids;
+
+/* Reads tokenizer.json, else vocab.txt (+ tokenizer_config.json), from a model folder. */
+semid_status tokenizer_open(tokenizer **out, const char *model_dir, semid_error *err);
+
+/* text: n_bytes of UTF-8 (invalid bytes become U+FFFD). max_len counts [CLS] and [SEP]; 0: no
+ * truncation. Replaces the contents of `out`. Callable from several threads. */
+semid_status tokenizer_encode(const tokenizer *t, const char *text, size_t n_bytes, size_t max_len,
+                              token_ids *out, semid_error *err);
+
+/* The token of an id, NUL-terminated, or NULL if there is none. */
+const char *tokenizer_token(const tokenizer *t, int32_t id);
+size_t tokenizer_vocab_size(const tokenizer *t);
+
+void token_ids_release(token_ids *ids);
+void tokenizer_close(tokenizer *t);
+
+#endif

@@ -1,0 +1,26 @@
+/* quant/nearest.h - the nearest codeword of each row: the inner loop of everything in quant/.
+ *
+ * argmin_k |x - c_k|^2 with ties to the lowest index, never holding an [n, K] matrix. The result is
+ * that of float32 arithmetic in a fixed order, whatever the thread count. */
+#ifndef QUANT_NEAREST_H
+#define QUANT_NEAREST_H
+
+#include "base/error.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* A set of codewords prepared for searching: packed copy and squared norms. Reusable: set() again
+ * after the codewords moved. */
+typedef struct nearest nearest;
+
+semid_status nearest_new(nearest **out, size_t n_codewords, size_t dim, semid_error *err);
+/* codewords [n_codewords, dim], copied. */
+void nearest_set(nearest *s, const float *codewords);
+void nearest_free(nearest *s);
+
+/* x [n, dim] -> codes [n], and if `distances` is not NULL the squared distances [n] (>= 0).
+ * Parallel over fixed chunks of rows; x need not be aligned. */
+void nearest_find(const nearest *s, const float *x, size_t n, int32_t *codes, float *distances);
+
+#endif
