@@ -1,0 +1,56 @@
+# Two commands for a bare Debian/Ubuntu machine, each does all of its own set-up:
+#   make demo    the whole way on a sample catalogue, ending in the evaluation table
+#   make test    build and run the tests
+# and: make (build/semid), make install PREFIX=..., make check, make asan, make fuzz, make clean
+
+PREFIX ?= /usr/local
+DEMO_ITEMS ?= 3000
+FUZZ_SECONDS ?= 60
+MODEL = .deps/models/all-MiniLM-L6-v2
+
+.PHONY: all build bootstrap demo test install check asan fuzz clean
+.NOTPARALLEL:
+
+all: build
+	@echo "semid is built: build/semid --help"
+
+bootstrap:
+	@scripts/bootstrap
+
+build: bootstrap
+	@echo "make: building build/semid"
+	@mkdir -p build
+	@cmake --preset release >build/configure.log 2>&1 || { cat build/configure.log; exit 1; }
+	@cmake --build build
+
+$(MODEL)/model.safetensors:
+	@scripts/get-model
+
+demo: build $(MODEL)/model.safetensors
+	@echo "make: $(DEMO_ITEMS) made-up items, the whole way, everything under demo/"
+	@build/semid sample --items $(DEMO_ITEMS) --out demo/raw
+	@build/semid run --reviews demo/raw/reviews.jsonl --meta demo/raw/meta.jsonl \
+	    --model $(MODEL) --out demo
+
+test: build
+	@echo "make: running the tests"
+	@cd build && ctest --output-on-failure
+
+install: build
+	@cmake --install build --prefix "$(PREFIX)"
+
+check:
+	@scripts/bootstrap --dev
+	@scripts/check
+
+asan: bootstrap
+	@cmake --preset asan && cmake --build build-asan
+	@cd build-asan && ctest --output-on-failure
+
+fuzz:
+	@scripts/bootstrap --dev
+	@cmake --preset fuzz && cmake --build build-fuzz
+	@scripts/fuzz $(FUZZ_SECONDS)
+
+clean:
+	rm -rf build build-dev build-asan build-tsan build-fuzz build-coverage demo
