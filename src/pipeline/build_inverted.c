@@ -1,0 +1,90 @@
+#include "pipeline/build_inverted.h"
+
+#include "base/file.h"
+#include "base/json_file.h"
+#include "base/memory.h"
+#include "semid/inverted.h"
+#include "table/item_codes.h"
+
+#include <string.h>
+
+/* The ids as C strings; duplicates and embedded NULs cannot be looked up again. */
+static semid_status check_ids(const ids *list, const char *path, const char ***out,
+                              semid_error *err) {
+    ids_index index;
+    semid_status status = ids_index_init(&index, list, err);
+    if (status != SEMID_OK) {
+        error_prefix(err, "%s", path);
+        return status;
+    }
+    ids_index_release(&index);
+    const char **strings;
+    TRY(mem_alloc(&strings, list->n_ids, sizeof *strings, err));
+    for (size_t i = 0; i < list->n_ids; i++) {
+        size_t n_bytes;
+        strings[i] = ids_get(list, i, &n_bytes);
+        if (strlen(strings[i]) != n_bytes) {
+            mem_free(strings);
+            FAIL(SEMID_ERR_DATA, "%s: row %zu: the id has a NUL byte inside", path, i);
+        }
+    }
+    *out = strings;
+    return SEMID_OK;
+}
+
+static size_t largest_bucket(const semid_inverted *index) {
+    size_t largest = 0;
+    for (size_t i = 0; i < semid_inverted_codes(index); i++) {
+        size_t n_rows;
+        semid_inverted_rows(index, (semid_code_range){i, 1}, &n_rows);
+        if (n_rows > largest) largest = n_rows;
+    }
+    return largest;
+}
+
+/* The figures come from the file that was written, which checks it on the way. */
+static semid_status describe(const char *path, json_t **out, semid_error *err) {
+    semid_inverted *index;
+    TRY(semid_inverted_open(&index, path, err));
+    size_t n_items = semid_inverted_items(index), n_codes = semid_inverted_codes(index);
+    json_t *meta = json_pack(
+        "{s:s, s:I, s:I, s:I, s:f, s:I, s:f, s:I}", "index", path_basename(path), "items",
+        (json_int_t)n_items, "levels", (json_int_t)semid_inverted_levels(index), "unique_codes",
+        (json_int_t)n_codes, "avg_bucket", (double)n_items / (double)n_codes, "max_bucket",
+        (json_int_t)largest_bucket(index), "collision_rate", 1 - (double)n_codes / (double)n_items,
+        "index_bytes", (json_int_t)file_bytes(path));
+    semid_inverted_close(index);
+    if (!meta) FAIL(SEMID_ERR_NO_MEMORY, "out of memory: the report");
+    *out = meta;
+    return SEMID_OK;
+}
+
+semid_status step_build_inverted(const build_inverted_params *params, const step_context *ctx,
+                                 json_t **report, semid_error *err) {
+    (void)ctx;
+    step_timer timer = step_begin();
+    semid_status status = SEMID_OK;
+    ids list = {0};
+    semid_codes codes = {0};
+    const char **strings = NULL;
+    char *path = NULL, *meta_path = NULL;
+    json_t *meta = NULL;
+    TRY_GOTO(item_codes_load(&list, &codes, params->items, params->id_col, err));
+    TRY_GOTO(check_ids(&list, params->items, &strings, err));
+    TRY_GOTO(path_join(&path, params->outdir, "inverted.sid", err));
+    TRY_GOTO(path_join(&meta_path, params->outdir, "inverted.meta.json", err));
+    TRY_GOTO(semid_inverted_build(path, &codes, strings, err));
+    TRY_GOTO(describe(path, &meta, err));
+    TRY_GOTO(json_file_save(meta, meta_path, err));
+    TRY_GOTO(step_end(timer, meta, err));
+    *report = meta;
+    meta = NULL;
+done:
+    json_decref(meta);
+    mem_free(path);
+    mem_free(meta_path);
+    mem_free(strings);
+    semid_codes_release(&codes);
+    ids_release(&list);
+    return status;
+}
