@@ -156,6 +156,13 @@ semid_status file_temp_commit(const char *temp_path, const char *path, semid_err
     return SEMID_OK;
 }
 
+void file_temp_discard(char *temp_path) {
+    if (!temp_path) return;
+    unlink(temp_path);
+    unfinished_remove(temp_path);
+    mem_free(temp_path);
+}
+
 semid_status file_out_open(file_out *f, const char *path, semid_error *err) {
     *f = (file_out){0};
     TRY(mem_strdup(&f->path, path, err));
@@ -188,11 +195,7 @@ semid_status file_out_commit(file_out *f, semid_error *err) {
 
 void file_out_release(file_out *f) {
     if (f->stream) fclose(f->stream);
-    if (f->temp_path) {
-        unlink(f->temp_path);
-        unfinished_remove(f->temp_path);
-    }
-    mem_free(f->temp_path);
+    file_temp_discard(f->temp_path);
     mem_free(f->path);
     *f = (file_out){0};
 }

@@ -53,6 +53,8 @@ void file_out_release(file_out *f); /* accepts zeroed and committed ones */
  * still see it. */
 semid_status file_temp_path(char **out, const char *path, semid_error *err);
 semid_status file_temp_commit(const char *temp_path, const char *path, semid_error *err);
+/* Remove a temporary file that will not be committed and free its name; NULL is allowed. */
+void file_temp_discard(char *temp_path);
 
 /* Every file that is still being written is removed when the process is told to stop. Async-signal
  * safe; for the program's signal handler. */

@@ -8,7 +8,9 @@
 
 #include <stdbool.h>
 
-/* Read .parquet / .csv / .jsonl written by item_codes_save (or by pandas with these columns). */
+/* Read .parquet / .csv / .jsonl written by item_codes_save (or by pandas with these columns), in
+ * file order. Errors: SEMID_ERR_FORMAT naming the columns that are there; SEMID_ERR_DATA naming the
+ * row whose id is missing or whose code is no whole number of [0, 2^31), or when there is none. */
 semid_status item_codes_load(ids *list, semid_codes *codes, const char *path, const char *id_col,
                              semid_error *err);
 

@@ -23,8 +23,8 @@ typedef struct item_texts_params {
  * space, pieces by " [SEP] "; an item without text gets "[EMPTY]". */
 semid_status item_texts_open(item_texts **out, const item_texts_params *params, semid_error *err);
 size_t item_texts_rows(const item_texts *t);
-size_t item_texts_empty(const item_texts *t); /* how many got "[EMPTY]" */
-/* All ids, in row order. */
+size_t item_texts_empty(const item_texts *t); /* how many of those read so far got "[EMPTY]" */
+/* All ids, in row order. To be called before the first item_texts_next. */
 semid_status item_texts_ids(item_texts *t, ids *out, semid_error *err);
 /* The next rows, at most n_max, as an `ids` list of texts (reset by the call); n_ids 0 at the end.
  */

@@ -1,0 +1,18 @@
+/* table/interner.h - gives equal strings the same number, counting from 0 in order of appearance. */
+#ifndef TABLE_INTERNER_H
+#define TABLE_INTERNER_H
+
+#include "formats/ids.h"
+
+typedef struct interner {
+    ids *list;       /* borrowed: holds the strings, number = row */
+    uint32_t *slots; /* open addressing, at most half full; 0 = empty, else number + 1 */
+    size_t n_slots;  /* a power of two */
+} interner;
+
+semid_status interner_init(interner *t, ids *list, semid_error *err);
+semid_status interner_number(interner *t, const char *s, size_t n_bytes, uint32_t *out,
+                             semid_error *err);
+void interner_release(interner *t); /* the list stays */
+
+#endif

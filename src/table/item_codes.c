@@ -1,0 +1,286 @@
+#include "table/item_codes.h"
+
+#include "base/memory.h"
+#include "table/sql.h"
+
+#include <math.h>
+#include <string.h>
+
+/* ---- loading ---- */
+
+typedef enum table_format { TABLE_PARQUET, TABLE_CSV, TABLE_JSONL } table_format;
+
+static semid_status format_of(table_format *out, const char *path, semid_error *err) {
+    char extension[16];
+    path_extension(path, extension);
+    if (strcmp(extension, "parquet") == 0)
+        *out = TABLE_PARQUET;
+    else if (strcmp(extension, "csv") == 0)
+        *out = TABLE_CSV;
+    else if (strcmp(extension, "jsonl") == 0)
+        *out = TABLE_JSONL;
+    else
+        FAIL(SEMID_ERR_ARGUMENT, "%s: expected a name ending in .parquet, .csv or .jsonl", path);
+    return SEMID_OK;
+}
+
+/* CSV as text, so that ids such as 007 stay what they are. */
+static void add_source(sql_text *sql, const char *path, table_format format) {
+    static const char *const readers[] = {"read_parquet(", "read_csv(", "read_json("};
+    static const char *const options[] = {
+        ")", ", header = true, all_varchar = true, delim = ',', quote = '\"', escape = '\"')",
+        ", format = 'newline_delimited'"};
+    sql_add(sql, "%s", readers[format]);
+    sql_add_string(sql, path);
+    sql_add(sql, "%s", options[format]);
+}
+
+static void add_level(sql_text *sql, size_t level, size_t n_levels) {
+    if (n_levels == 1)
+        sql_add(sql, "token");
+    else
+        sql_add(sql, "c%zu", level + 1);
+}
+
+/* token alone, or c1, c2, ... as far as they go. */
+static size_t count_levels(const sql_schema *schema) {
+    if (sql_schema_type(schema, "token")) return 1;
+    char name[32];
+    size_t n = 0;
+    for (;; n++) {
+        snprintf(name, sizeof name, "c%zu", n + 1);
+        if (!sql_schema_type(schema, name)) return n;
+    }
+}
+
+static semid_status find_columns(size_t *n_levels, sql_db *db, const char *path,
+                                 table_format format, const char *id_col, semid_error *err) {
+    sql_text source = {0};
+    sql_schema schema = {0};
+    add_source(&source, path, format);
+    if (format == TABLE_JSONL) sql_add(&source, ")");
+    semid_status status = SEMID_OK;
+    TRY_GOTO(sql_describe(&schema, db, &source, err));
+    TRY_GOTO(sql_schema_require(&schema, id_col, path, err));
+    *n_levels = count_levels(&schema);
+    if (*n_levels == 0) {
+        status = sql_schema_require(&schema, "token", path, NULL);
+        FAIL_GOTO(SEMID_ERR_FORMAT, "%s: no column token and no columns c1, c2, ...", path);
+    }
+done:
+    sql_schema_release(&schema);
+    return status;
+}
+
+/* Codes come as DOUBLE, so that a 1.5 is seen and not rounded. */
+static void select_codes(sql_text *sql, const char *path, table_format format, const char *id_col,
+                         size_t n_levels) {
+    sql_add(sql, "SELECT ");
+    sql_add_name(sql, id_col);
+    sql_add(sql, "::VARCHAR");
+    for (size_t l = 0; l < n_levels; l++) {
+        sql_add(sql, ", ");
+        add_level(sql, l, n_levels);
+        sql_add(sql, "::DOUBLE");
+    }
+    sql_add(sql, " FROM ");
+    add_source(sql, path, format);
+    if (format != TABLE_JSONL) return;
+    sql_add(sql, ", columns = {");
+    sql_add_name(sql, id_col);
+    sql_add(sql, ": 'VARCHAR'");
+    for (size_t l = 0; l < n_levels; l++) {
+        sql_add(sql, ", ");
+        add_level(sql, l, n_levels);
+        sql_add(sql, ": 'DOUBLE'");
+    }
+    sql_add(sql, "})");
+}
+
+typedef struct code_reader {
+    const char *path;
+    ids list;
+    semid_codes codes;
+    size_t capacity; /* rows of codes.data */
+} code_reader;
+
+static semid_status read_codes(code_reader *r, const sql_rows *rows, size_t level,
+                               semid_error *err) {
+    sql_column c = sql_rows_column(rows, level + 1);
+    const double *values = c.data;
+    size_t n_levels = r->codes.n_levels, first = r->codes.n_rows;
+    for (size_t i = 0; i < rows->n_rows; i++) {
+        double v = sql_is_null(&c, i) ? NAN : values[i];
+        if (!(v >= 0 && v <= INT32_MAX && v == floor(v)))
+            FAIL(SEMID_ERR_DATA, "%s: row %zu, level %zu: expected a code, found %g", r->path,
+                 first + i, level + 1, v);
+        r->codes.data[(first + i) * n_levels + level] = (int32_t)v;
+    }
+    return SEMID_OK;
+}
+
+static semid_status read_chunk(code_reader *r, const sql_rows *rows, semid_error *err) {
+    size_t n_levels = r->codes.n_levels;
+    TRY(mem_reserve(&r->codes.data, &r->capacity, r->codes.n_rows + rows->n_rows,
+                    n_levels * sizeof(int32_t), err));
+    sql_column id = sql_rows_column(rows, 0);
+    for (size_t i = 0; i < rows->n_rows; i++) {
+        if (sql_is_null(&id, i))
+            FAIL(SEMID_ERR_DATA, "%s: row %zu has no id", r->path, r->codes.n_rows + i);
+        size_t n;
+        const char *s = sql_string(&id, i, &n);
+        TRY(ids_append(&r->list, s, n, err));
+    }
+    for (size_t l = 0; l < n_levels; l++) TRY(read_codes(r, rows, l, err));
+    r->codes.n_rows += rows->n_rows;
+    return SEMID_OK;
+}
+
+static semid_status load_rows(code_reader *r, sql_db *db, table_format format, const char *id_col,
+                              semid_error *err) {
+    sql_text sql = {0};
+    sql_rows rows;
+    TRY(find_columns(&r->codes.n_levels, db, r->path, format, id_col, err));
+    select_codes(&sql, r->path, format, id_col, r->codes.n_levels);
+    TRY(sql_query(&rows, db, &sql, err));
+    semid_status status;
+    while ((status = sql_next(&rows, err)) == SEMID_OK && rows.n_rows > 0)
+        TRY_GOTO(read_chunk(r, &rows, err));
+    if (status == SEMID_OK && r->codes.n_rows == 0)
+        FAIL_GOTO(SEMID_ERR_DATA, "%s: expected items, found no rows", r->path);
+done:
+    sql_rows_close(&rows);
+    return status;
+}
+
+semid_status item_codes_load(ids *list, semid_codes *codes, const char *path, const char *id_col,
+                             semid_error *err) {
+    table_format format;
+    code_reader r = {.path = path};
+    sql_db db;
+    TRY(file_check_readable(path, err));
+    TRY(format_of(&format, path, err));
+    TRY(sql_open(&db, 0, NULL, err));
+    semid_status status = load_rows(&r, &db, format, id_col, err);
+    sql_close(&db);
+    if (status == SEMID_OK) {
+        *list = r.list;
+        *codes = r.codes;
+        return SEMID_OK;
+    }
+    ids_release(&r.list);
+    mem_free(r.codes.data);
+    return sql_error_in(path, err);
+}
+
+/* ---- saving ---- */
+
+static semid_status create_table(sql_db *db, const char *id_col, size_t n_levels,
+                                 semid_error *err) {
+    sql_text sql = {0};
+    sql_add(&sql, "CREATE TEMP TABLE codes (");
+    sql_add_name(&sql, id_col);
+    sql_add(&sql, " VARCHAR");
+    for (size_t l = 0; l < n_levels; l++) {
+        sql_add(&sql, ", ");
+        add_level(&sql, l, n_levels);
+        sql_add(&sql, " INTEGER");
+    }
+    sql_add(&sql, ")");
+    return sql_run(db, &sql, err);
+}
+
+/* Rows [first, first + n) into the chunk, column by column. */
+static void fill_chunk(const duckdb_functions *api, duckdb_data_chunk chunk, const ids *list,
+                       const semid_codes *codes, size_t first, size_t n) {
+    api->duckdb_data_chunk_reset(chunk);
+    duckdb_vector id = api->duckdb_data_chunk_get_vector(chunk, 0);
+    for (size_t i = 0; i < n; i++) {
+        size_t n_bytes;
+        const char *s = ids_get(list, first + i, &n_bytes);
+        api->duckdb_vector_assign_string_element_len(id, i, s, n_bytes);
+    }
+    for (size_t l = 0; l < codes->n_levels; l++) {
+        int32_t *out = api->duckdb_vector_get_data(api->duckdb_data_chunk_get_vector(chunk, l + 1));
+        for (size_t i = 0; i < n; i++) out[i] = codes->data[(first + i) * codes->n_levels + l];
+    }
+    api->duckdb_data_chunk_set_size(chunk, n);
+}
+
+static semid_status append_rows(sql_db *db, duckdb_appender appender, duckdb_data_chunk chunk,
+                                const ids *list, const semid_codes *codes, semid_error *err) {
+    size_t n_max = (size_t)db->api->duckdb_vector_size();
+    for (size_t first = 0; first < codes->n_rows; first += n_max) {
+        size_t n = codes->n_rows - first < n_max ? codes->n_rows - first : n_max;
+        fill_chunk(db->api, chunk, list, codes, first, n);
+        if (db->api->duckdb_append_data_chunk(appender, chunk) != DuckDBSuccess)
+            FAIL(SEMID_ERR_DATA, "%s", db->api->duckdb_appender_error(appender));
+    }
+    return SEMID_OK;
+}
+
+static semid_status fill_table(sql_db *db, const ids *list, const semid_codes *codes,
+                               semid_error *err) {
+    const duckdb_functions *api = db->api;
+    size_t n_columns = codes->n_levels + 1;
+    duckdb_logical_type *types;
+    duckdb_appender appender = NULL;
+    TRY(mem_calloc(&types, n_columns, sizeof *types, err));
+    for (size_t i = 0; i < n_columns; i++)
+        types[i] = api->duckdb_create_logical_type(i ? DUCKDB_TYPE_INTEGER : DUCKDB_TYPE_VARCHAR);
+    duckdb_data_chunk chunk = api->duckdb_create_data_chunk(types, n_columns);
+    semid_status status = SEMID_OK;
+    if (api->duckdb_appender_create(db->connection, NULL, "codes", &appender) != DuckDBSuccess)
+        FAIL_GOTO(SEMID_ERR_INTERNAL, "DuckDB: %s", api->duckdb_appender_error(appender));
+    TRY_GOTO(append_rows(db, appender, chunk, list, codes, err));
+done:
+    if (appender && api->duckdb_appender_destroy(&appender) != DuckDBSuccess && status == SEMID_OK)
+        status = error_set(err, SEMID_ERR_INTERNAL, "DuckDB: cannot store the codes");
+    api->duckdb_destroy_data_chunk(&chunk);
+    for (size_t i = 0; i < n_columns; i++) api->duckdb_destroy_logical_type(&types[i]);
+    mem_free(types);
+    return status;
+}
+
+static void select_table(sql_text *sql, size_t n_levels, bool concat) {
+    sql_add(sql, "SELECT *");
+    if (concat) {
+        sql_add(sql, ", concat_ws('-'");
+        for (size_t l = 0; l < n_levels; l++) {
+            sql_add(sql, ", ");
+            add_level(sql, l, n_levels);
+        }
+        sql_add(sql, ") AS code_str");
+    }
+    sql_add(sql, " FROM codes");
+}
+
+semid_status item_codes_save(const ids *list, const semid_codes *codes, const char *path,
+                             const char *id_col, bool concat, semid_error *err) {
+    table_format format;
+    sql_db db = {0};
+    sql_text select = {0};
+    char *temp_path = NULL;
+    semid_status status = SEMID_OK;
+    TRY(format_of(&format, path, err));
+    if (list->n_ids != codes->n_rows)
+        FAIL(SEMID_ERR_SHAPE, "%zu ids for codes of shape [%zu, %zu]", list->n_ids, codes->n_rows,
+             codes->n_levels);
+    TRY_GOTO(file_temp_path(&temp_path, path, err));
+    TRY_GOTO(sql_open(&db, 0, NULL, err));
+    TRY_GOTO(create_table(&db, id_col, codes->n_levels, err));
+    TRY_GOTO(fill_table(&db, list, codes, err));
+    select_table(&select, codes->n_levels, concat);
+    status = sql_copy(&db, &select, temp_path, err);
+    if (status != SEMID_OK) {
+        sql_error_in(path, err);
+        goto done;
+    }
+    TRY_GOTO(file_temp_commit(temp_path, path, err));
+    mem_free(temp_path);
+    temp_path = NULL;
+done:
+    file_temp_discard(temp_path);
+    sql_close(&db);
+    return status;
+}

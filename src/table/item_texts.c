@@ -1,0 +1,282 @@
+#include "table/item_texts.h"
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "table/sql.h"
+
+#include <string.h>
+
+/* A growing text. */
+typedef struct text_buffer {
+    char *bytes;
+    size_t n_bytes, capacity;
+} text_buffer;
+
+struct item_texts {
+    sql_db db;
+    size_t n_rows, n_empty;
+    size_t n_cols;
+    bool *is_list; /* [n_cols] */
+    sql_rows rows;
+    size_t at; /* within the current chunk of rows */
+    bool started;
+    text_buffer text;
+};
+
+/* ---- one text ---- */
+
+/* White space as Python's str.strip() sees it, in UTF-8: its length at s, 0 if there is none. */
+static size_t space_at(const unsigned char *s, size_t n) {
+    if (n >= 1 && ((s[0] >= 0x09 && s[0] <= 0x0d) || (s[0] >= 0x1c && s[0] <= 0x20))) return 1;
+    if (n >= 2 && s[0] == 0xc2 && (s[1] == 0x85 || s[1] == 0xa0)) return 2;
+    if (n < 3) return 0;
+    if (s[0] == 0xe1 && s[1] == 0x9a && s[2] == 0x80) return 3;
+    if (s[0] == 0xe2 && s[1] == 0x80)
+        return (s[2] >= 0x80 && s[2] <= 0x8a) || s[2] == 0xa8 || s[2] == 0xa9 || s[2] == 0xaf ? 3
+                                                                                              : 0;
+    return (s[0] == 0xe2 && s[1] == 0x81 && s[2] == 0x9f) ||
+                   (s[0] == 0xe3 && s[1] == 0x80 && s[2] == 0x80)
+               ? 3
+               : 0;
+}
+
+static size_t space_before(const unsigned char *s, size_t n) {
+    for (size_t k = 1; k <= 3 && k <= n; k++)
+        if (space_at(s + n - k, k) == k) return k;
+    return 0;
+}
+
+static void strip(const char **text, size_t *n_bytes) {
+    const unsigned char *s = (const unsigned char *)*text;
+    size_t n = *n_bytes, k;
+    while ((k = space_at(s, n)) > 0) s += k, n -= k;
+    while ((k = space_before(s, n)) > 0) n -= k;
+    *text = (const char *)s;
+    *n_bytes = n;
+}
+
+static semid_status append(text_buffer *b, const char *s, size_t n, semid_error *err) {
+    TRY(mem_reserve(&b->bytes, &b->capacity, b->n_bytes + n, 1, err));
+    if (n) memcpy(b->bytes + b->n_bytes, s, n);
+    b->n_bytes += n;
+    return SEMID_OK;
+}
+
+/* Add a string, if anything is left of it after stripping, behind a separator unless the buffer
+ * holds nothing since `begin`. */
+static semid_status append_stripped(text_buffer *b, size_t begin, const char *separator,
+                                    const sql_column *c, size_t row, semid_error *err) {
+    if (sql_is_null(c, row)) return SEMID_OK;
+    size_t n;
+    const char *s = sql_string(c, row, &n);
+    strip(&s, &n);
+    if (n == 0) return SEMID_OK;
+    if (b->n_bytes > begin) TRY(append(b, separator, strlen(separator), err));
+    return append(b, s, n, err);
+}
+
+static const char PIECE_SEPARATOR[] = " [SEP] ";
+
+static semid_status append_list(text_buffer *b, const sql_column *list, size_t row,
+                                semid_error *err) {
+    if (sql_is_null(list, row)) return SEMID_OK;
+    duckdb_list_entry entry = ((const duckdb_list_entry *)list->data)[row];
+    sql_column child = sql_list_child(list);
+    size_t before = b->n_bytes;
+    if (before > 0) TRY(append(b, PIECE_SEPARATOR, strlen(PIECE_SEPARATOR), err));
+    size_t begin = b->n_bytes;
+    for (size_t i = 0; i < entry.length; i++)
+        TRY(append_stripped(b, begin, " ", &child, (size_t)entry.offset + i, err));
+    if (b->n_bytes == begin) b->n_bytes = before;
+    return SEMID_OK;
+}
+
+static semid_status build_text(item_texts *t, size_t row, semid_error *err) {
+    t->text.n_bytes = 0;
+    for (size_t i = 0; i < t->n_cols; i++) {
+        sql_column c = sql_rows_column(&t->rows, i);
+        if (t->is_list[i])
+            TRY(append_list(&t->text, &c, row, err));
+        else
+            TRY(append_stripped(&t->text, 0, PIECE_SEPARATOR, &c, row, err));
+    }
+    if (t->text.n_bytes > 0) return SEMID_OK;
+    t->n_empty++;
+    return append(&t->text, "[EMPTY]", 7, err);
+}
+
+/* ---- which rows ---- */
+
+static void add_source(sql_text *sql, const path_list *files) {
+    sql_add(sql, "read_parquet(");
+    sql_add_paths(sql, files);
+    sql_add(sql, ", union_by_name = true)");
+}
+
+static semid_status check_columns(item_texts *t, const item_texts_params *p,
+                                  const sql_schema *schema, semid_error *err) {
+    TRY(sql_schema_require(schema, p->id_col, p->data, err));
+    if (p->text_cols.n_items == 0)
+        FAIL(SEMID_ERR_ARGUMENT, "%s: expected at least one text column, found none", p->data);
+    t->n_cols = p->text_cols.n_items;
+    TRY(mem_calloc(&t->is_list, t->n_cols, sizeof *t->is_list, err));
+    for (size_t i = 0; i < t->n_cols; i++) {
+        TRY(sql_schema_require(schema, p->text_cols.items[i], p->data, err));
+        const char *type = sql_schema_type(schema, p->text_cols.items[i]);
+        t->is_list[i] = type[strlen(type) - 1] == ']';
+    }
+    return SEMID_OK;
+}
+
+/* Table `picked`: the rows to take (file f, row r in it) and their place n. */
+static semid_status pick_rows(item_texts *t, const item_texts_params *p, const path_list *files,
+                              bool has_timestamp, semid_error *err) {
+    sql_text sql = {0};
+    sql_add(&sql, "CREATE TEMP TABLE picked AS SELECT f, r, row_number() OVER "
+                  "(ORDER BY ts NULLS FIRST, f, r) AS n FROM (SELECT file_index AS f, "
+                  "file_row_number AS r, ");
+    if (has_timestamp)
+        sql_add_name(&sql, p->ts_col);
+    else
+        sql_add(&sql, "NULL");
+    sql_add(&sql, " AS ts, ");
+    sql_add_name(&sql, p->id_col);
+    sql_add(&sql, " AS id FROM ");
+    add_source(&sql, files);
+    sql_add(&sql, " QUALIFY row_number() OVER (PARTITION BY id ORDER BY ts DESC NULLS LAST, f, r)"
+                  " = 1)");
+    return sql_run(&t->db, &sql, err);
+}
+
+/* Table `texts`: their ids and pieces, in order. */
+static semid_status collect_texts(item_texts *t, const item_texts_params *p,
+                                  const path_list *files, semid_error *err) {
+    sql_text sql = {0};
+    sql_add(&sql, "CREATE TEMP TABLE texts AS SELECT source.");
+    sql_add_name(&sql, p->id_col);
+    sql_add(&sql, "::VARCHAR AS id");
+    for (size_t i = 0; i < t->n_cols; i++) {
+        sql_add(&sql, ", source.");
+        sql_add_name(&sql, p->text_cols.items[i]);
+        sql_add(&sql, "::VARCHAR%s AS t%zu", t->is_list[i] ? "[]" : "", i);
+    }
+    sql_add(&sql, " FROM ");
+    add_source(&sql, files);
+    sql_add(&sql, " AS source JOIN picked ON source.file_index = f AND source.file_row_number = r "
+                  "ORDER BY n");
+    TRY(sql_run(&t->db, &sql, err));
+    return sql_run_text(&t->db, "DROP TABLE picked", err);
+}
+
+static semid_status count_rows(item_texts *t, const char *data, semid_error *err) {
+    sql_text sql = {0};
+    int64_t counts[2];
+    sql_add(&sql, "SELECT count(*), count(id) FROM texts");
+    TRY(sql_int64s(&t->db, &sql, counts, 2, err));
+    if (counts[0] == 0) FAIL(SEMID_ERR_DATA, "%s: expected items, found no rows", data);
+    if (counts[0] != counts[1]) FAIL(SEMID_ERR_DATA, "%s: a row has no item id", data);
+    t->n_rows = (size_t)counts[0];
+    return SEMID_OK;
+}
+
+static semid_status load(item_texts *t, const item_texts_params *p, const path_list *files,
+                         semid_error *err) {
+    sql_text source = {0};
+    sql_schema schema = {0};
+    semid_status status = SEMID_OK;
+    add_source(&source, files);
+    TRY_GOTO(sql_describe(&schema, &t->db, &source, err));
+    TRY_GOTO(check_columns(t, p, &schema, err));
+    TRY_GOTO(pick_rows(t, p, files, sql_schema_type(&schema, p->ts_col) != NULL, err));
+    TRY_GOTO(collect_texts(t, p, files, err));
+    TRY_GOTO(count_rows(t, p->data, err));
+done:
+    sql_schema_release(&schema);
+    return status;
+}
+
+semid_status item_texts_open(item_texts **out, const item_texts_params *params, semid_error *err) {
+    static const char *const extensions[] = {".parquet", NULL};
+    path_list files = {0};
+    item_texts *t;
+    TRY(mem_calloc(&t, 1, sizeof *t, err));
+    semid_status status = SEMID_OK;
+    TRY_GOTO(path_list_expand(&files, params->data, extensions, err));
+    TRY_GOTO(sql_open(&t->db, 0, NULL, err));
+    status = load(t, params, &files, err);
+    if (status != SEMID_OK) sql_error_in(files.n_paths == 1 ? files.paths[0] : params->data, err);
+done:
+    path_list_release(&files);
+    if (status == SEMID_OK)
+        *out = t;
+    else
+        item_texts_close(t);
+    return status;
+}
+
+size_t item_texts_rows(const item_texts *t) {
+    return t->n_rows;
+}
+
+size_t item_texts_empty(const item_texts *t) {
+    return t->n_empty;
+}
+
+/* ---- reading ---- */
+
+semid_status item_texts_ids(item_texts *t, ids *out, semid_error *err) {
+    sql_text sql = {0};
+    sql_rows rows;
+    ids list = {0};
+    semid_status status;
+    sql_add(&sql, "SELECT id FROM texts");
+    TRY(sql_query(&rows, &t->db, &sql, err));
+    while ((status = sql_next(&rows, err)) == SEMID_OK && rows.n_rows > 0) {
+        sql_column id = sql_rows_column(&rows, 0);
+        for (size_t i = 0; i < rows.n_rows; i++) {
+            size_t n;
+            const char *s = sql_string(&id, i, &n);
+            TRY_GOTO(ids_append(&list, s, n, err));
+        }
+    }
+done:
+    sql_rows_close(&rows);
+    if (status == SEMID_OK)
+        *out = list;
+    else
+        ids_release(&list);
+    return status;
+}
+
+/* Start the query at the first call, fetch the next chunk when this one is used up. */
+static semid_status fetch(item_texts *t, semid_error *err) {
+    if (t->started && t->at < t->rows.n_rows) return SEMID_OK;
+    if (!t->started) {
+        sql_text sql = {0};
+        sql_add(&sql, "SELECT * EXCLUDE (id) FROM texts");
+        TRY(sql_query(&t->rows, &t->db, &sql, err));
+        t->started = true;
+    }
+    t->at = 0;
+    return sql_next(&t->rows, err);
+}
+
+semid_status item_texts_next(item_texts *t, size_t n_max, ids *texts, semid_error *err) {
+    texts->n_ids = texts->n_bytes = 0;
+    while (texts->n_ids < n_max) {
+        TRY(fetch(t, err));
+        if (t->rows.n_rows == 0) break;
+        TRY(build_text(t, t->at++, err));
+        TRY(ids_append(texts, t->text.bytes, t->text.n_bytes, err));
+    }
+    return SEMID_OK;
+}
+
+void item_texts_close(item_texts *t) {
+    if (!t) return;
+    sql_rows_close(&t->rows);
+    sql_close(&t->db);
+    mem_free(t->is_list);
+    mem_free(t->text.bytes);
+    mem_free(t);
+}

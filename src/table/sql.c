@@ -1,0 +1,278 @@
+#include "table/sql.h"
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/threads.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- errors ---- */
+
+/* DuckDB's messages start with their kind and may go on for lines with hints and excerpts. */
+static semid_status fail_from(const char *message, semid_error *err) {
+    static const struct {
+        const char *prefix;
+        semid_status status;
+    } kinds[] = {{"Out of Memory Error: ", SEMID_ERR_NO_MEMORY},
+                 {"IO Error: ", SEMID_ERR_IO},
+                 {"INTERRUPT Error: ", SEMID_ERR_INTERRUPTED},
+                 {"Invalid Input Error: ", SEMID_ERR_FORMAT},
+                 {"Conversion Error: ", SEMID_ERR_FORMAT},
+                 {"Invalid Error: ", SEMID_ERR_FORMAT}};
+    if (!message) message = "DuckDB gave no reason";
+    semid_status status = SEMID_ERR_FORMAT;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        size_t n = strlen(kinds[i].prefix);
+        if (strncmp(message, kinds[i].prefix, n) != 0) continue;
+        status = kinds[i].status;
+        message += n;
+    }
+    if (status == SEMID_ERR_INTERRUPTED) FAIL(SEMID_ERR_INTERRUPTED, "interrupted");
+    int n = (int)strcspn(message, "\n");
+    if (status == SEMID_ERR_NO_MEMORY)
+        return error_set(err, status, "out of memory: %.*s", n, message);
+    return error_set(err, status, "%.*s", n, message);
+}
+
+semid_status sql_error_in(const char *path, semid_error *err) {
+    if (!err) return SEMID_ERR_INTERNAL;
+    bool ours = err->status == SEMID_ERR_INTERRUPTED || err->status == SEMID_ERR_NO_MEMORY;
+    if (!ours && !strstr(err->message, path)) error_prefix(err, "%s", path);
+    return err->status;
+}
+
+/* ---- opening ---- */
+
+static semid_status make_temp_name(sql_db *db, const char *parent, semid_error *err) {
+    const char *tmp = getenv("TMPDIR");
+    if (!parent) parent = tmp && *tmp ? tmp : "/tmp";
+    char *name;
+    TRY(mem_format(&name, err, ".semid-%ld-%p.tmp", (long)getpid(), (void *)db));
+    semid_status status = path_join(&db->temp_dir, parent, name, err);
+    mem_free(name);
+    return status;
+}
+
+static semid_status set_config(sql_db *db, duckdb_config config, const char *name,
+                               const char *value, semid_error *err) {
+    if (db->api->duckdb_set_config(config, name, value) != DuckDBSuccess)
+        FAIL(SEMID_ERR_UNSUPPORTED, "DuckDB %s refuses the setting %s=%s",
+             db->api->duckdb_library_version(), name, value);
+    return SEMID_OK;
+}
+
+static semid_status configure(sql_db *db, duckdb_config config, uint64_t memory_limit_bytes,
+                              semid_error *err) {
+    char number[64];
+    snprintf(number, sizeof number, "%d", threads_get());
+    TRY(set_config(db, config, "threads", number, err));
+    if (memory_limit_bytes > 0) {
+        snprintf(number, sizeof number, "%llu bytes", (unsigned long long)memory_limit_bytes);
+        TRY(set_config(db, config, "memory_limit", number, err));
+    }
+    TRY(set_config(db, config, "temp_directory", db->temp_dir, err));
+    TRY(set_config(db, config, "autoinstall_known_extensions", "false", err));
+    return set_config(db, config, "autoload_known_extensions", "false", err);
+}
+
+static semid_status open_database(sql_db *db, duckdb_config config, semid_error *err) {
+    char *message = NULL;
+    if (db->api->duckdb_open_ext(NULL, &db->database, config, &message) != DuckDBSuccess) {
+        fail_from(message, err);
+        db->api->duckdb_free(message);
+        return SEMID_ERR_UNSUPPORTED;
+    }
+    if (db->api->duckdb_connect(db->database, &db->connection) != DuckDBSuccess)
+        FAIL(SEMID_ERR_INTERNAL, "DuckDB: cannot connect");
+    return SEMID_OK;
+}
+
+semid_status sql_open(sql_db *db, uint64_t memory_limit_bytes, const char *temp_parent,
+                      semid_error *err) {
+    *db = (sql_db){0};
+    TRY(duckdb_load(&db->api, err));
+    duckdb_config config = NULL;
+    semid_status status = SEMID_OK;
+    TRY_GOTO(make_temp_name(db, temp_parent, err));
+    if (db->api->duckdb_create_config(&config) != DuckDBSuccess)
+        FAIL_GOTO(SEMID_ERR_INTERNAL, "DuckDB: cannot make a configuration");
+    TRY_GOTO(configure(db, config, memory_limit_bytes, err));
+    TRY_GOTO(open_database(db, config, err));
+done:
+    db->api->duckdb_destroy_config(&config);
+    if (status != SEMID_OK) sql_close(db);
+    return status;
+}
+
+void sql_close(sql_db *db) {
+    if (!db->api) return;
+    db->api->duckdb_disconnect(&db->connection);
+    db->api->duckdb_close(&db->database);
+    /* DuckDB removes the files it spilled to; the folder is left when it was there already. */
+    if (db->temp_dir) rmdir(db->temp_dir);
+    mem_free(db->temp_dir);
+    *db = (sql_db){0};
+}
+
+/* ---- running ---- */
+
+/* Work on the query until its result (or, streaming, its first rows) is there. */
+static semid_status drive(sql_db *db, duckdb_pending_result pending, semid_error *err) {
+    const duckdb_functions *api = db->api;
+    for (;;) {
+        if (interrupted()) {
+            api->duckdb_interrupt(db->connection);
+            FAIL(SEMID_ERR_INTERRUPTED, "interrupted");
+        }
+        duckdb_pending_state state = api->duckdb_pending_execute_task(pending);
+        if (state == DUCKDB_PENDING_RESULT_READY) return SEMID_OK;
+        if (state == DUCKDB_PENDING_ERROR) return fail_from(api->duckdb_pending_error(pending), err);
+        if (state == DUCKDB_PENDING_NO_TASKS_AVAILABLE) usleep(100);
+    }
+}
+
+static semid_status execute(sql_rows *rows, bool streaming, semid_error *err) {
+    const duckdb_functions *api = rows->db->api;
+    duckdb_pending_result pending = NULL;
+    semid_status status = SEMID_OK;
+    duckdb_state made = streaming
+                            ? api->duckdb_pending_prepared_streaming(rows->statement, &pending)
+                            : api->duckdb_pending_prepared(rows->statement, &pending);
+    if (made != DuckDBSuccess) {
+        status = fail_from(api->duckdb_pending_error(pending), err);
+        goto done;
+    }
+    TRY_GOTO(drive(rows->db, pending, err));
+    if (api->duckdb_execute_pending(pending, &rows->result) != DuckDBSuccess)
+        status = fail_from(api->duckdb_result_error(&rows->result), err);
+done:
+    api->duckdb_destroy_pending(&pending);
+    return status;
+}
+
+static semid_status start(sql_rows *rows, sql_db *db, sql_text *sql, bool streaming,
+                          semid_error *err) {
+    *rows = (sql_rows){.db = db};
+    semid_status status = SEMID_OK;
+    if (sql->failed) FAIL_GOTO(SEMID_ERR_NO_MEMORY, "out of memory: an SQL statement");
+    log_debug("sql: %s", sql->text);
+    if (db->api->duckdb_prepare(db->connection, sql->text, &rows->statement) != DuckDBSuccess) {
+        status = fail_from(db->api->duckdb_prepare_error(rows->statement), err);
+        goto done;
+    }
+    TRY_GOTO(execute(rows, streaming, err));
+    rows->n_columns = (size_t)db->api->duckdb_column_count(&rows->result);
+done:
+    sql_text_release(sql);
+    if (status != SEMID_OK) sql_rows_close(rows);
+    return status;
+}
+
+semid_status sql_query(sql_rows *rows, sql_db *db, sql_text *sql, semid_error *err) {
+    return start(rows, db, sql, true, err);
+}
+
+semid_status sql_next(sql_rows *rows, semid_error *err) {
+    const duckdb_functions *api = rows->db->api;
+    if (rows->chunk) api->duckdb_destroy_data_chunk(&rows->chunk);
+    rows->n_rows = 0;
+    if (interrupted()) FAIL(SEMID_ERR_INTERRUPTED, "interrupted");
+    rows->chunk = api->duckdb_fetch_chunk(rows->result);
+    if (rows->chunk) {
+        rows->n_rows = (size_t)api->duckdb_data_chunk_get_size(rows->chunk);
+        return SEMID_OK;
+    }
+    const char *message = api->duckdb_result_error(&rows->result);
+    return message ? fail_from(message, err) : SEMID_OK;
+}
+
+void sql_rows_close(sql_rows *rows) {
+    if (!rows->db) return;
+    const duckdb_functions *api = rows->db->api;
+    if (rows->chunk) api->duckdb_destroy_data_chunk(&rows->chunk);
+    api->duckdb_destroy_result(&rows->result);
+    api->duckdb_destroy_prepare(&rows->statement);
+    *rows = (sql_rows){0};
+}
+
+semid_status sql_run(sql_db *db, sql_text *sql, semid_error *err) {
+    sql_rows rows;
+    TRY(start(&rows, db, sql, false, err));
+    sql_rows_close(&rows);
+    return SEMID_OK;
+}
+
+semid_status sql_run_text(sql_db *db, const char *statement, semid_error *err) {
+    sql_text sql = {0};
+    sql_add(&sql, "%s", statement);
+    return sql_run(db, &sql, err);
+}
+
+static const char *copy_options(const char *path) {
+    char extension[16];
+    path_extension(path, extension);
+    if (strcmp(extension, "csv") == 0) return "FORMAT csv, HEADER true, DELIMITER ','";
+    if (strcmp(extension, "jsonl") == 0) return "FORMAT json";
+    return "FORMAT parquet, COMPRESSION zstd";
+}
+
+semid_status sql_copy(sql_db *db, sql_text *select, const char *path, semid_error *err) {
+    sql_text sql = {.failed = select->failed};
+    sql_add(&sql, "COPY (%s) TO ", select->text ? select->text : "");
+    sql_text_release(select);
+    sql_add_string(&sql, path);
+    sql_add(&sql, " (%s, USE_TMP_FILE false)", copy_options(path));
+    return sql_run(db, &sql, err);
+}
+
+semid_status sql_int64s(sql_db *db, sql_text *sql, int64_t *out, size_t n, semid_error *err) {
+    sql_rows rows;
+    TRY(sql_query(&rows, db, sql, err));
+    semid_status status = SEMID_OK;
+    TRY_GOTO(sql_next(&rows, err));
+    if (rows.n_rows != 1 || rows.n_columns != n)
+        FAIL_GOTO(SEMID_ERR_INTERNAL, "DuckDB: expected one row of %zu, found %zu of %zu", n,
+                  rows.n_rows, rows.n_columns);
+    for (size_t i = 0; i < n; i++) {
+        sql_column c = sql_rows_column(&rows, i);
+        out[i] = sql_is_null(&c, 0) ? 0 : sql_int64(&c, 0);
+    }
+done:
+    sql_rows_close(&rows);
+    return status;
+}
+
+/* ---- columns ---- */
+
+static sql_column column_of(const duckdb_functions *api, duckdb_vector vector) {
+    return (sql_column){.api = api,
+                        .vector = vector,
+                        .data = api->duckdb_vector_get_data(vector),
+                        .validity = api->duckdb_vector_get_validity(vector)};
+}
+
+sql_column sql_rows_column(const sql_rows *rows, size_t column) {
+    const duckdb_functions *api = rows->db->api;
+    return column_of(api, api->duckdb_data_chunk_get_vector(rows->chunk, column));
+}
+
+sql_column sql_list_child(const sql_column *list) {
+    return column_of(list->api, list->api->duckdb_list_vector_get_child(list->vector));
+}
+
+sql_column sql_array_child(const sql_column *array) {
+    return column_of(array->api, array->api->duckdb_array_vector_get_child(array->vector));
+}
+
+bool sql_is_null(const sql_column *c, size_t row) {
+    return c->validity && !(c->validity[row / 64] >> (row % 64) & 1);
+}
+
+const char *sql_string(const sql_column *c, size_t row, size_t *n_bytes) {
+    const duckdb_string_t *s = (const duckdb_string_t *)c->data + row;
+    *n_bytes = s->value.inlined.length;
+    return *n_bytes <= sizeof s->value.inlined.inlined ? s->value.inlined.inlined
+                                                       : s->value.pointer.ptr;
+}
