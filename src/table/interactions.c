@@ -62,8 +62,7 @@ done:
     return status;
 }
 
-static semid_status load_file(reader *r, sql_db *db, int file, const char *path,
-                              semid_error *err) {
+static semid_status load_file(reader *r, sql_db *db, int file, const char *path, semid_error *err) {
     sql_text sql = {0};
     sql_rows rows = {0};
     semid_status status = SEMID_OK;
@@ -78,8 +77,7 @@ done:
     return status == SEMID_OK ? status : sql_error_in(path, err);
 }
 
-semid_status interactions_load(interaction_set *out, const char *const files[3],
-                               semid_error *err) {
+semid_status interactions_load(interaction_set *out, const char *const files[3], semid_error *err) {
     interaction_set set = {0};
     reader r = {.set = &set};
     sql_db db = {0};

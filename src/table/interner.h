@@ -1,4 +1,5 @@
-/* table/interner.h - gives equal strings the same number, counting from 0 in order of appearance. */
+/* table/interner.h - gives equal strings the same number, counting from 0 in order of appearance.
+ */
 #ifndef TABLE_INTERNER_H
 #define TABLE_INTERNER_H
 

@@ -149,8 +149,8 @@ static semid_status pick_rows(item_texts *t, const item_texts_params *p, const p
 }
 
 /* Table `texts`: their ids and pieces, in order. */
-static semid_status collect_texts(item_texts *t, const item_texts_params *p,
-                                  const path_list *files, semid_error *err) {
+static semid_status collect_texts(item_texts *t, const item_texts_params *p, const path_list *files,
+                                  semid_error *err) {
     sql_text sql = {0};
     sql_add(&sql, "CREATE TEMP TABLE texts AS SELECT source.");
     sql_add_name(&sql, p->id_col);

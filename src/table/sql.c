@@ -15,12 +15,10 @@ static semid_status fail_from(const char *message, semid_error *err) {
     static const struct {
         const char *prefix;
         semid_status status;
-    } kinds[] = {{"Out of Memory Error: ", SEMID_ERR_NO_MEMORY},
-                 {"IO Error: ", SEMID_ERR_IO},
-                 {"INTERRUPT Error: ", SEMID_ERR_INTERRUPTED},
-                 {"Invalid Input Error: ", SEMID_ERR_FORMAT},
-                 {"Conversion Error: ", SEMID_ERR_FORMAT},
-                 {"Invalid Error: ", SEMID_ERR_FORMAT}};
+    } kinds[] = {
+        {"Out of Memory Error: ", SEMID_ERR_NO_MEMORY}, {"IO Error: ", SEMID_ERR_IO},
+        {"INTERRUPT Error: ", SEMID_ERR_INTERRUPTED},   {"Invalid Input Error: ", SEMID_ERR_FORMAT},
+        {"Conversion Error: ", SEMID_ERR_FORMAT},       {"Invalid Error: ", SEMID_ERR_FORMAT}};
     if (!message) message = "DuckDB gave no reason";
     semid_status status = SEMID_ERR_FORMAT;
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
@@ -128,7 +126,8 @@ static semid_status drive(sql_db *db, duckdb_pending_result pending, semid_error
         }
         duckdb_pending_state state = api->duckdb_pending_execute_task(pending);
         if (state == DUCKDB_PENDING_RESULT_READY) return SEMID_OK;
-        if (state == DUCKDB_PENDING_ERROR) return fail_from(api->duckdb_pending_error(pending), err);
+        if (state == DUCKDB_PENDING_ERROR)
+            return fail_from(api->duckdb_pending_error(pending), err);
         if (state == DUCKDB_PENDING_NO_TASKS_AVAILABLE) usleep(100);
     }
 }

@@ -1,4 +1,5 @@
-/* table/sql.h - statements over an in-memory DuckDB: opening, running, reading results in chunks. */
+/* table/sql.h - statements over an in-memory DuckDB: opening, running, reading results in chunks.
+ */
 #ifndef TABLE_SQL_H
 #define TABLE_SQL_H
 
