@@ -2,28 +2,45 @@
 
 #include "base/memory.h"
 #include "base/threads.h"
+#include "kernels/kernels.h"
 
 #include <math.h>
 #include <string.h>
 
-enum { PANEL = 16, ROWS_PER_CHUNK = 192 };
+/* From this dimension on, sums are split into lanes (see codeword_panels); below, folding the lanes
+ * would cost more than it gives. */
+enum { MIN_DIM_OF_LANES = 256, LANES = 8, BLOCK_FLOATS = NEAREST_MAX_DIM };
 
 struct nearest {
-    size_t n_codewords, dim, n_panels;
-    float *panels;    /* [n_panels, dim, PANEL] */
-    float *norms;     /* [n_panels * PANEL], +inf behind the last codeword */
-    float *codewords; /* [n_codewords, dim] */
+    size_t n_codewords, dim, row_len; /* row_len = n_lanes * lane_len */
+    codeword_panels panels;
+    float *values, *norms; /* what panels points to */
+    float *rows;           /* [n_codewords, row_len], lane by lane */
 };
 
 semid_status nearest_new(nearest **out, size_t n_codewords, size_t dim, semid_error *err) {
     semid_status status;
+    if (n_codewords == 0 || dim == 0)
+        FAIL(SEMID_ERR_ARGUMENT, "codewords: expected at least 1 of dimension 1, found [%zu, %zu]",
+             n_codewords, dim);
+    if (dim > NEAREST_MAX_DIM)
+        FAIL(SEMID_ERR_UNSUPPORTED, "dimension: expected at most %d, found %zu", NEAREST_MAX_DIM,
+             dim);
     nearest *s;
     TRY(mem_calloc(&s, 1, sizeof *s, err));
-    *s = (nearest){
-        .n_codewords = n_codewords, .dim = dim, .n_panels = chunk_count(n_codewords, PANEL)};
-    TRY_GOTO(mem_calloc(&s->panels, s->n_panels * PANEL, dim * sizeof(float), err));
-    TRY_GOTO(mem_alloc(&s->norms, s->n_panels * PANEL, sizeof(float), err));
-    TRY_GOTO(mem_alloc(&s->codewords, n_codewords, dim * sizeof(float), err));
+    size_t n_lanes = dim >= MIN_DIM_OF_LANES ? LANES : 1;
+    size_t lane_len = chunk_count(dim, n_lanes), n_panels = chunk_count(n_codewords, PANEL_WIDTH);
+    s->n_codewords = n_codewords;
+    s->dim = dim;
+    s->row_len = n_lanes * lane_len;
+    TRY_GOTO(mem_calloc(&s->values, n_panels * PANEL_WIDTH, s->row_len * sizeof(float), err));
+    TRY_GOTO(mem_alloc(&s->norms, n_panels * PANEL_WIDTH, sizeof(float), err));
+    TRY_GOTO(mem_alloc(&s->rows, n_codewords, s->row_len * sizeof(float), err));
+    s->panels = (codeword_panels){.n_panels = n_panels,
+                                  .n_lanes = n_lanes,
+                                  .lane_len = lane_len,
+                                  .values = s->values,
+                                  .norms = s->norms};
     *out = s;
     s = NULL;
 done:
@@ -31,79 +48,95 @@ done:
     return status;
 }
 
+void nearest_free(nearest *s) {
+    if (!s) return;
+    mem_free(s->values);
+    mem_free(s->norms);
+    mem_free(s->rows);
+    mem_free(s);
+}
+
+/* A row lane by lane, each lane padded with zeros. */
+static void pack_row(const nearest *s, const float *x, float *out) {
+    size_t n_lanes = s->panels.n_lanes, lane_len = s->panels.lane_len;
+    if (n_lanes == 1) {
+        memcpy(out, x, s->dim * sizeof *x);
+        return;
+    }
+    size_t whole = s->dim / LANES, rest = s->dim % LANES;
+    for (size_t j = 0; j < whole; j++)
+        for (size_t lane = 0; lane < LANES; lane++) out[lane * lane_len + j] = x[j * LANES + lane];
+    for (size_t lane = 0; whole < lane_len && lane < LANES; lane++)
+        out[lane * lane_len + whole] = lane < rest ? x[whole * LANES + lane] : 0;
+}
+
 void nearest_set(nearest *s, const float *codewords) {
-    memcpy(s->codewords, codewords, s->n_codewords * s->dim * sizeof(float));
-    for (size_t k = 0; k < s->n_panels * PANEL; k++) {
-        if (k >= s->n_codewords) {
-            s->norms[k] = INFINITY;
-            continue;
-        }
-        const float *c = codewords + k * s->dim;
-        float *panel = s->panels + k / PANEL * s->dim * PANEL + k % PANEL;
+    for (size_t k = 0; k < s->panels.n_panels * PANEL_WIDTH; k++) {
+        s->norms[k] = INFINITY;
+        if (k >= s->n_codewords) continue;
+        float *row = s->rows + k * s->row_len;
+        float *panel = s->values + k / PANEL_WIDTH * s->row_len * PANEL_WIDTH + k % PANEL_WIDTH;
+        pack_row(s, codewords + k * s->dim, row);
         double norm = 0;
-        for (size_t j = 0; j < s->dim; j++) {
-            panel[j * PANEL] = c[j];
-            norm += (double)c[j] * (double)c[j];
+        for (size_t j = 0; j < s->row_len; j++) {
+            panel[j * PANEL_WIDTH] = row[j];
+            norm += (double)row[j] * (double)row[j];
         }
         s->norms[k] = (float)norm;
     }
 }
 
-void nearest_free(nearest *s) {
-    if (!s) return;
-    mem_free(s->panels);
-    mem_free(s->norms);
-    mem_free(s->codewords);
-    mem_free(s);
-}
-
-static int32_t find_one(const nearest *s, const float *x) {
-    float best = INFINITY;
-    int32_t code = 0;
-    for (size_t p = 0; p < s->n_panels; p++) {
-        const float *panel = s->panels + p * s->dim * PANEL;
-        float dots[PANEL] = {0};
-        for (size_t j = 0; j < s->dim; j++)
-            for (size_t i = 0; i < PANEL; i++) dots[i] += x[j] * panel[j * PANEL + i];
-        for (size_t i = 0; i < PANEL; i++) {
-            float score = s->norms[p * PANEL + i] - 2 * dots[i];
-            if (score >= best) continue;
-            best = score;
-            code = (int32_t)(p * PANEL + i);
-        }
-    }
-    return code;
-}
-
-static float squared_distance(const float *x, const float *c, size_t dim) {
-    double sum = 0;
-    for (size_t j = 0; j < dim; j++) {
-        double difference = (double)x[j] - (double)c[j];
-        sum += difference * difference;
-    }
-    return (float)sum;
-}
-
 typedef struct search {
-    const nearest *s;
+    const nearest *const *levels;
+    size_t n_levels;
     const float *x;
     int32_t *codes;
-    float *distances;
+    float *errors;
 } search;
 
-static void search_chunk(void *user, size_t chunk, size_t begin, size_t end) {
+/* Rows that fit the block on the stack, a multiple of every tier's tile where possible. */
+static size_t block_rows(const nearest *s) {
+    size_t rows = BLOCK_FLOATS / s->row_len;
+    if (rows > KERNEL_MAX_ROWS) rows = KERNEL_MAX_ROWS;
+    return rows >= 24 ? rows - rows % 24 : rows;
+}
+
+/* Replace the rows by what their codewords leave over; store codes and errors of this level. */
+static void finish_level(const search *q, size_t level, float *block, size_t begin, size_t n,
+                         const int32_t *codes) {
+    const kernel_table *kernel = kernels();
+    const nearest *s = q->levels[level];
+    int last = level + 1 == q->n_levels;
+    for (size_t r = 0; r < n; r++) {
+        size_t at = (begin + r) * q->n_levels + level;
+        q->codes[at] = codes[r];
+        if (last && !q->errors) continue;
+        float *row = block + r * s->row_len;
+        kernel->sub_f32(row, s->rows + (size_t)codes[r] * s->row_len, s->row_len);
+        if (q->errors) q->errors[at] = kernel->dot_f32(row, row, s->row_len);
+    }
+}
+
+static void search_block(void *user, size_t chunk, size_t begin, size_t end) {
     (void)chunk;
     const search *q = user;
-    for (size_t i = begin; i < end; i++) {
-        const float *x = q->x + i * q->s->dim;
-        q->codes[i] = find_one(q->s, x);
-        if (!q->distances) continue;
-        const float *c = q->s->codewords + (size_t)q->codes[i] * q->s->dim;
-        q->distances[i] = squared_distance(x, c, q->s->dim);
+    const nearest *s = q->levels[0];
+    size_t n = end - begin;
+    int32_t codes[KERNEL_MAX_ROWS];
+    _Alignas(64) float block[BLOCK_FLOATS];
+    for (size_t r = 0; r < n; r++) pack_row(s, q->x + (begin + r) * s->dim, block + r * s->row_len);
+    for (size_t level = 0; level < q->n_levels; level++) {
+        kernels()->nearest_f32(block, n, &q->levels[level]->panels, codes);
+        finish_level(q, level, block, begin, n, codes);
     }
+}
+
+void nearest_find_residual(const nearest *const *levels, size_t n_levels, const float *x, size_t n,
+                           int32_t *codes, float *errors) {
+    search q = {.levels = levels, .n_levels = n_levels, .x = x, .codes = codes, .errors = errors};
+    parallel_chunks(n, block_rows(levels[0]), search_block, &q);
 }
 
 void nearest_find(const nearest *s, const float *x, size_t n, int32_t *codes, float *distances) {
-    search q = {.s = s, .x = x, .codes = codes, .distances = distances};
-    parallel_chunks(n, ROWS_PER_CHUNK, search_chunk, &q);
+    nearest_find_residual(&s, 1, x, n, codes, distances);
 }

@@ -1,7 +1,9 @@
 /* quant/nearest.h - the nearest codeword of each row: the inner loop of everything in quant/.
  *
  * argmin_k |x - c_k|^2 with ties to the lowest index, never holding an [n, K] matrix. The result is
- * that of float32 arithmetic in a fixed order, whatever the thread count. */
+ * that of float32 arithmetic in a fixed order (kernels.h, codeword_panels): a row's code depends on
+ * nothing but the row and the codewords, whatever the batch and the thread count. Rows hold no NaN
+ * or Inf: callers check. */
 #ifndef QUANT_NEAREST_H
 #define QUANT_NEAREST_H
 
@@ -10,10 +12,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+enum { NEAREST_MAX_DIM = 32768 };
+
 /* A set of codewords prepared for searching: packed copy and squared norms. Reusable: set() again
  * after the codewords moved. */
 typedef struct nearest nearest;
 
+/* SEMID_ERR_UNSUPPORTED if dim > NEAREST_MAX_DIM, SEMID_ERR_ARGUMENT if a size is 0. */
 semid_status nearest_new(nearest **out, size_t n_codewords, size_t dim, semid_error *err);
 /* codewords [n_codewords, dim], copied. */
 void nearest_set(nearest *s, const float *codewords);
@@ -22,5 +27,11 @@ void nearest_free(nearest *s);
 /* x [n, dim] -> codes [n], and if `distances` is not NULL the squared distances [n] (>= 0).
  * Parallel over fixed chunks of rows; x need not be aligned. */
 void nearest_find(const nearest *s, const float *x, size_t n, int32_t *codes, float *distances);
+
+/* The same through several levels of equal shape, each working on what the one before left over:
+ * codes [n, n_levels], and if `errors` is not NULL the squared residual norms after each level
+ * [n, n_levels]. Reads x once. */
+void nearest_find_residual(const nearest *const *levels, size_t n_levels, const float *x, size_t n,
+                           int32_t *codes, float *errors);
 
 #endif

@@ -1,0 +1,37 @@
+#include "kernels/kernels.h"
+
+#include <immintrin.h>
+#include <math.h>
+
+enum { VF_WIDTH = 16, PANEL_VECTORS = PANEL_WIDTH / VF_WIDTH, TILE_ROWS = 24 };
+typedef __m512 vf;
+
+#define vf_zero() _mm512_setzero_ps()
+#define vf_load(p) _mm512_loadu_ps(p)
+#define vf_store(p, v) _mm512_storeu_ps(p, v)
+#define vf_splat(p) _mm512_set1_ps(*(p))
+#define vf_add(a, b) _mm512_add_ps(a, b)
+#define vf_sub(a, b) _mm512_sub_ps(a, b)
+#define vf_fma(a, b, c) _mm512_fmadd_ps(a, b, c)
+
+static const float minus_two = -2;
+
+/* Bit i: a[i] > b[i]. */
+static inline unsigned vf_greater(vf a, vf b) {
+    return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ);
+}
+
+static inline void keep_less(float *best, int32_t *best_panel, vf score, int32_t panel) {
+    __mmask16 less = _mm512_cmp_ps_mask(score, vf_load(best), _CMP_LT_OQ);
+    _mm512_mask_storeu_ps(best, less, score);
+    _mm512_mask_storeu_epi32(best_panel, less, _mm512_set1_epi32(panel));
+}
+
+#include "kernels/panels_simd.h"
+#include "kernels/rows_simd.h"
+
+void kernels_add_avx512(kernel_table *table) {
+#define KERNEL(tolerance, result, name, parameters) table->name = name;
+#include "kernels/kernels.def"
+#undef KERNEL
+}

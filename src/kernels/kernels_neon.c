@@ -1,0 +1,39 @@
+#include "kernels/kernels.h"
+
+#include <arm_neon.h>
+#include <math.h>
+
+enum { VF_WIDTH = 4, PANEL_VECTORS = PANEL_WIDTH / VF_WIDTH, TILE_ROWS = 6 };
+typedef float32x4_t vf;
+
+#define vf_zero() vdupq_n_f32(0)
+#define vf_load(p) vld1q_f32(p)
+#define vf_store(p, v) vst1q_f32(p, v)
+#define vf_splat(p) vld1q_dup_f32(p)
+#define vf_add(a, b) vaddq_f32(a, b)
+#define vf_sub(a, b) vsubq_f32(a, b)
+#define vf_fma(a, b, c) vfmaq_f32(c, a, b)
+
+static const float minus_two = -2;
+
+/* Bit i: a[i] > b[i]. */
+static inline unsigned vf_greater(vf a, vf b) {
+    static const uint32_t bits[4] = {1, 2, 4, 8};
+    return vaddvq_u32(vandq_u32(vcgtq_f32(a, b), vld1q_u32(bits)));
+}
+
+static inline void keep_less(float *best, int32_t *best_panel, vf score, int32_t panel) {
+    vf old = vf_load(best);
+    uint32x4_t less = vcltq_f32(score, old);
+    vf_store(best, vbslq_f32(less, score, old));
+    vst1q_s32(best_panel, vbslq_s32(less, vdupq_n_s32(panel), vld1q_s32(best_panel)));
+}
+
+#include "kernels/panels_simd.h"
+#include "kernels/rows_simd.h"
+
+void kernels_add_neon(kernel_table *table) {
+#define KERNEL(tolerance, result, name, parameters) table->name = name;
+#include "kernels/kernels.def"
+#undef KERNEL
+}

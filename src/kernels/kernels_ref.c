@@ -1,0 +1,68 @@
+/* The specification of every kernel: plain loops, accumulated in double. */
+#include "kernels/kernels.h"
+
+#include <math.h>
+
+static float dot_f32(const float *x, const float *y, size_t n) {
+    double sum = 0;
+    for (size_t i = 0; i < n; i++) sum += (double)x[i] * (double)y[i];
+    return (float)sum;
+}
+
+static float sqdist_f32(const float *x, const float *y, size_t n) {
+    double sum = 0;
+    for (size_t i = 0; i < n; i++) {
+        double difference = (double)x[i] - (double)y[i];
+        sum += difference * difference;
+    }
+    return (float)sum;
+}
+
+static void sub_f32(float *x, const float *y, size_t n) {
+    for (size_t i = 0; i < n; i++) x[i] -= y[i];
+}
+
+static void add_f64(double *sum, const float *x, size_t n) {
+    for (size_t i = 0; i < n; i++) sum[i] += (double)x[i];
+}
+
+static void nearest_f32(const float *x, size_t n_rows, const codeword_panels *c, int32_t *codes) {
+    size_t row_len = c->n_lanes * c->lane_len;
+    for (size_t r = 0; r < n_rows; r++) {
+        double best = INFINITY;
+        codes[r] = 0;
+        for (size_t k = 0; k < c->n_panels * PANEL_WIDTH; k++) {
+            const float *codeword =
+                c->values + k / PANEL_WIDTH * row_len * PANEL_WIDTH + k % PANEL_WIDTH;
+            double dot = 0;
+            for (size_t j = 0; j < row_len; j++)
+                dot += (double)x[r * row_len + j] * (double)codeword[j * PANEL_WIDTH];
+            double score = (double)c->norms[k] - 2 * dot;
+            if (score >= best) continue;
+            best = score;
+            codes[r] = (int32_t)k;
+        }
+    }
+}
+
+static void inner_f32(const float *x, size_t n_rows, const float *panel, size_t dim,
+                      const float *floors, float *scores, uint16_t *above) {
+    for (size_t r = 0; r < n_rows; r++) {
+        unsigned mask = 0;
+        for (size_t i = 0; i < PANEL_WIDTH; i++) {
+            double dot = 0;
+            for (size_t j = 0; j < dim; j++)
+                dot += (double)x[r * dim + j] * (double)panel[j * PANEL_WIDTH + i];
+            float score = (float)dot;
+            scores[r * PANEL_WIDTH + i] = score;
+            mask |= (unsigned)(score > floors[i]) << i;
+        }
+        above[r] = (uint16_t)mask;
+    }
+}
+
+void kernels_add_ref(kernel_table *table) {
+#define KERNEL(tolerance, result, name, parameters) table->name = name;
+#include "kernels/kernels.def"
+#undef KERNEL
+}

@@ -1,0 +1,248 @@
+/* Every kernel of every tier against `_ref`: lengths 0 to 67 and large ones, misaligned, each array
+ * ending at an unmapped page. Needs nothing but the kernels and base/, so that test_neon.sh can
+ * build it for another machine. */
+#include "kernels/kernels.h"
+
+#include "base/rng.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+typedef enum tolerance { EXACT, SUM } tolerance;
+
+static const kernel_table *ref, *tested;
+static rng random_source;
+
+#define REQUIRE(condition)                                                                         \
+    do {                                                                                           \
+        if (!(condition)) {                                                                        \
+            printf("%s:%d: %s: %s\n", __FILE__, __LINE__, tested ? tested->tier : "", #condition); \
+            exit(1);                                                                               \
+        }                                                                                          \
+    } while (0)
+
+/* ---- arrays that end where the next page cannot be touched ---- */
+
+typedef struct guarded {
+    char *base;
+    size_t n_mapped, page;
+} guarded;
+
+static void *guarded_alloc(guarded *g, size_t n_bytes) {
+    g->page = (size_t)sysconf(_SC_PAGESIZE);
+    g->n_mapped = (n_bytes / g->page + 1) * g->page;
+    g->base = mmap(NULL, g->n_mapped + g->page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+                   -1, 0);
+    REQUIRE(g->base != MAP_FAILED);
+    REQUIRE(mprotect(g->base + g->n_mapped, g->page, PROT_NONE) == 0);
+    return g->base + g->n_mapped - n_bytes;
+}
+
+static void guarded_free(guarded *g) {
+    munmap(g->base, g->n_mapped + g->page);
+}
+
+static float *guarded_random(guarded *g, size_t n) {
+    float *x = guarded_alloc(g, n * sizeof *x);
+    for (size_t i = 0; i < n; i++) x[i] = (float)rng_normal(&random_source);
+    return x;
+}
+
+static void assert_near(double expected, double found, double scale, tolerance t) {
+    REQUIRE(fabs(expected - found) <= (t == EXACT ? 0 : scale * 1e-6));
+}
+
+/* ---- one check a kernel, for one length ---- */
+
+static void check_pair(float (*expected)(const float *, const float *, size_t),
+                       float (*found)(const float *, const float *, size_t), size_t n,
+                       tolerance t) {
+    guarded gx, gy;
+    const float *x = guarded_random(&gx, n), *y = guarded_random(&gy, n);
+    assert_near(expected(x, y, n), found(x, y, n), 4 * (double)(n + 1), t);
+    guarded_free(&gx);
+    guarded_free(&gy);
+}
+
+static void check_dot_f32(size_t n, tolerance t) {
+    check_pair(ref->dot_f32, tested->dot_f32, n, t);
+}
+
+static void check_sqdist_f32(size_t n, tolerance t) {
+    check_pair(ref->sqdist_f32, tested->sqdist_f32, n, t);
+}
+
+static void check_sub_f32(size_t n, tolerance t) {
+    guarded ga, gb, gy;
+    float *a = guarded_random(&ga, n), *b = guarded_alloc(&gb, n * sizeof *b);
+    const float *y = guarded_random(&gy, n);
+    memcpy(b, a, n * sizeof *a);
+    ref->sub_f32(a, y, n);
+    tested->sub_f32(b, y, n);
+    for (size_t i = 0; i < n; i++) assert_near(a[i], b[i], 1, t);
+    guarded_free(&ga);
+    guarded_free(&gb);
+    guarded_free(&gy);
+}
+
+static void check_add_f64(size_t n, tolerance t) {
+    guarded ga, gb, gx;
+    double *a = guarded_alloc(&ga, n * sizeof *a), *b = guarded_alloc(&gb, n * sizeof *b);
+    const float *x = guarded_random(&gx, n);
+    for (size_t i = 0; i < n; i++) a[i] = b[i] = rng_normal(&random_source);
+    ref->add_f64(a, x, n);
+    tested->add_f64(b, x, n);
+    for (size_t i = 0; i < n; i++) assert_near(a[i], b[i], 1, t);
+    guarded_free(&ga);
+    guarded_free(&gb);
+    guarded_free(&gx);
+}
+
+static double score_of(const codeword_panels *c, const float *row, int32_t code) {
+    size_t row_len = c->n_lanes * c->lane_len, k = (size_t)code;
+    const float *codeword = c->values + k / PANEL_WIDTH * row_len * PANEL_WIDTH + k % PANEL_WIDTH;
+    double dot = 0;
+    for (size_t j = 0; j < row_len; j++) dot += (double)row[j] * codeword[j * PANEL_WIDTH];
+    return c->norms[k] - 2 * dot;
+}
+
+/* Codes may differ from `_ref` only where two scores are the same up to rounding. */
+static void check_nearest(size_t lane_len, size_t n_lanes, size_t n_rows, size_t n_codewords,
+                          tolerance t) {
+    guarded gx, gc, gn;
+    size_t n_panels = (n_codewords + PANEL_WIDTH - 1) / PANEL_WIDTH, row_len = n_lanes * lane_len;
+    const float *x = guarded_random(&gx, n_rows * row_len);
+    const float *values = guarded_random(&gc, n_panels * PANEL_WIDTH * row_len);
+    float *norms = guarded_alloc(&gn, n_panels * PANEL_WIDTH * sizeof *norms);
+    for (size_t k = 0; k < n_panels * PANEL_WIDTH; k++)
+        norms[k] = k < n_codewords ? (float)row_len + (float)rng_normal(&random_source) : INFINITY;
+    codeword_panels c = {n_panels, n_lanes, lane_len, values, norms};
+    int32_t expected[KERNEL_MAX_ROWS], found[KERNEL_MAX_ROWS];
+    ref->nearest_f32(x, n_rows, &c, expected);
+    tested->nearest_f32(x, n_rows, &c, found);
+    for (size_t r = 0; r < n_rows; r++) {
+        REQUIRE(found[r] >= 0 && (size_t)found[r] < n_codewords);
+        const float *row = x + r * row_len;
+        assert_near(score_of(&c, row, expected[r]), score_of(&c, row, found[r]),
+                    4 * (double)(row_len + 1), t);
+    }
+    guarded_free(&gx);
+    guarded_free(&gc);
+    guarded_free(&gn);
+}
+
+static void check_nearest_f32(size_t n, tolerance t) {
+    size_t n_rows = 1 + n % 31, n_codewords = 1 + n * 7 % 45;
+    check_nearest(n, 1, n_rows, n_codewords, t);
+    check_nearest(n / 8, 8, n_rows, n_codewords, t);
+    if (n == 48) check_nearest(n, 8, KERNEL_MAX_ROWS, 256, t);
+}
+
+static void check_inner_f32(size_t n, tolerance t) {
+    guarded gx, gp, gf, gs, ga;
+    size_t n_rows = 1 + n % 29;
+    const float *x = guarded_random(&gx, n_rows * n), *panel = guarded_random(&gp, n * PANEL_WIDTH);
+    const float *floors = guarded_random(&gf, PANEL_WIDTH);
+    float *found = guarded_alloc(&gs, n_rows * PANEL_WIDTH * sizeof *found);
+    uint16_t *above = guarded_alloc(&ga, n_rows * sizeof *above);
+    float expected[32 * PANEL_WIDTH];
+    uint16_t expected_above[32];
+    ref->inner_f32(x, n_rows, panel, n, floors, expected, expected_above);
+    tested->inner_f32(x, n_rows, panel, n, floors, found, above);
+    for (size_t i = 0; i < n_rows * PANEL_WIDTH; i++) {
+        assert_near(expected[i], found[i], 4 * (double)(n + 1), t);
+        int bit = above[i / PANEL_WIDTH] >> i % PANEL_WIDTH & 1;
+        REQUIRE(bit == (found[i] > floors[i % PANEL_WIDTH]));
+    }
+    guarded_free(&gx);
+    guarded_free(&gp);
+    guarded_free(&gf);
+    guarded_free(&gs);
+    guarded_free(&ga);
+}
+
+static const struct {
+    const char *name;
+    void (*check)(size_t n, tolerance t);
+    tolerance t;
+} checks[] = {
+#define KERNEL(tolerance, result, name, parameters) {#name, check_##name, tolerance},
+#include "kernels/kernels.def"
+#undef KERNEL
+};
+
+static void check_tier(void) {
+    static const size_t large[] = {127, 256, 384, 391, 1000};
+    for (size_t i = 0; i < sizeof checks / sizeof checks[0]; i++) {
+        for (size_t n = 0; n <= 67; n++) checks[i].check(n, checks[i].t);
+        for (size_t l = 0; l < sizeof large / sizeof large[0]; l++)
+            checks[i].check(large[l], checks[i].t);
+        printf("%s: %s agrees with ref\n", tested->tier, checks[i].name);
+    }
+}
+
+static void every_tier_agrees_with_ref(void) {
+    int supported;
+    ref = kernels_tier(0, &supported);
+    for (size_t i = 1; (tested = kernels_tier(i, &supported)); i++) {
+        if (supported)
+            check_tier();
+        else
+            printf("%s: skipped, this machine does not have it\n", tested->tier);
+    }
+}
+
+/* The documented order of summation, written out. */
+static int32_t nearest_in_order(const codeword_panels *c, const float *x) {
+    size_t row_len = c->n_lanes * c->lane_len;
+    float best = INFINITY;
+    int32_t code = 0;
+    for (size_t k = 0; k < c->n_panels * PANEL_WIDTH; k++) {
+        const float *v = c->values + k / PANEL_WIDTH * row_len * PANEL_WIDTH + k % PANEL_WIDTH;
+        float total = 0;
+        for (size_t lane = 0; lane < c->n_lanes; lane++) {
+            float chain = 0;
+            for (size_t j = lane * c->lane_len; j < (lane + 1) * c->lane_len; j++)
+                chain = fmaf(x[j], v[j * PANEL_WIDTH], chain);
+            total += chain;
+        }
+        float score = fmaf(-2, total, c->norms[k]);
+        if (score >= best) continue;
+        best = score;
+        code = (int32_t)k;
+    }
+    return code;
+}
+
+/* Tiers other than ref promise the same codes, near-ties included: coarse values make those. */
+static void codes_follow_the_documented_order(void) {
+    enum { ROWS = 50, K = 64, LANES = 8, LEN = 40, ROW = LANES * LEN };
+    static float x[ROWS * ROW], values[K * ROW];
+    float norms[K];
+    for (size_t i = 0; i < ROWS * ROW; i++) x[i] = (float)rng_below(&random_source, 3) * 0.1F;
+    for (size_t i = 0; i < K * ROW; i++) values[i] = (float)rng_below(&random_source, 2) * 0.3F;
+    for (size_t k = 0; k < K; k++) norms[k] = (float)rng_below(&random_source, 3);
+    codeword_panels c = {K / PANEL_WIDTH, LANES, LEN, values, norms};
+    int supported;
+    for (size_t i = 1; (tested = kernels_tier(i, &supported)); i++) {
+        if (!supported) continue;
+        int32_t found[ROWS];
+        tested->nearest_f32(x, ROWS, &c, found);
+        for (size_t r = 0; r < ROWS; r++) REQUIRE(found[r] == nearest_in_order(&c, x + r * ROW));
+    }
+}
+
+int main(void) {
+    const char *given = getenv("SEMID_TEST_SEED");
+    uint64_t seed = given ? strtoull(given, NULL, 10) : (uint64_t)time(NULL);
+    printf("seed %llu (SEMID_TEST_SEED repeats it)\n", (unsigned long long)seed);
+    rng_init(&random_source, seed, 0);
+    every_tier_agrees_with_ref();
+    codes_follow_the_documented_order();
+    return 0;
+}
