@@ -1,0 +1,270 @@
+#include "encoder/bert.h"
+
+#include "base/memory.h"
+#include "base/threads.h"
+
+#include <math.h>
+#include <string.h>
+
+/* A worker takes whole texts of about this many tokens through all layers by itself: enough for the
+ * weights to be reused from the caches, few enough for the activations to stay in them. */
+enum { CHUNK_TOKENS = 256 };
+
+/* Rows of activations are hidden rounded up to whole panels apart. */
+typedef struct scratch {
+    float *x;      /* [tokens, padded hidden] */
+    float *mixed;  /* same: attention's result, then the output of each block */
+    float *wide;   /* [tokens, max(3 padded hidden, padded intermediate)] */
+    float *packed; /* one head's keys, or values */
+    float *scores; /* [max_len, padded max_len] */
+    float *head;   /* [max_len, padded head size] */
+} scratch;
+
+struct bert_workspace {
+    size_t max_len;
+    int n_workers;
+    scratch *workers;
+};
+
+/* ---- scratch space ---- */
+
+static semid_status scratch_init(scratch *s, const model_config *c, size_t max_len,
+                                 semid_error *err) {
+    size_t tokens = max_len > CHUNK_TOKENS ? max_len : CHUNK_TOKENS, hidden = gemm_pad(c->hidden);
+    size_t wide = gemm_pad(c->intermediate), head = c->hidden / c->n_heads;
+    if (wide < 3 * hidden) wide = 3 * hidden;
+    TRY(mem_alloc(&s->x, tokens * hidden, sizeof(float), err));
+    TRY(mem_alloc(&s->mixed, tokens * hidden, sizeof(float), err));
+    TRY(mem_alloc(&s->wide, tokens * wide, sizeof(float), err));
+    TRY(mem_alloc(&s->packed, gemm_pad(max_len) * gemm_pad(head), sizeof(float), err));
+    TRY(mem_alloc(&s->scores, max_len * gemm_pad(max_len), sizeof(float), err));
+    return mem_alloc(&s->head, max_len * gemm_pad(head), sizeof(float), err);
+}
+
+semid_status bert_workspace_new(bert_workspace **out, const model *m, size_t max_len,
+                                semid_error *err) {
+    bert_workspace *w;
+    TRY(mem_calloc(&w, 1, sizeof *w, err));
+    *w = (bert_workspace){.max_len = max_len, .n_workers = threads_get()};
+    semid_status status = mem_calloc(&w->workers, (size_t)w->n_workers, sizeof *w->workers, err);
+    for (int i = 0; status == SEMID_OK && i < w->n_workers; i++)
+        status = scratch_init(&w->workers[i], &m->config, max_len, err);
+    if (status == SEMID_OK)
+        *out = w;
+    else
+        bert_workspace_free(w);
+    return status;
+}
+
+void bert_workspace_free(bert_workspace *w) {
+    if (!w) return;
+    for (int i = 0; w->workers && i < w->n_workers; i++) {
+        scratch *s = &w->workers[i];
+        mem_free(s->x);
+        mem_free(s->mixed);
+        mem_free(s->wide);
+        mem_free(s->packed);
+        mem_free(s->scores);
+        mem_free(s->head);
+    }
+    mem_free(w->workers);
+    mem_free(w);
+}
+
+/* ---- layers ---- */
+
+typedef struct pass {
+    const model *m;
+    const encoder_kernels *kernels;
+    const packed_texts *texts;
+    const size_t *chunks; /* [n_chunks + 1] into texts */
+    bert_workspace *workspace;
+    pooling pool;
+    bool normalize;
+    float *out;
+} pass;
+
+static void apply_linear(const pass *p, const linear *l, activation act, size_t rows,
+                         const float *x, size_t x_stride, float *y) {
+    p->kernels->gemm_f32(&(gemm_args){.m = rows,
+                                      .n = l->n_out,
+                                      .k = l->n_in,
+                                      .a = x,
+                                      .lda = x_stride,
+                                      .b = l->packed,
+                                      .bias = l->bias,
+                                      .act = act,
+                                      .c = y,
+                                      .ldc = l->n_out});
+}
+
+/* x <- norm(x + residual), rows of the padded width. */
+static void apply_norm(const pass *p, const norm *n, size_t rows, float *x, const float *residual) {
+    size_t hidden = p->m->config.hidden, stride = gemm_pad(hidden);
+    for (size_t i = 0; i < rows; i++)
+        p->kernels->layer_norm_f32(x + i * stride, residual + i * stride, n->gamma, n->beta, hidden,
+                                   p->m->config.layer_norm_eps);
+}
+
+static void embed_tokens(const pass *p, const int32_t *tokens, size_t n, float *x) {
+    const model *m = p->m;
+    size_t hidden = m->config.hidden, stride = gemm_pad(hidden);
+    for (size_t i = 0; i < n; i++) {
+        float *row = x + i * stride;
+        /* cannot fail: the type of the tensor and the token were checked */
+        array_to_f32(&m->words, (size_t)tokens[i] * hidden, hidden, row, NULL);
+        p->kernels->layer_norm_f32(row, m->places + i * hidden, m->embedding_norm.gamma,
+                                   m->embedding_norm.beta, hidden, m->config.layer_norm_eps);
+    }
+}
+
+/* One head of one text: softmax(Q K' / sqrt d) V. qkv and out point at the head's columns. */
+static void attend(const pass *p, const scratch *s, const float *qkv, size_t n, float *out) {
+    const model_config *c = &p->m->config;
+    size_t d = c->hidden / c->n_heads, hidden = gemm_pad(c->hidden), stride = 3 * hidden;
+    size_t padded = gemm_pad(n);
+    gemm_pack_transposed(qkv + hidden, stride, n, d, s->packed);
+    p->kernels->gemm_f32(&(gemm_args){.m = n,
+                                      .n = padded,
+                                      .k = d,
+                                      .a = qkv,
+                                      .lda = stride,
+                                      .b = s->packed,
+                                      .c = s->scores,
+                                      .ldc = padded});
+    for (size_t i = 0; i < n; i++)
+        p->kernels->softmax_f32(s->scores + i * padded, n, 1.0f / sqrtf((float)d));
+    gemm_pack(qkv + 2 * hidden, stride, d, n, s->packed);
+    p->kernels->gemm_f32(&(gemm_args){.m = n,
+                                      .n = gemm_pad(d),
+                                      .k = n,
+                                      .a = s->scores,
+                                      .lda = padded,
+                                      .b = s->packed,
+                                      .c = s->head,
+                                      .ldc = gemm_pad(d)});
+    for (size_t i = 0; i < n; i++)
+        memcpy(out + i * hidden, s->head + i * gemm_pad(d), d * sizeof(float));
+}
+
+static void self_attention(const pass *p, const scratch *s, size_t first_text, size_t n_texts) {
+    const model_config *c = &p->m->config;
+    const size_t *starts = p->texts->starts;
+    size_t d = c->hidden / c->n_heads, hidden = gemm_pad(c->hidden);
+    for (size_t t = first_text; t < first_text + n_texts; t++) {
+        size_t row = starts[t] - starts[first_text];
+        for (size_t h = 0; h < c->n_heads; h++)
+            attend(p, s, s->wide + row * 3 * hidden + h * d, starts[t + 1] - starts[t],
+                   s->mixed + row * hidden + h * d);
+    }
+}
+
+/* Post-norm transformer layer over the tokens of a chunk, x in place. `wide` serves as query, key
+ * and value, then as the attention block's output, then as the intermediate activations. */
+static void run_layer(const pass *p, scratch *s, const model_layer *layer, size_t first_text,
+                      size_t n_texts, size_t rows) {
+    size_t hidden = gemm_pad(p->m->config.hidden);
+    apply_linear(p, &layer->qkv, ACTIVATION_NONE, rows, s->x, hidden, s->wide);
+    self_attention(p, s, first_text, n_texts);
+    apply_linear(p, &layer->attention_out, ACTIVATION_NONE, rows, s->mixed, hidden, s->wide);
+    apply_norm(p, &layer->attention_norm, rows, s->x, s->wide);
+    apply_linear(p, &layer->up, p->m->config.act, rows, s->x, hidden, s->wide);
+    apply_linear(p, &layer->down, ACTIVATION_NONE, rows, s->wide, layer->up.n_out, s->mixed);
+    apply_norm(p, &layer->output_norm, rows, s->x, s->mixed);
+}
+
+/* ---- pooling ---- */
+
+static void mean_rows(const float *x, size_t stride, size_t n, size_t dim, float *out) {
+    memset(out, 0, dim * sizeof *out);
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j < dim; j++) out[j] += x[i * stride + j];
+    float scale = 1.0f / (float)n;
+    for (size_t j = 0; j < dim; j++) out[j] *= scale;
+}
+
+static void normalize_row(float *x, size_t dim) {
+    double sum = 0;
+    for (size_t j = 0; j < dim; j++) sum += (double)x[j] * (double)x[j];
+    float scale = (float)(1 / fmax(sqrt(sum), 1e-12));
+    for (size_t j = 0; j < dim; j++) x[j] *= scale;
+}
+
+/* x: the n token vectors of one text. */
+static void pool_text(const pass *p, const scratch *s, const float *x, size_t n, float *out) {
+    size_t dim = p->m->config.hidden, stride = gemm_pad(dim);
+    if (p->pool == POOLING_MEAN) {
+        mean_rows(x, stride, n, dim, out);
+    } else if (p->pool == POOLING_CLS) {
+        memcpy(out, x, dim * sizeof *out);
+    } else {
+        apply_linear(p, &p->m->pooler, ACTIVATION_TANH, 1, x, stride, s->wide);
+        memcpy(out, s->wide, dim * sizeof *out);
+    }
+    if (p->normalize) normalize_row(out, dim);
+}
+
+/* ---- chunks ---- */
+
+static void run_chunk(void *user, size_t chunk, size_t begin, size_t end) {
+    (void)begin, (void)end;
+    const pass *p = user;
+    const packed_texts *texts = p->texts;
+    const model_config *c = &p->m->config;
+    scratch *s = &p->workspace->workers[threads_worker()];
+    size_t first = p->chunks[chunk], last = p->chunks[chunk + 1], stride = gemm_pad(c->hidden);
+    const size_t *starts = texts->starts;
+    for (size_t t = first; t < last; t++)
+        embed_tokens(p, texts->tokens + starts[t], starts[t + 1] - starts[t],
+                     s->x + (starts[t] - starts[first]) * stride);
+    for (size_t i = 0; i < c->n_layers; i++)
+        run_layer(p, s, &p->m->layers[i], first, last - first, starts[last] - starts[first]);
+    for (size_t t = first; t < last; t++)
+        pool_text(p, s, s->x + (starts[t] - starts[first]) * stride, starts[t + 1] - starts[t],
+                  p->out + t * c->hidden);
+}
+
+/* Fill chunks [n_texts + 1] greedily; returns how many. */
+static size_t cut_chunks(const packed_texts *texts, size_t *chunks) {
+    size_t n = 0;
+    chunks[0] = 0;
+    for (size_t t = 1; t < texts->n_texts; t++)
+        if (texts->starts[t + 1] - texts->starts[chunks[n]] > CHUNK_TOKENS) chunks[++n] = t;
+    if (texts->n_texts > 0) chunks[++n] = texts->n_texts;
+    return n;
+}
+
+static semid_status check_texts(const model *m, const bert_workspace *w, const packed_texts *texts,
+                                semid_error *err) {
+    for (size_t t = 0; t < texts->n_texts; t++) {
+        size_t n = texts->starts[t + 1] - texts->starts[t];
+        if (n < 1 || n > w->max_len)
+            FAIL(SEMID_ERR_ARGUMENT, "text %zu: expected 1 to %zu tokens, found %zu", t, w->max_len,
+                 n);
+    }
+    for (size_t i = texts->starts[0]; i < texts->starts[texts->n_texts]; i++)
+        if (texts->tokens[i] < 0 || (size_t)texts->tokens[i] >= m->config.n_words)
+            FAIL(SEMID_ERR_DATA, "token id %d: expected 0 to %zu, the model's vocabulary",
+                 (int)texts->tokens[i], m->config.n_words - 1);
+    return SEMID_OK;
+}
+
+semid_status bert_embed(const model *m, bert_workspace *w, const packed_texts *texts, pooling pool,
+                        bool normalize, float *out, semid_error *err) {
+    TRY(check_texts(m, w, texts, err));
+    if (pool == POOLING_POOLER && m->pooler.n_out == 0)
+        FAIL(SEMID_ERR_UNSUPPORTED, "the model has no pooler: expected tensor pooler.dense.weight");
+    size_t *chunks;
+    TRY(mem_alloc(&chunks, texts->n_texts + 1, sizeof *chunks, err));
+    pass p = {.m = m,
+              .kernels = encoder_kernels_get(),
+              .texts = texts,
+              .chunks = chunks,
+              .workspace = w,
+              .pool = pool,
+              .normalize = normalize,
+              .out = out};
+    parallel_chunks(cut_chunks(texts, chunks), 1, run_chunk, &p);
+    mem_free(chunks);
+    return SEMID_OK;
+}

@@ -1,0 +1,28 @@
+/* encoder/bert.h - the forward pass of BERT over packed sequences: the tokens of several texts
+ * follow each other without padding, so that nothing is computed for tokens that are not there.
+ * The vector of a text depends on that text alone, to the last bit. */
+#ifndef ENCODER_BERT_H
+#define ENCODER_BERT_H
+
+#include "encoder/model.h"
+
+#include <stdint.h>
+
+typedef struct packed_texts {
+    size_t n_texts;
+    const size_t *starts; /* [n_texts + 1] into tokens */
+    const int32_t *tokens;
+} packed_texts;
+
+/* Scratch space, a piece for each worker; allocated once for texts of at most max_len tokens. */
+typedef struct bert_workspace bert_workspace;
+semid_status bert_workspace_new(bert_workspace **out, const model *m, size_t max_len,
+                                semid_error *err);
+void bert_workspace_free(bert_workspace *w);
+
+/* out [n_texts, hidden]. Texts have 1 to max_len tokens. SEMID_ERR_DATA for a token that the model
+ * has no vector for. */
+semid_status bert_embed(const model *m, bert_workspace *w, const packed_texts *texts, pooling pool,
+                        bool normalize, float *out, semid_error *err);
+
+#endif

@@ -1,0 +1,220 @@
+#include "encoder/model.h"
+
+#include "base/file.h"
+#include "base/memory.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* ---- tensors ---- */
+
+typedef struct reader {
+    const safetensors *file;
+    const char *path;
+    const char *prefix; /* "bert." where the file was saved with a task's head */
+} reader;
+
+enum { NAME_BYTES = 160 };
+
+static semid_status check_tensor(const reader *r, const char *name, const array *a, size_t n_dims,
+                                 size_t d0, size_t d1, semid_error *err) {
+    char found[ARRAY_SHAPE_TEXT_BYTES];
+    if (a->type != DTYPE_F32 && a->type != DTYPE_F16 && a->type != DTYPE_BF16)
+        FAIL(SEMID_ERR_UNSUPPORTED,
+             "%s: tensor %s: expected float32, float16 or bfloat16, found %s", r->path, name,
+             array_describe(a, found));
+    if (a->n_dims == n_dims && a->shape[0] == d0 && (n_dims == 1 || a->shape[1] == d1))
+        return SEMID_OK;
+    if (n_dims == 1)
+        FAIL(SEMID_ERR_SHAPE, "%s: tensor %s: expected [%zu] as config.json says, found %s",
+             r->path, name, d0, array_describe(a, found));
+    FAIL(SEMID_ERR_SHAPE, "%s: tensor %s: expected [%zu, %zu] as config.json says, found %s",
+         r->path, name, d0, d1, array_describe(a, found));
+}
+
+/* d1 = 0: one dimension. */
+static semid_status find_tensor(const reader *r, const char *name, size_t d0, size_t d1, array *out,
+                                semid_error *err) {
+    char full[NAME_BYTES];
+    snprintf(full, sizeof full, "%s%s", r->prefix, name);
+    array a;
+    TRY(safetensors_get(r->file, full, &a, err));
+    TRY(check_tensor(r, full, &a, d1 ? 2 : 1, d0, d1, err));
+    *out = a;
+    return SEMID_OK;
+}
+
+/* A new float32 copy with room for n_padded >= its elements, the rest zero. */
+static semid_status copy_tensor(const reader *r, const char *name, size_t d0, size_t d1,
+                                float **out, semid_error *err) {
+    array a;
+    TRY(find_tensor(r, name, d0, d1, &a, err));
+    float *copy;
+    TRY(mem_alloc(&copy, array_elements(&a), sizeof(float), err));
+    semid_status status = array_to_f32(&a, 0, array_elements(&a), copy, err);
+    if (status == SEMID_OK)
+        *out = copy;
+    else
+        mem_free(copy);
+    return status;
+}
+
+/* Old checkpoints call the parameters of a normalisation gamma and beta. */
+static semid_status read_norm(const reader *r, const char *name, size_t n, norm *out,
+                              semid_error *err) {
+    char key[NAME_BYTES];
+    snprintf(key, sizeof key, "%s%s.gamma", r->prefix, name);
+    bool old = safetensors_has(r->file, key);
+    snprintf(key, sizeof key, "%s.%s", name, old ? "gamma" : "weight");
+    TRY(copy_tensor(r, key, n, 0, &out->gamma, err));
+    snprintf(key, sizeof key, "%s.%s", name, old ? "beta" : "bias");
+    return copy_tensor(r, key, n, 0, &out->beta, err);
+}
+
+/* ---- linear layers ---- */
+
+/* Room for n_parts products of the same size side by side, each padded by itself. */
+static semid_status linear_init(linear *l, size_t n_in, size_t n_out, size_t n_parts,
+                                semid_error *err) {
+    size_t padded = gemm_pad(n_out) * n_parts, n;
+    if (!size_mul(padded, n_in, &n))
+        FAIL(SEMID_ERR_NO_MEMORY, "weights of %zu x %zu", padded, n_in);
+    TRY(mem_alloc(&l->packed, n, sizeof(float), err));
+    TRY(mem_calloc(&l->bias, padded, sizeof(float), err));
+    l->n_in = n_in;
+    l->n_out = padded;
+    return SEMID_OK;
+}
+
+static semid_status linear_read_part(linear *l, const reader *r, const char *name, size_t n_out,
+                                     size_t part, semid_error *err) {
+    char key[NAME_BYTES];
+    size_t first = part * gemm_pad(n_out);
+    float *weight = NULL;
+    array bias;
+    snprintf(key, sizeof key, "%s.bias", name);
+    TRY(find_tensor(r, key, n_out, 0, &bias, err));
+    TRY(array_to_f32(&bias, 0, n_out, l->bias + first, err));
+    snprintf(key, sizeof key, "%s.weight", name);
+    TRY(copy_tensor(r, key, n_out, l->n_in, &weight, err));
+    gemm_pack_transposed(weight, l->n_in, n_out, l->n_in, l->packed + first * l->n_in);
+    mem_free(weight);
+    return SEMID_OK;
+}
+
+static semid_status linear_read(linear *l, const reader *r, const char *name, size_t n_in,
+                                size_t n_out, semid_error *err) {
+    array a;
+    char key[NAME_BYTES];
+    snprintf(key, sizeof key, "%s.weight", name);
+    TRY(find_tensor(r, key, n_out, n_in, &a, err)); /* before anything of that size is allocated */
+    TRY(linear_init(l, n_in, n_out, 1, err));
+    return linear_read_part(l, r, name, n_out, 0, err);
+}
+
+static void linear_release(linear *l) {
+    mem_free(l->packed);
+    mem_free(l->bias);
+}
+
+static void norm_release(norm *n) {
+    mem_free(n->gamma);
+    mem_free(n->beta);
+}
+
+/* ---- the model ---- */
+
+static semid_status read_qkv(model_layer *layer, const reader *r, const char *base, size_t hidden,
+                             semid_error *err) {
+    static const char *const parts[] = {"query", "key", "value"};
+    char name[NAME_BYTES];
+    array a;
+    snprintf(name, sizeof name, "%s.attention.self.query.weight", base);
+    TRY(find_tensor(r, name, hidden, hidden, &a, err));
+    TRY(linear_init(&layer->qkv, hidden, hidden, 3, err));
+    for (size_t i = 0; i < 3; i++) {
+        snprintf(name, sizeof name, "%s.attention.self.%s", base, parts[i]);
+        TRY(linear_read_part(&layer->qkv, r, name, hidden, i, err));
+    }
+    return SEMID_OK;
+}
+
+static semid_status read_layer(model_layer *layer, const reader *r, size_t i, const model_config *c,
+                               semid_error *err) {
+    char base[64], name[NAME_BYTES];
+    snprintf(base, sizeof base, "encoder.layer.%zu", i);
+    TRY(read_qkv(layer, r, base, c->hidden, err));
+    snprintf(name, sizeof name, "%s.attention.output.dense", base);
+    TRY(linear_read(&layer->attention_out, r, name, c->hidden, c->hidden, err));
+    snprintf(name, sizeof name, "%s.attention.output.LayerNorm", base);
+    TRY(read_norm(r, name, c->hidden, &layer->attention_norm, err));
+    snprintf(name, sizeof name, "%s.intermediate.dense", base);
+    TRY(linear_read(&layer->up, r, name, c->hidden, c->intermediate, err));
+    snprintf(name, sizeof name, "%s.output.dense", base);
+    TRY(linear_read(&layer->down, r, name, c->intermediate, c->hidden, err));
+    snprintf(name, sizeof name, "%s.output.LayerNorm", base);
+    return read_norm(r, name, c->hidden, &layer->output_norm, err);
+}
+
+static semid_status read_embeddings(model *m, const reader *r, semid_error *err) {
+    const model_config *c = &m->config;
+    float *type0 = NULL;
+    TRY(find_tensor(r, "embeddings.word_embeddings.weight", c->n_words, c->hidden, &m->words, err));
+    TRY(copy_tensor(r, "embeddings.position_embeddings.weight", c->n_positions, c->hidden,
+                    &m->places, err));
+    TRY(copy_tensor(r, "embeddings.token_type_embeddings.weight", c->n_types, c->hidden, &type0,
+                    err));
+    for (size_t i = 0; i < c->n_positions; i++)
+        for (size_t j = 0; j < c->hidden; j++) m->places[i * c->hidden + j] += type0[j];
+    mem_free(type0);
+    return read_norm(r, "embeddings.LayerNorm", c->hidden, &m->embedding_norm, err);
+}
+
+static semid_status read_weights(model *m, const char *path, semid_error *err) {
+    const model_config *c = &m->config;
+    reader r = {.file = m->file, .path = path, .prefix = ""};
+    if (safetensors_has(m->file, "bert.embeddings.word_embeddings.weight")) r.prefix = "bert.";
+    TRY(read_embeddings(m, &r, err));
+    TRY(mem_calloc(&m->layers, c->n_layers, sizeof *m->layers, err));
+    for (size_t i = 0; i < c->n_layers; i++) TRY(read_layer(&m->layers[i], &r, i, c, err));
+    char key[NAME_BYTES];
+    snprintf(key, sizeof key, "%spooler.dense.weight", r.prefix);
+    if (!safetensors_has(m->file, key)) return SEMID_OK;
+    return linear_read(&m->pooler, &r, "pooler.dense", c->hidden, c->hidden, err);
+}
+
+semid_status model_open(model **out, const char *model_dir, semid_error *err) {
+    model *m = NULL;
+    char *path = NULL;
+    semid_status status = SEMID_OK;
+    TRY(mem_calloc(&m, 1, sizeof *m, err));
+    TRY_GOTO(model_config_load(&m->config, model_dir, err));
+    TRY_GOTO(path_join(&path, model_dir, "model.safetensors", err));
+    TRY_GOTO(safetensors_open(&m->file, path, err));
+    TRY_GOTO(read_weights(m, path, err));
+    *out = m;
+done:
+    if (status != SEMID_OK) model_close(m);
+    mem_free(path);
+    return status;
+}
+
+void model_close(model *m) {
+    if (!m) return;
+    for (size_t i = 0; m->layers && i < m->config.n_layers; i++) {
+        model_layer *layer = &m->layers[i];
+        linear_release(&layer->qkv);
+        linear_release(&layer->attention_out);
+        linear_release(&layer->up);
+        linear_release(&layer->down);
+        norm_release(&layer->attention_norm);
+        norm_release(&layer->output_norm);
+    }
+    linear_release(&m->pooler);
+    norm_release(&m->embedding_norm);
+    mem_free(m->layers);
+    mem_free(m->places);
+    safetensors_close(m->file);
+    model_config_release(&m->config);
+    mem_free(m);
+}

@@ -1,0 +1,65 @@
+/* encoder/model.h - a BERT-architecture sentence encoder as a Hugging Face / sentence-transformers
+ * folder holds it: config.json, model.safetensors, and optionally modules.json,
+ * 1_Pooling/config.json, sentence_bert_config.json, config_sentence_transformers.json. */
+#ifndef ENCODER_MODEL_H
+#define ENCODER_MODEL_H
+
+#include "base/error.h"
+#include "formats/safetensors.h"
+#include "kernels/encoder.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* How the vectors of the tokens become one: their mean, that of [CLS], or tanh(W [CLS] + b). */
+typedef enum pooling { POOLING_AUTO, POOLING_MEAN, POOLING_CLS, POOLING_POOLER } pooling;
+
+typedef struct model_config {
+    /* config.json */
+    size_t hidden, n_layers, n_heads, intermediate, n_words, n_positions, n_types;
+    float layer_norm_eps;
+    activation act;
+    /* the sentence-transformers files; without them: mean, not normalised */
+    pooling pool; /* never POOLING_AUTO */
+    bool normalize;
+    size_t max_seq_length; /* 0: not said */
+    char *prompt;          /* put before every text; "" if none */
+} model_config;
+
+/* SEMID_ERR_UNSUPPORTED names what is not supported and what is. */
+semid_status model_config_load(model_config *out, const char *model_dir, semid_error *err);
+void model_config_release(model_config *c);
+
+/* y = x W + b; W packed for gemm_f32, biases padded like it. */
+typedef struct linear {
+    size_t n_in, n_out; /* n_out is a multiple of GEMM_PANEL */
+    float *packed, *bias;
+} linear;
+
+typedef struct norm {
+    float *gamma, *beta; /* [hidden] */
+} norm;
+
+typedef struct model_layer {
+    linear qkv; /* query, key and value side by side, each padded to gemm_pad(hidden) */
+    linear attention_out, up, down;
+    norm attention_norm, output_norm;
+} model_layer;
+
+typedef struct model {
+    model_config config;
+    safetensors *file;
+    array words;   /* [n_words, hidden], a view into file */
+    float *places; /* [n_positions, hidden]: position + type 0 */
+    norm embedding_norm;
+    model_layer *layers;
+    linear pooler; /* n_out 0: the file has none */
+} model;
+
+/* Reads the folder; every tensor's shape and type is checked against config.json. */
+semid_status model_open(model **out, const char *model_dir, semid_error *err);
+void model_close(model *m);
+
+const char *pooling_name(pooling p);
+
+#endif

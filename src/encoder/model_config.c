@@ -1,0 +1,258 @@
+#include "encoder/model.h"
+
+#include "base/file.h"
+#include "base/json_file.h"
+#include "base/memory.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Far above every BERT there is, far below what overflows. */
+enum { MAX_HIDDEN = 16384, MAX_LAYERS = 256, MAX_INTERMEDIATE = 65536, MAX_ROWS = 1 << 24 };
+
+const char *pooling_name(pooling p) {
+    static const char *const names[] = {"auto", "mean", "cls", "pooler"};
+    return names[p];
+}
+
+/* The JSON object in dir/name; *out stays NULL when an optional file is missing. */
+static semid_status load_object(json_t **out, char **path, const char *dir, const char *name,
+                                bool optional, semid_error *err) {
+    TRY(path_join(path, dir, name, err));
+    if (optional && !path_exists(*path)) return SEMID_OK;
+    TRY(json_file_load(out, *path, err));
+    if (!json_is_object(*out)) FAIL(SEMID_ERR_FORMAT, "%s: expected a JSON object", *path);
+    return SEMID_OK;
+}
+
+/* ---- config.json ---- */
+
+static semid_status read_size(const json_t *config, const char *path, const char *key, size_t max,
+                              size_t *out, semid_error *err) {
+    const json_t *value = json_object_get(config, key);
+    if (!value) FAIL(SEMID_ERR_FORMAT, "%s: \"%s\" is missing", path, key);
+    json_int_t v = json_integer_value(value);
+    if (!json_is_integer(value) || v < 1 || v > (json_int_t)max)
+        FAIL(SEMID_ERR_FORMAT, "%s: \"%s\": expected a whole number from 1 to %zu, found %lld",
+             path, key, max, (long long)v);
+    *out = (size_t)v;
+    return SEMID_OK;
+}
+
+static const char *string_or(const json_t *config, const char *key, const char *otherwise) {
+    const char *s = json_string_value(json_object_get(config, key));
+    return s ? s : otherwise;
+}
+
+static semid_status check_architecture(const json_t *config, const char *path, semid_error *err) {
+    const char *type = string_or(config, "model_type", "unknown");
+    if (strcmp(type, "bert") != 0)
+        FAIL(SEMID_ERR_UNSUPPORTED,
+             "%s: model_type \"%s\" is not supported; supported: bert (BERT, MiniLM, BGE, E5, GTE)",
+             path, type);
+    const char *positions = string_or(config, "position_embedding_type", "absolute");
+    if (strcmp(positions, "absolute") != 0)
+        FAIL(SEMID_ERR_UNSUPPORTED,
+             "%s: position_embedding_type \"%s\" is not supported; supported: absolute", path,
+             positions);
+    if (json_is_true(json_object_get(config, "is_decoder")))
+        FAIL(SEMID_ERR_UNSUPPORTED,
+             "%s: a decoder (is_decoder true) is not supported; supported: encoders", path);
+    return SEMID_OK;
+}
+
+static semid_status read_activation(const json_t *config, const char *path, activation *out,
+                                    semid_error *err) {
+    static const struct {
+        const char *name;
+        activation act;
+    } known[] = {{"gelu", ACTIVATION_GELU},
+                 {"gelu_new", ACTIVATION_GELU_TANH},
+                 {"gelu_fast", ACTIVATION_GELU_TANH},
+                 {"gelu_pytorch_tanh", ACTIVATION_GELU_TANH},
+                 {"relu", ACTIVATION_RELU}};
+    const char *name = string_or(config, "hidden_act", "gelu");
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (strcmp(name, known[i].name) == 0) {
+            *out = known[i].act;
+            return SEMID_OK;
+        }
+    FAIL(SEMID_ERR_UNSUPPORTED,
+         "%s: hidden_act \"%s\" is not supported; supported: gelu, gelu_new, gelu_fast, "
+         "gelu_pytorch_tanh, relu",
+         path, name);
+}
+
+static semid_status read_eps(const json_t *config, const char *path, float *out, semid_error *err) {
+    const json_t *value = json_object_get(config, "layer_norm_eps");
+    double eps = value ? json_number_value(value) : 1e-12;
+    if ((value && !json_is_number(value)) || !(eps >= 0 && eps <= 1))
+        FAIL(SEMID_ERR_FORMAT, "%s: \"layer_norm_eps\": expected 0 to 1", path);
+    *out = (float)eps;
+    return SEMID_OK;
+}
+
+static semid_status read_bert(const json_t *config, const char *path, model_config *c,
+                              semid_error *err) {
+    TRY(check_architecture(config, path, err));
+    TRY(read_activation(config, path, &c->act, err));
+    TRY(read_size(config, path, "hidden_size", MAX_HIDDEN, &c->hidden, err));
+    TRY(read_size(config, path, "num_hidden_layers", MAX_LAYERS, &c->n_layers, err));
+    TRY(read_size(config, path, "num_attention_heads", MAX_HIDDEN, &c->n_heads, err));
+    TRY(read_size(config, path, "intermediate_size", MAX_INTERMEDIATE, &c->intermediate, err));
+    TRY(read_size(config, path, "vocab_size", MAX_ROWS, &c->n_words, err));
+    TRY(read_size(config, path, "max_position_embeddings", MAX_ROWS, &c->n_positions, err));
+    TRY(read_size(config, path, "type_vocab_size", MAX_ROWS, &c->n_types, err));
+    if (c->hidden % c->n_heads != 0)
+        FAIL(SEMID_ERR_FORMAT,
+             "%s: \"hidden_size\" %zu: expected a multiple of \"num_attention_heads\" %zu", path,
+             c->hidden, c->n_heads);
+    return read_eps(config, path, &c->layer_norm_eps, err);
+}
+
+static semid_status load_bert(model_config *c, const char *dir, semid_error *err) {
+    json_t *config = NULL;
+    char *path = NULL;
+    semid_status status = load_object(&config, &path, dir, "config.json", false, err);
+    if (status == SEMID_OK) status = read_bert(config, path, c, err);
+    json_decref(config);
+    mem_free(path);
+    return status;
+}
+
+/* ---- pooling ---- */
+
+static const char pooling_prefix[] = "pooling_mode_";
+
+/* The flags pooling_mode_*: exactly one is set, and it is one of ours. */
+static semid_status read_pooling(const json_t *config, const char *path, model_config *c,
+                                 semid_error *err) {
+    size_t n_prefix = strlen(pooling_prefix);
+    const char *key, *found = string_or(config, "pooling_mode", NULL);
+    json_t *value;
+    json_object_foreach((json_t *)(uintptr_t)config, key, value) {
+        if (strncmp(key, pooling_prefix, n_prefix) != 0 || !json_is_true(value)) continue;
+        if (found)
+            FAIL(
+                SEMID_ERR_UNSUPPORTED,
+                "%s: several pooling modes (%s, %s) are not supported; supported: one of mean, cls",
+                path, found, key + n_prefix);
+        found = key + n_prefix;
+    }
+    if (found && strncmp(found, "cls", 3) == 0)
+        c->pool = POOLING_CLS;
+    else if (found && (strcmp(found, "mean_tokens") == 0 || strcmp(found, "mean") == 0))
+        c->pool = POOLING_MEAN;
+    else
+        FAIL(SEMID_ERR_UNSUPPORTED,
+             "%s: pooling mode \"%s\" is not supported; supported: mean, cls", path,
+             found ? found : "none");
+    if (json_is_false(json_object_get(config, "include_prompt")) && c->prompt[0])
+        FAIL(SEMID_ERR_UNSUPPORTED,
+             "%s: include_prompt false with a default prompt is not supported", path);
+    return SEMID_OK;
+}
+
+static semid_status load_pooling(model_config *c, const char *dir, const char *module,
+                                 semid_error *err) {
+    json_t *config = NULL;
+    char *folder = NULL, *path = NULL;
+    semid_status status = SEMID_OK;
+    TRY_GOTO(path_join(&folder, dir, module, err));
+    TRY_GOTO(load_object(&config, &path, folder, "config.json", false, err));
+    TRY_GOTO(read_pooling(config, path, c, err));
+done:
+    json_decref(config);
+    mem_free(folder);
+    mem_free(path);
+    return status;
+}
+
+/* modules.json lists the stages: a transformer, pooling, and perhaps normalisation. */
+static semid_status read_module(model_config *c, const char *dir, const char *path,
+                                const json_t *module, semid_error *err) {
+    const char *type = string_or(module, "type", "unknown");
+    const char *dot = strrchr(type, '.'), *name = dot ? dot + 1 : type;
+    const char *folder = string_or(module, "path", "");
+    if (strcmp(name, "Transformer") == 0) {
+        if (folder[0] && strcmp(folder, ".") != 0)
+            FAIL(SEMID_ERR_UNSUPPORTED,
+                 "%s: a transformer in the folder \"%s\" is not supported; give that folder", path,
+                 folder);
+        return SEMID_OK;
+    }
+    if (strcmp(name, "Pooling") == 0) return load_pooling(c, dir, folder, err);
+    if (strcmp(name, "Normalize") == 0) {
+        c->normalize = true;
+        return SEMID_OK;
+    }
+    FAIL(SEMID_ERR_UNSUPPORTED,
+         "%s: module \"%s\" is not supported; supported: Transformer, Pooling, Normalize", path,
+         type);
+}
+
+static semid_status load_modules(model_config *c, const char *dir, semid_error *err) {
+    json_t *modules = NULL, *module;
+    char *path = NULL;
+    size_t i;
+    semid_status status = SEMID_OK;
+    c->pool = POOLING_MEAN;
+    TRY_GOTO(path_join(&path, dir, "modules.json", err));
+    if (!path_exists(path)) goto done;
+    TRY_GOTO(json_file_load(&modules, path, err));
+    if (!json_is_array(modules)) FAIL_GOTO(SEMID_ERR_FORMAT, "%s: expected a JSON array", path);
+    json_array_foreach(modules, i, module) TRY_GOTO(read_module(c, dir, path, module, err));
+done:
+    json_decref(modules);
+    mem_free(path);
+    return status;
+}
+
+/* ---- the two small files ---- */
+
+static semid_status load_max_length(model_config *c, const char *dir, semid_error *err) {
+    json_t *config = NULL;
+    char *path = NULL;
+    semid_status status = load_object(&config, &path, dir, "sentence_bert_config.json", true, err);
+    if (status == SEMID_OK && json_is_integer(json_object_get(config, "max_seq_length")))
+        status = read_size(config, path, "max_seq_length", MAX_ROWS, &c->max_seq_length, err);
+    json_decref(config);
+    mem_free(path);
+    return status;
+}
+
+static semid_status load_prompt(model_config *c, const char *dir, semid_error *err) {
+    json_t *config = NULL;
+    char *path = NULL;
+    semid_status status =
+        load_object(&config, &path, dir, "config_sentence_transformers.json", true, err);
+    if (status == SEMID_OK) {
+        const char *name = string_or(config, "default_prompt_name", "");
+        status =
+            mem_strdup(&c->prompt, string_or(json_object_get(config, "prompts"), name, ""), err);
+    }
+    json_decref(config);
+    mem_free(path);
+    return status;
+}
+
+semid_status model_config_load(model_config *out, const char *model_dir, semid_error *err) {
+    model_config c = {0};
+    semid_status status = SEMID_OK;
+    if (!path_is_dir(model_dir))
+        FAIL(SEMID_ERR_IO, "%s: expected a model folder, found %s", model_dir,
+             path_exists(model_dir) ? "a file" : "nothing");
+    TRY_GOTO(load_bert(&c, model_dir, err));
+    TRY_GOTO(load_prompt(&c, model_dir, err));
+    TRY_GOTO(load_modules(&c, model_dir, err));
+    TRY_GOTO(load_max_length(&c, model_dir, err));
+    *out = c;
+done:
+    if (status != SEMID_OK) model_config_release(&c);
+    return status;
+}
+
+void model_config_release(model_config *c) {
+    mem_free(c->prompt);
+    *c = (model_config){0};
+}

@@ -1,0 +1,53 @@
+/* The readable specification: plain loops that accumulate in double. */
+#include "kernels/encoder_tiers.h"
+
+#include <math.h>
+
+static double activate(double x, activation f) {
+    switch (f) {
+    case ACTIVATION_GELU:
+        return 0.5 * x * (1 + erf(x * 0.70710678118654752));
+    case ACTIVATION_GELU_TANH:
+        return 0.5 * x * (1 + tanh(0.79788456080286536 * (x + 0.044715 * x * x * x)));
+    case ACTIVATION_RELU:
+        return x < 0 ? 0 : x;
+    case ACTIVATION_TANH:
+        return tanh(x);
+    case ACTIVATION_NONE:
+        break;
+    }
+    return x;
+}
+
+static void gemm_f32_ref(const gemm_args *g) {
+    for (size_t i = 0; i < g->m; i++)
+        for (size_t j = 0; j < g->n; j++) {
+            const float *b = g->b + j / GEMM_PANEL * GEMM_PANEL * g->k + j % GEMM_PANEL;
+            double sum = g->bias ? (double)g->bias[j] : 0;
+            for (size_t p = 0; p < g->k; p++)
+                sum += (double)g->a[i * g->lda + p] * (double)b[p * GEMM_PANEL];
+            g->c[i * g->ldc + j] = (float)activate(sum, g->act);
+        }
+}
+
+static void softmax_f32_ref(float *x, size_t n, float scale) {
+    double max = -INFINITY, total = 0;
+    for (size_t i = 0; i < n; i++) max = (double)x[i] > max ? (double)x[i] : max;
+    for (size_t i = 0; i < n; i++) total += exp(((double)x[i] - max) * (double)scale);
+    for (size_t i = 0; i < n; i++)
+        x[i] = (float)(exp(((double)x[i] - max) * (double)scale) / total);
+}
+
+static void layer_norm_f32_ref(float *x, const float *residual, const float *gamma,
+                               const float *beta, size_t n, float eps) {
+    double mean = 0, variance = 0;
+    for (size_t i = 0; i < n; i++) x[i] += residual[i];
+    for (size_t i = 0; i < n; i++) mean += (double)x[i] / (double)n;
+    for (size_t i = 0; i < n; i++)
+        variance += ((double)x[i] - mean) * ((double)x[i] - mean) / (double)n;
+    double scale = 1 / sqrt(variance + (double)eps);
+    for (size_t i = 0; i < n; i++)
+        x[i] = (float)(((double)x[i] - mean) * scale * (double)gamma[i] + (double)beta[i]);
+}
+
+const encoder_kernels encoder_kernels_ref = {gemm_f32_ref, softmax_f32_ref, layer_norm_f32_ref};
