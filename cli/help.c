@@ -29,7 +29,8 @@ static void print_wrapped(FILE *out, const char *text, int column, int indent) {
 
 static void print_option(const option *o, FILE *out) {
     bool on = o->type == OPTION_FLAG && o->default_value && strcmp(o->default_value, "true") == 0;
-    int column = fprintf(out, "  --%s%s", on ? "no-" : "", o->name);
+    const char *prefix = on ? "no-" : o->type == OPTION_TRISTATE ? "[no-]" : "";
+    int column = fprintf(out, "  --%s%s", prefix, o->name);
     if (o->type == OPTION_CHOICE)
         column += fprintf(out, " %s", o->choices);
     else if (o->metavar)

@@ -83,6 +83,14 @@ static semid_status parse_flag(const option *o, const char *text, bool *out, sem
     return SEMID_OK;
 }
 
+static semid_status parse_tristate(const option *o, const char *text, tristate *out,
+                                   semid_error *err) {
+    bool yes;
+    TRY(parse_flag(o, text, &yes, err));
+    *out = yes ? TRISTATE_YES : TRISTATE_NO;
+    return SEMID_OK;
+}
+
 static semid_status list_add(string_list *list, const char *text, semid_error *err) {
     while (*text) {
         size_t n = strcspn(text, ",");
@@ -101,6 +109,8 @@ static semid_status set_value(const option *o, void *params, const char *text, s
     switch (o->type) {
     case OPTION_FLAG:
         return parse_flag(o, text, at, err);
+    case OPTION_TRISTATE:
+        return parse_tristate(o, text, at, err);
     case OPTION_INT:
         return parse_int(o, text, at, err);
     case OPTION_REAL:
@@ -205,6 +215,10 @@ typedef struct found_option {
     bool negated;
 } found_option;
 
+static bool takes_no_value(const option *o) {
+    return o->type == OPTION_FLAG || o->type == OPTION_TRISTATE;
+}
+
 static bool find_in_tables(const command *cmd, const char *name, void *params,
                            common_params *common, found_option *out) {
     const option *o = find_option(cmd->options, name);
@@ -218,7 +232,7 @@ static semid_status look_up(const command *cmd, const char *name, void *params,
                             common_params *common, found_option *out, semid_error *err) {
     if (find_in_tables(cmd, name, params, common, out)) return SEMID_OK;
     if (strncmp(name, "no-", 3) == 0 && find_in_tables(cmd, name + 3, params, common, out) &&
-        out->o->type == OPTION_FLAG) {
+        takes_no_value(out->o)) {
         out->negated = true;
         return SEMID_OK;
     }
@@ -233,7 +247,7 @@ static semid_status parse_option(const command *cmd, int argc, char **argv, int 
     snprintf(name, sizeof name, "%.*s", (int)(n < 63 ? n : 63), text);
     found_option found;
     TRY(look_up(cmd, name, params, common, &found, err));
-    if (found.o->type == OPTION_FLAG && !value)
+    if (takes_no_value(found.o) && !value)
         return set_value(found.o, found.params, found.negated ? "false" : "true", err);
     if (found.negated) FAIL(SEMID_ERR_USAGE, "--%s takes no value", name);
     if (value) return set_value(found.o, found.params, value + 1, err);

@@ -5,6 +5,7 @@
 #define CLI_OPTIONS_H
 
 #include "base/error.h"
+#include "base/tristate.h"
 #include "pipeline/step.h"
 
 #include <jansson.h>
@@ -13,14 +14,15 @@
 #include <stdio.h>
 
 typedef enum option_type {
-    OPTION_FLAG,   /* bool;          --name and --no-name */
-    OPTION_INT,    /* int64_t;       within [min, max] */
-    OPTION_REAL,   /* double;        within [min, max] */
-    OPTION_BYTES,  /* uint64_t;      500MB, 2GiB, 4096 */
-    OPTION_STRING, /* const char * */
-    OPTION_PATH,   /* const char *;  completed as a file name */
-    OPTION_CHOICE, /* an enum (int); position of the word in `choices` */
-    OPTION_LIST    /* string_list;   --name a b,c and repeated: all are added */
+    OPTION_FLAG,     /* bool;          --name and --no-name */
+    OPTION_TRISTATE, /* tristate;    the same, TRISTATE_UNSET when neither is given */
+    OPTION_INT,      /* int64_t;       within [min, max] */
+    OPTION_REAL,     /* double;        within [min, max] */
+    OPTION_BYTES,    /* uint64_t;      500MB, 2GiB, 4096 */
+    OPTION_STRING,   /* const char * */
+    OPTION_PATH,     /* const char *;  completed as a file name */
+    OPTION_CHOICE,   /* an enum (int); position of the word in `choices` */
+    OPTION_LIST      /* string_list;   --name a b,c and repeated: all are added */
 } option_type;
 
 typedef struct option {

@@ -1,0 +1,190 @@
+#include "encoder/encoder.h"
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/threads.h"
+#include "encoder/bert.h"
+#include "encoder/tokenizer.h"
+#include "formats/embeddings.h"
+
+#include <string.h>
+
+/* Tokens of one text; several workers fill an array of these. */
+typedef struct tokenized {
+    token_ids tokens;
+    bool truncated;
+    semid_status status;
+} tokenized;
+
+struct encoder {
+    model *m;
+    tokenizer *words;
+    bert_workspace *workspace;
+    size_t max_len;
+    pooling pool;
+    bool normalize;
+    /* reused between calls */
+    tokenized *texts;
+    size_t n_texts;
+    int32_t *tokens;
+    size_t tokens_capacity;
+    size_t *starts;
+    size_t starts_capacity;
+};
+
+/* ---- opening ---- */
+
+static semid_status check_max_len(const encoder *e, semid_error *err) {
+    const model_config *c = &e->m->config;
+    if (e->max_len < 3 || e->max_len > c->n_positions)
+        FAIL(SEMID_ERR_ARGUMENT, "max-len: expected 3 to %zu, the model's positions, found %zu",
+             c->n_positions, e->max_len);
+    if (c->max_seq_length && e->max_len > c->max_seq_length)
+        log_warn("max-len %zu is above the %zu tokens this model was made for", e->max_len,
+                 c->max_seq_length);
+    return SEMID_OK;
+}
+
+static semid_status check_parts(const encoder *e, const char *model_dir, semid_error *err) {
+    TRY(check_max_len(e, err));
+    if (e->pool == POOLING_POOLER && e->m->pooler.n_out == 0)
+        FAIL(SEMID_ERR_UNSUPPORTED,
+             "%s: no pooler in this model: expected tensor "
+             "pooler.dense.weight; use mean or cls",
+             model_dir);
+    size_t n_words = tokenizer_vocab_size(e->words);
+    if (n_words > e->m->config.n_words)
+        FAIL(SEMID_ERR_SHAPE,
+             "%s: the tokenizer has %zu tokens, expected at most the %zu of config.json", model_dir,
+             n_words, e->m->config.n_words);
+    return SEMID_OK;
+}
+
+semid_status encoder_open(encoder **out, const encoder_params *params, semid_error *err) {
+    encoder *e = NULL;
+    semid_status status = SEMID_OK;
+    TRY(mem_calloc(&e, 1, sizeof *e, err));
+    TRY_GOTO(model_open(&e->m, params->model_dir, err));
+    TRY_GOTO(tokenizer_open(&e->words, params->model_dir, err));
+    const model_config *c = &e->m->config;
+    e->max_len = params->max_len;
+    e->pool = params->pool == POOLING_AUTO ? c->pool : params->pool;
+    e->normalize =
+        params->normalize == TRISTATE_UNSET ? c->normalize : params->normalize == TRISTATE_YES;
+    TRY_GOTO(check_parts(e, params->model_dir, err));
+    TRY_GOTO(bert_workspace_new(&e->workspace, e->m, e->max_len, err));
+    *out = e;
+done:
+    if (status != SEMID_OK) encoder_close(e);
+    return status;
+}
+
+void encoder_close(encoder *e) {
+    if (!e) return;
+    for (size_t i = 0; i < e->n_texts; i++) token_ids_release(&e->texts[i].tokens);
+    mem_free(e->texts);
+    mem_free(e->tokens);
+    mem_free(e->starts);
+    bert_workspace_free(e->workspace);
+    tokenizer_close(e->words);
+    model_close(e->m);
+    mem_free(e);
+}
+
+size_t encoder_dim(const encoder *e) {
+    return e->m->config.hidden;
+}
+
+pooling encoder_pooling(const encoder *e) {
+    return e->pool;
+}
+
+bool encoder_normalizes(const encoder *e) {
+    return e->normalize;
+}
+
+/* ---- tokens ---- */
+
+/* One more than allowed is asked for: a text that fills it was cut, and loses its last word piece
+ * before the final [SEP]. */
+static semid_status tokenize_text(const encoder *e, const char *text, size_t n_bytes,
+                                  tokenized *out) {
+    token_ids *t = &out->tokens;
+    TRY(tokenizer_encode(e->words, text, n_bytes, e->max_len + 1, t, NULL));
+    out->truncated = t->n_ids > e->max_len;
+    if (out->truncated) {
+        t->ids[e->max_len - 1] = t->ids[e->max_len];
+        t->n_ids = e->max_len;
+    }
+    return SEMID_OK;
+}
+
+static semid_status tokenize_prompted(const encoder *e, const char *text, size_t n_bytes,
+                                      tokenized *out) {
+    const char *prompt = e->m->config.prompt;
+    size_t n_prompt = strlen(prompt);
+    char *whole = NULL;
+    if (n_prompt == 0) return tokenize_text(e, text, n_bytes, out);
+    TRY(mem_alloc(&whole, n_prompt + n_bytes, 1, NULL));
+    memcpy(whole, prompt, n_prompt);
+    memcpy(whole + n_prompt, text, n_bytes);
+    semid_status status = tokenize_text(e, whole, n_prompt + n_bytes, out);
+    mem_free(whole);
+    return status;
+}
+
+typedef struct tokenize_job {
+    encoder *e;
+    const ids *texts;
+} tokenize_job;
+
+static void tokenize_chunk(void *user, size_t chunk, size_t begin, size_t end) {
+    (void)chunk;
+    tokenize_job *job = user;
+    for (size_t i = begin; i < end; i++) {
+        size_t n_bytes;
+        const char *text = ids_get(job->texts, i, &n_bytes);
+        tokenized *out = &job->e->texts[i];
+        out->status = tokenize_prompted(job->e, text, n_bytes, out);
+    }
+}
+
+static semid_status reserve_texts(encoder *e, size_t n, semid_error *err) {
+    if (n <= e->n_texts) return SEMID_OK;
+    TRY(mem_resize(&e->texts, e->n_texts, n, sizeof *e->texts, err));
+    memset(e->texts + e->n_texts, 0, (n - e->n_texts) * sizeof *e->texts);
+    e->n_texts = n;
+    return SEMID_OK;
+}
+
+/* All tokens of the first n texts, one text after the other. */
+static semid_status pack_tokens(encoder *e, size_t n, encoder_counts *counts, semid_error *err) {
+    TRY(mem_reserve(&e->starts, &e->starts_capacity, n + 1, sizeof *e->starts, err));
+    e->starts[0] = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (e->texts[i].status != SEMID_OK)
+            FAIL(SEMID_ERR_NO_MEMORY, "out of memory: the tokens of a text");
+        e->starts[i + 1] = e->starts[i] + e->texts[i].tokens.n_ids;
+        counts->n_truncated += e->texts[i].truncated;
+    }
+    counts->n_tokens += e->starts[n];
+    TRY(mem_reserve(&e->tokens, &e->tokens_capacity, e->starts[n], sizeof *e->tokens, err));
+    for (size_t i = 0; i < n; i++)
+        memcpy(e->tokens + e->starts[i], e->texts[i].tokens.ids,
+               e->texts[i].tokens.n_ids * sizeof *e->tokens);
+    return SEMID_OK;
+}
+
+semid_status encoder_embed(encoder *e, const ids *texts, float *out, encoder_counts *counts,
+                           semid_error *err) {
+    size_t n = texts->n_ids, bad;
+    TRY(reserve_texts(e, n, err));
+    parallel_chunks(n, 16, tokenize_chunk, &(tokenize_job){e, texts});
+    TRY(pack_tokens(e, n, counts, err));
+    packed_texts packed = {.n_texts = n, .starts = e->starts, .tokens = e->tokens};
+    TRY(bert_embed(e->m, e->workspace, &packed, e->pool, e->normalize, out, err));
+    if (rows_not_finite(out, n, encoder_dim(e), &bad) > 0)
+        FAIL(SEMID_ERR_DATA, "the model gives a vector that is not finite for the text \"%.60s\"",
+             ids_get(texts, bad, NULL));
+    return SEMID_OK;
+}
