@@ -19,8 +19,11 @@ typedef enum dtype {
     DTYPE_I8,
     DTYPE_U8,
     DTYPE_I16,
+    DTYPE_U16,
     DTYPE_I32,
+    DTYPE_U32,
     DTYPE_I64,
+    DTYPE_U64,
     DTYPE_BOOL
 } dtype;
 
@@ -45,10 +48,16 @@ size_t array_elements(const array *a);
 const char *array_describe(const array *a, char buf[ARRAY_SHAPE_TEXT_BYTES]);
 void array_release(array *a);
 
-/* n elements from `first` on as float32 / int64; any numeric type. Values that do not fit int64
- * exactly (floats) are SEMID_ERR_FORMAT. */
-semid_status array_to_f32(const array *a, size_t first, size_t n, float *out, semid_error *err);
+/* n elements from `first` on as float32 / int64; any numeric type. Values that int64 does not hold
+ * exactly are SEMID_ERR_FORMAT. */
+void array_to_f32(const array *a, size_t first, size_t n, float *out);
 semid_status array_to_i64(const array *a, size_t first, size_t n, int64_t *out, semid_error *err);
+/* n elements that lie one behind the other, not necessarily aligned, as float32. */
+void dtype_to_f32(dtype t, const void *src, size_t n, float *out);
+/* The shape's elements times `element_bytes`; false if that overflows. */
+bool shape_bytes(size_t n_dims, const size_t *shape, size_t element_bytes, size_t *out);
+/* "[200, 384]" */
+const char *shape_describe(size_t n_dims, const size_t *shape, char buf[ARRAY_SHAPE_TEXT_BYTES]);
 
 /* ---- .npy (NumPy format 1.0 to 3.0; numeric types, C or Fortran order) ---- */
 semid_status npy_load(array *out, const char *path, semid_error *err); /* mmapped */

@@ -1,0 +1,220 @@
+#include "formats/embeddings.h"
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "formats/embeddings_source.h"
+#include "formats/npy.h"
+#include "formats/npz.h"
+
+#include <string.h>
+
+struct embeddings {
+    char *path;
+    embeddings_source source;
+};
+
+const char *const embeddings_names[] = {"emb", "Z", "embeddings", "features", NULL};
+
+/* ---- formats ---- */
+
+typedef semid_status (*source_opener)(embeddings_source *out, const char *path, semid_error *err);
+
+static semid_status open_npy(embeddings_source *out, const char *path, semid_error *err) {
+    TRY(file_map_open(&out->map, path, err));
+    return npy_parse(&out->matrix, out->map.data, out->map.n_bytes, path, err);
+}
+
+static semid_status open_npz(embeddings_source *out, const char *path, semid_error *err) {
+    static const char *const names[] = {"emb", "Z", "arr_0", "embeddings", "features", NULL};
+    return npz_open(&out->matrix, &out->map, &out->owned, path, names, err);
+}
+
+static const struct {
+    const char *extension;
+    source_opener open;
+} formats[] = {{"npy", open_npy}, {"npz", open_npz}};
+
+enum { MAX_LOADERS = 4, EXTENSION_BYTES = 16 };
+static struct {
+    char extension[EXTENSION_BYTES];
+    embeddings_loader load;
+} loaders[MAX_LOADERS];
+
+void embeddings_register(const char *extension, embeddings_loader load) {
+    for (int i = 0; i < MAX_LOADERS; i++) {
+        if (loaders[i].load && strcmp(loaders[i].extension, extension) != 0) continue;
+        snprintf(loaders[i].extension, EXTENSION_BYTES, "%s", extension);
+        loaders[i].load = load;
+        return;
+    }
+}
+
+static semid_status open_registered(embeddings_source *out, embeddings_loader load,
+                                    const char *path, semid_error *err) {
+    embeddings_block block = {0};
+    TRY(load(&block, path, err));
+    out->owned = block.data;
+    out->list = block.list;
+    out->matrix = (strided){.type = DTYPE_F32,
+                            .n_dims = 2,
+                            .shape = {block.n_rows, block.dim},
+                            .data = (const uint8_t *)block.data};
+    strided_set_order(&out->matrix, false);
+    return SEMID_OK;
+}
+
+static semid_status open_source(embeddings_source *out, const char *path, semid_error *err) {
+    char extension[16];
+    path_extension(path, extension);
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
+        if (strcmp(formats[i].extension, extension) == 0) return formats[i].open(out, path, err);
+    for (int i = 0; i < MAX_LOADERS && loaders[i].load; i++)
+        if (strcmp(loaders[i].extension, extension) == 0)
+            return open_registered(out, loaders[i].load, path, err);
+    FAIL(SEMID_ERR_UNSUPPORTED,
+         "%s: expected embeddings as .npy, .npz, .pt, .safetensors or .parquet, found %s%s", path,
+         *extension ? "." : "no extension", extension);
+}
+
+static semid_status check_matrix(const strided *m, const char *path, semid_error *err) {
+    char text[ARRAY_SHAPE_TEXT_BYTES];
+    shape_describe(m->n_dims, m->shape, text);
+    if (m->n_dims != 2)
+        FAIL(SEMID_ERR_SHAPE, "%s: expected embeddings [rows, dim], found %s %s", path, text,
+             dtype_name(m->type));
+    if (m->type != DTYPE_F16 && m->type != DTYPE_BF16 && m->type != DTYPE_F32 &&
+        m->type != DTYPE_F64)
+        FAIL(SEMID_ERR_FORMAT, "%s: expected embeddings of floating-point type, found %s %s", path,
+             text, dtype_name(m->type));
+    if (m->shape[0] == 0 || m->shape[1] == 0)
+        FAIL(SEMID_ERR_DATA, "%s: expected at least one row and column, found %s", path, text);
+    return SEMID_OK;
+}
+
+/* ---- opening and closing ---- */
+
+semid_status embeddings_open(embeddings **out, const char *path, semid_error *err) {
+    embeddings *e = NULL;
+    semid_status status;
+    TRY(file_check_readable(path, err));
+    TRY_GOTO(mem_calloc(&e, 1, sizeof *e, err));
+    TRY_GOTO(mem_strdup(&e->path, path, err));
+    TRY_GOTO(open_source(&e->source, path, err));
+    TRY_GOTO(check_matrix(&e->source.matrix, path, err));
+    if (e->source.list.n_ids > 0 && e->source.list.n_ids != embeddings_rows(e))
+        FAIL_GOTO(SEMID_ERR_SHAPE, "%s: expected an id for each of %zu rows, found %zu", path,
+                  embeddings_rows(e), e->source.list.n_ids);
+    *out = e;
+    e = NULL;
+done:
+    embeddings_close(e);
+    return status;
+}
+
+void embeddings_close(embeddings *e) {
+    if (!e) return;
+    mem_free(e->path);
+    mem_free(e->source.owned);
+    ids_release(&e->source.list);
+    file_map_close(&e->source.map);
+    mem_free(e);
+}
+
+size_t embeddings_rows(const embeddings *e) {
+    return e->source.matrix.shape[0];
+}
+
+size_t embeddings_dim(const embeddings *e) {
+    return e->source.matrix.shape[1];
+}
+
+const char *embeddings_path(const embeddings *e) {
+    return e->path;
+}
+
+semid_status embeddings_ids(const embeddings *e, ids *out, semid_error *err) {
+    const ids *from = &e->source.list;
+    ids list = {0};
+    for (size_t i = 0; i < from->n_ids; i++) {
+        size_t n;
+        const char *s = ids_get(from, i, &n);
+        semid_status status = ids_append(&list, s, n, err);
+        if (status == SEMID_OK) continue;
+        ids_release(&list);
+        return status;
+    }
+    *out = list;
+    return SEMID_OK;
+}
+
+/* ---- reading ---- */
+
+/* Rows lie one behind the other without gaps, little endian. */
+static bool rows_are_plain(const strided *m) {
+    return !m->big_endian && strided_is_c_order(m);
+}
+
+static size_t row_bytes(const strided *m) {
+    return m->shape[1] * dtype_bytes(m->type);
+}
+
+semid_status embeddings_read(const embeddings *e, size_t row, size_t n, float *out,
+                             semid_error *err) {
+    const strided *m = &e->source.matrix;
+    size_t n_rows = m->shape[0], dim = m->shape[1];
+    if (row > n_rows || n > n_rows - row)
+        FAIL(SEMID_ERR_ARGUMENT, "%s: rows %zu to %zu of %zu", e->path, row, row + n, n_rows);
+    if (rows_are_plain(m))
+        dtype_to_f32(m->type, m->data + row * row_bytes(m), n * dim, out);
+    else
+        for (size_t i = 0; i < n; i++) strided_row_to_f32(m, row + i, out + i * dim);
+    return SEMID_OK;
+}
+
+semid_status embeddings_gather(const embeddings *e, const uint64_t *rows, size_t n, float *out,
+                               semid_error *err) {
+    /* A fault maps the pages around it too: without this, a sample would map the whole file. */
+    enum { ROWS_BETWEEN_DROPS = 1024 };
+    size_t n_rows = embeddings_rows(e), dim = embeddings_dim(e);
+    for (size_t i = 0; i < n; i++) {
+        TRY(embeddings_read(e, rows[i], 1, out + i * dim, err));
+        if ((i + 1) % ROWS_BETWEEN_DROPS != 0) continue;
+        embeddings_drop(e, 0, n_rows);
+        if (interrupted()) FAIL(SEMID_ERR_INTERRUPTED, "interrupted");
+    }
+    return SEMID_OK;
+}
+
+const float *embeddings_view(const embeddings *e) {
+    const strided *m = &e->source.matrix;
+    bool fits = m->type == DTYPE_F32 && rows_are_plain(m) && (uintptr_t)m->data % 4 == 0;
+    return fits ? (const float *)(const void *)m->data : NULL;
+}
+
+void embeddings_drop(const embeddings *e, size_t begin, size_t end) {
+    /* Faults map up to this much before the page they need. */
+    static const size_t AROUND_BYTES = 65536;
+    const strided *m = &e->source.matrix;
+    if (!e->source.map.data) return;
+    if (!rows_are_plain(m)) {
+        file_map_drop(&e->source.map, 0, e->source.map.n_bytes);
+        return;
+    }
+    size_t base = (size_t)(m->data - e->source.map.data), first = base + begin * row_bytes(m);
+    file_map_drop(&e->source.map, first > AROUND_BYTES ? first - AROUND_BYTES : 0,
+                  base + end * row_bytes(m));
+}
+
+size_t rows_not_finite(const float *x, size_t n, size_t dim, size_t *first_bad) {
+    size_t n_bad = 0;
+    for (size_t i = 0; i < n; i++) {
+        uint32_t bad = 0;
+        for (size_t j = 0; j < dim; j++) {
+            uint32_t bits;
+            memcpy(&bits, &x[i * dim + j], sizeof bits);
+            bad |= (bits & 0x7f800000u) == 0x7f800000u;
+        }
+        if (bad && n_bad++ == 0) *first_bad = i;
+    }
+    return n_bad;
+}

@@ -1,0 +1,77 @@
+#include "formats/embeddings.h"
+
+#include "base/file.h"
+#include "base/memory.h"
+#include "formats/npy.h"
+
+#include <string.h>
+
+typedef enum writer_kind { WRITER_NPY } writer_kind;
+
+struct embeddings_writer {
+    writer_kind kind;
+    char *path;
+    size_t n_rows, dim, n_written;
+    file_out file;
+};
+
+static semid_status begin_npy(embeddings_writer *w, semid_error *err) {
+    char header[NPY_HEADER_MAX_BYTES];
+    size_t shape[] = {w->n_rows, w->dim};
+    TRY(file_out_open(&w->file, w->path, err));
+    file_out_write(&w->file, header, npy_format_header(header, "<f4", 2, shape));
+    return SEMID_OK;
+}
+
+static semid_status begin(embeddings_writer *w, const ids *list, semid_error *err) {
+    (void)list;
+    char extension[16];
+    path_extension(w->path, extension);
+    if (strcmp(extension, "npy") == 0) return begin_npy(w, err);
+    FAIL(SEMID_ERR_UNSUPPORTED,
+         "%s: embeddings can be written as .npy, .pt or .safetensors, found %s%s", w->path,
+         *extension ? "." : "no extension", extension);
+}
+
+semid_status embeddings_writer_open(embeddings_writer **out, const char *path, size_t n_rows,
+                                    size_t dim, const ids *list, semid_error *err) {
+    embeddings_writer *w = NULL;
+    semid_status status;
+    if (list && list->n_ids != n_rows)
+        FAIL(SEMID_ERR_SHAPE, "%s: expected an id for each of %zu rows, found %zu", path, n_rows,
+             list->n_ids);
+    TRY_GOTO(mem_calloc(&w, 1, sizeof *w, err));
+    w->n_rows = n_rows;
+    w->dim = dim;
+    TRY_GOTO(mem_strdup(&w->path, path, err));
+    TRY_GOTO(begin(w, list, err));
+    *out = w;
+    w = NULL;
+done:
+    embeddings_writer_free(w);
+    return status;
+}
+
+semid_status embeddings_writer_append(embeddings_writer *w, const float *x, size_t n,
+                                      semid_error *err) {
+    if (n > w->n_rows - w->n_written)
+        FAIL(SEMID_ERR_ARGUMENT, "%s: expected %zu rows, found %zu", w->path, w->n_rows,
+             w->n_written + n);
+    file_out_write(&w->file, x, n * w->dim * sizeof *x);
+    w->n_written += n;
+    return SEMID_OK;
+}
+
+semid_status embeddings_writer_commit(embeddings_writer *w, semid_error *err) {
+    if (w->n_written != w->n_rows)
+        FAIL(SEMID_ERR_ARGUMENT, "%s: expected %zu rows, found %zu", w->path, w->n_rows,
+             w->n_written);
+    return file_out_commit(&w->file, err);
+}
+
+void embeddings_writer_free(embeddings_writer *w) {
+    if (!w) return;
+    file_out_release(&w->file);
+    mem_free(w->path);
+    mem_free(w);
+}

@@ -1,0 +1,249 @@
+/* The header is a Python dict literal with three keys. Only what NumPy itself writes is accepted;
+ * the parser walks it once and never evaluates anything. */
+#include "formats/npy.h"
+
+#include "base/memory.h"
+
+#include <ctype.h>
+#include <string.h>
+
+enum { MAGIC_BYTES = 6, MAX_HEADER_BYTES = 1 << 20 };
+
+/* ---- the dict literal ---- */
+
+typedef struct cursor {
+    const char *at, *end;
+} cursor;
+
+static void skip_space(cursor *c) {
+    while (c->at < c->end && isspace((unsigned char)*c->at)) c->at++;
+}
+
+static bool take(cursor *c, const char *token) {
+    skip_space(c);
+    size_t n = strlen(token);
+    if ((size_t)(c->end - c->at) < n || memcmp(c->at, token, n) != 0) return false;
+    c->at += n;
+    return true;
+}
+
+static bool take_string(cursor *c, char *buf, size_t capacity) {
+    skip_space(c);
+    if (c->at == c->end || (*c->at != '\'' && *c->at != '"')) return false;
+    char quote = *c->at++;
+    const char *begin = c->at;
+    while (c->at < c->end && *c->at != quote && *c->at != '\\') c->at++;
+    size_t n = (size_t)(c->at - begin);
+    if (c->at == c->end || *c->at != quote || n >= capacity) return false;
+    memcpy(buf, begin, n);
+    buf[n] = '\0';
+    c->at++;
+    return true;
+}
+
+static bool take_bool(cursor *c, bool *out) {
+    *out = take(c, "True");
+    return *out || take(c, "False");
+}
+
+static bool take_size(cursor *c, size_t *out) {
+    skip_space(c);
+    size_t v = 0;
+    const char *begin = c->at;
+    for (; c->at < c->end && isdigit((unsigned char)*c->at); c->at++)
+        if (!size_mul(v, 10, &v) || !size_add(v, (size_t)(*c->at - '0'), &v)) return false;
+    *out = v;
+    if (c->at == begin) return false;
+    take(c, "L"); /* Python 2 */
+    return true;
+}
+
+static bool take_shape(cursor *c, npy_header *h) {
+    if (!take(c, "(")) return false;
+    h->n_dims = 0;
+    while (!take(c, ")")) {
+        if (h->n_dims == ARRAY_MAX_DIMS || !take_size(c, &h->shape[h->n_dims++])) return false;
+        if (take(c, ",")) continue;
+        return h->n_dims > 1 && take(c, ")");
+    }
+    return true;
+}
+
+/* "<f4", "|S10", ">U7": byte order, kind, size. */
+static bool parse_descr(npy_header *h) {
+    const char *d = h->descr;
+    if (!*d || !strchr("<>|=", *d)) return false;
+    h->big_endian = *d == '>';
+    h->kind = d[1];
+    cursor digits = {d + 2, d + strlen(d)};
+    if (h->kind == 'O') {
+        h->item_bytes = 8;
+        return d[2] == '\0';
+    }
+    return isalpha((unsigned char)h->kind) && take_size(&digits, &h->item_bytes) &&
+           digits.at == digits.end &&
+           (h->kind != 'U' || size_mul(h->item_bytes, 4, &h->item_bytes));
+}
+
+enum { KEY_DESCR = 1, KEY_ORDER = 2, KEY_SHAPE = 4, KEY_ALL = 7 };
+
+static bool take_item(cursor *c, npy_header *h, int *seen) {
+    char key[16];
+    if (!take_string(c, key, sizeof key) || !take(c, ":")) return false;
+    int which = 0;
+    bool ok = false;
+    if (strcmp(key, "descr") == 0) {
+        which = KEY_DESCR;
+        ok = take_string(c, h->descr, sizeof h->descr) && parse_descr(h);
+    } else if (strcmp(key, "fortran_order") == 0) {
+        which = KEY_ORDER;
+        ok = take_bool(c, &h->fortran);
+    } else if (strcmp(key, "shape") == 0) {
+        which = KEY_SHAPE;
+        ok = take_shape(c, h);
+    }
+    if (!ok || (*seen & which)) return false;
+    *seen |= which;
+    return true;
+}
+
+static bool parse_dict(cursor *c, npy_header *h) {
+    int seen = 0;
+    if (!take(c, "{")) return false;
+    while (!take(c, "}")) {
+        if (!take_item(c, h, &seen)) return false;
+        if (take(c, ",")) continue;
+        if (!take(c, "}")) return false;
+        break;
+    }
+    skip_space(c);
+    return seen == KEY_ALL && c->at == c->end;
+}
+
+/* ---- the file ---- */
+
+semid_status npy_parse_header(npy_header *out, const uint8_t *data, size_t n_bytes,
+                              const char *label, semid_error *err) {
+    if (n_bytes < MAGIC_BYTES + 4 || memcmp(data, "\x93NUMPY", MAGIC_BYTES) != 0)
+        FAIL(SEMID_ERR_FORMAT, "%s: expected a NumPy .npy file, found other bytes", label);
+    uint8_t major = data[6];
+    if (major < 1 || major > 3)
+        FAIL(SEMID_ERR_UNSUPPORTED, "%s: expected .npy version 1 to 3, found %u", label, major);
+    size_t at = major == 1 ? 10 : 12, length = (size_t)data[8] | (size_t)data[9] << 8;
+    if (major > 1 && n_bytes >= 12) length |= (size_t)data[10] << 16 | (size_t)data[11] << 24;
+    if (n_bytes < at || length > n_bytes - at || length > MAX_HEADER_BYTES)
+        FAIL(SEMID_ERR_FORMAT, "%s: truncated: expected a header of %zu bytes, found %zu", label,
+             length, n_bytes < at ? 0 : n_bytes - at);
+    npy_header h = {.data_offset = at + length};
+    cursor c = {(const char *)data + at, (const char *)data + at + length};
+    if (!parse_dict(&c, &h)) {
+        int shown = (int)(length < 120 ? length : 120);
+        FAIL(SEMID_ERR_FORMAT, "%s: expected an array of one type, found the header %.*s", label,
+             shown, (const char *)data + at);
+    }
+    *out = h;
+    return SEMID_OK;
+}
+
+static bool numeric_dtype(const npy_header *h, dtype *out) {
+    static const struct {
+        char kind;
+        size_t n_bytes;
+        dtype type;
+    } known[] = {
+        {'f', 2, DTYPE_F16}, {'f', 4, DTYPE_F32}, {'f', 8, DTYPE_F64}, {'i', 1, DTYPE_I8},
+        {'u', 1, DTYPE_U8},  {'i', 2, DTYPE_I16}, {'u', 2, DTYPE_U16}, {'i', 4, DTYPE_I32},
+        {'u', 4, DTYPE_U32}, {'i', 8, DTYPE_I64}, {'u', 8, DTYPE_U64}, {'b', 1, DTYPE_BOOL},
+    };
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (known[i].kind == h->kind && known[i].n_bytes == h->item_bytes) {
+            *out = known[i].type;
+            return true;
+        }
+    return false;
+}
+
+semid_status npy_parse(strided *out, const uint8_t *data, size_t n_bytes, const char *label,
+                       semid_error *err) {
+    npy_header h;
+    TRY(npy_parse_header(&h, data, n_bytes, label, err));
+    strided s = {.big_endian = h.big_endian, .n_dims = h.n_dims, .data = data + h.data_offset};
+    if (!numeric_dtype(&h, &s.type))
+        FAIL(SEMID_ERR_FORMAT, "%s: expected numbers, found dtype '%s'", label, h.descr);
+    memcpy(s.shape, h.shape, sizeof s.shape);
+    size_t expected, found = n_bytes - h.data_offset;
+    char text[ARRAY_SHAPE_TEXT_BYTES];
+    if (!shape_bytes(s.n_dims, s.shape, dtype_bytes(s.type), &expected))
+        FAIL(SEMID_ERR_FORMAT, "%s: corrupt: the shape %s overflows", label,
+             shape_describe(s.n_dims, s.shape, text));
+    if (expected != found)
+        FAIL(SEMID_ERR_FORMAT, "%s: %s: expected %zu bytes of data for %s %s, found %zu", label,
+             found < expected ? "truncated" : "corrupt", expected,
+             shape_describe(s.n_dims, s.shape, text), dtype_name(s.type), found);
+    strided_set_order(&s, h.fortran);
+    *out = s;
+    return SEMID_OK;
+}
+
+semid_status npy_load(array *out, const char *path, semid_error *err) {
+    file_map map;
+    array a;
+    strided s;
+    TRY(file_map_open(&map, path, err));
+    semid_status status;
+    TRY_GOTO(npy_parse(&s, map.data, map.n_bytes, path, err));
+    TRY_GOTO(strided_to_array(&a, &s, err));
+    if (!a.owned) {
+        a.map = map;
+        map = (file_map){0};
+    }
+    *out = a;
+done:
+    file_map_close(&map);
+    return status;
+}
+
+/* ---- writing ---- */
+
+const char *npy_descr(dtype t) {
+    static const char *const names[] = {
+        [DTYPE_F16] = "<f2", [DTYPE_F32] = "<f4", [DTYPE_F64] = "<f8", [DTYPE_I8] = "|i1",
+        [DTYPE_U8] = "|u1",  [DTYPE_I16] = "<i2", [DTYPE_U16] = "<u2", [DTYPE_I32] = "<i4",
+        [DTYPE_U32] = "<u4", [DTYPE_I64] = "<i8", [DTYPE_U64] = "<u8", [DTYPE_BOOL] = "|b1"};
+    return names[t];
+}
+
+size_t npy_format_header(char buf[NPY_HEADER_MAX_BYTES], const char *descr, size_t n_dims,
+                         const size_t *shape) {
+    enum { ALIGNMENT = 64, PREFIX = 10 };
+    int at = PREFIX + snprintf(buf + PREFIX, NPY_HEADER_MAX_BYTES - PREFIX,
+                               "{'descr': '%s', 'fortran_order': False, 'shape': (", descr);
+    for (size_t i = 0; i < n_dims; i++)
+        at += snprintf(buf + at, NPY_HEADER_MAX_BYTES - (size_t)at, "%zu%s", shape[i],
+                       n_dims == 1 ? "," : (i + 1 < n_dims ? ", " : ""));
+    at += snprintf(buf + at, NPY_HEADER_MAX_BYTES - (size_t)at, "), }");
+    size_t total = ((size_t)at + 1 + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    memset(buf + at, ' ', total - (size_t)at);
+    buf[total - 1] = '\n';
+    memcpy(buf, "\x93NUMPY\x01\x00", 8);
+    buf[8] = (char)((total - PREFIX) & 0xff);
+    buf[9] = (char)((total - PREFIX) >> 8);
+    return total;
+}
+
+semid_status npy_save(const char *path, dtype type, size_t n_dims, const size_t *shape,
+                      const void *data, semid_error *err) {
+    const char *descr = npy_descr(type);
+    if (!descr) FAIL(SEMID_ERR_ARGUMENT, "%s: NumPy has no %s", path, dtype_name(type));
+    size_t n_bytes;
+    if (!shape_bytes(n_dims, shape, dtype_bytes(type), &n_bytes))
+        FAIL(SEMID_ERR_ARGUMENT, "%s: the shape overflows", path);
+    file_out f;
+    TRY(file_out_open(&f, path, err));
+    char header[NPY_HEADER_MAX_BYTES];
+    file_out_write(&f, header, npy_format_header(header, descr, n_dims, shape));
+    file_out_write(&f, data, n_bytes);
+    semid_status status = file_out_commit(&f, err);
+    file_out_release(&f);
+    return status;
+}

@@ -1,0 +1,174 @@
+#include "formats/zipfile.h"
+
+#include "base/memory.h"
+#include "formats/crc32.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* Dates are 1980-01-01 00:00, the first that the format can hold. */
+enum { DATE = 0x0021, TIME = 0, VERSION_STORED = 20, VERSION_WIDE = 45, ALIGNMENT = 64 };
+
+typedef struct record {
+    uint8_t bytes[128];
+    size_t n;
+} record;
+
+static void put(record *r, uint64_t value, int n_bytes) {
+    for (int i = 0; i < n_bytes; i++) r->bytes[r->n++] = (uint8_t)(value >> 8 * i);
+}
+
+static void write_raw(zip_out *z, const void *data, size_t n_bytes) {
+    file_out_write(&z->file, data, n_bytes);
+    z->at += n_bytes;
+}
+
+semid_status zip_out_open(zip_out *z, const char *path, semid_error *err) {
+    *z = (zip_out){0};
+    return file_out_open(&z->file, path, err);
+}
+
+/* What the local header and the directory entry share, from "version needed" to "extra length". */
+static void put_common(record *r, const zip_out_member *m, bool wide, size_t extra_bytes) {
+    put(r, wide ? VERSION_WIDE : VERSION_STORED, 2);
+    put(r, 0, 2); /* flags */
+    put(r, 0, 2); /* stored */
+    put(r, TIME, 2);
+    put(r, DATE, 2);
+    put(r, m->crc, 4);
+    put(r, wide ? UINT32_MAX : m->n_bytes, 4);
+    put(r, wide ? UINT32_MAX : m->n_bytes, 4);
+    put(r, strlen(m->name), 2);
+    put(r, extra_bytes, 2);
+}
+
+semid_status zip_out_begin(zip_out *z, const char *name, uint64_t n_bytes, semid_error *err) {
+    enum { LOCAL_BYTES = 30, WIDE_EXTRA_BYTES = 20, EXTRA_HEAD_BYTES = 4 };
+    TRY(mem_reserve(&z->members, &z->capacity, z->n_members + 1, sizeof *z->members, err));
+    zip_out_member *m = &z->members[z->n_members];
+    *m = (zip_out_member){.header_offset = z->at, .n_bytes = n_bytes};
+    TRY(mem_strdup(&m->name, name, err));
+    z->n_members++;
+    bool wide = n_bytes >= UINT32_MAX;
+    size_t extra = (wide ? WIDE_EXTRA_BYTES : 0) + EXTRA_HEAD_BYTES;
+    uint64_t unpadded = z->at + LOCAL_BYTES + strlen(name) + extra;
+    size_t padding = (size_t)(-unpadded % ALIGNMENT);
+    record r = {0};
+    put(&r, 0x04034b50, 4);
+    put_common(&r, m, wide, extra + padding);
+    z->crc_offset = z->at + 14;
+    write_raw(z, r.bytes, r.n);
+    write_raw(z, name, strlen(name));
+    r.n = 0;
+    if (wide) {
+        put(&r, 1, 2);
+        put(&r, 16, 2);
+        put(&r, n_bytes, 8);
+        put(&r, n_bytes, 8);
+    }
+    put(&r, 0x4246, 2); /* the padding that PyTorch uses too */
+    put(&r, padding, 2);
+    write_raw(z, r.bytes, r.n);
+    static const uint8_t zeros[ALIGNMENT];
+    write_raw(z, zeros, padding);
+    z->data_offset = z->at;
+    return SEMID_OK;
+}
+
+void zip_out_write(zip_out *z, const void *data, size_t n_bytes) {
+    zip_out_member *m = &z->members[z->n_members - 1];
+    m->crc = crc32_update(m->crc, data, n_bytes);
+    write_raw(z, data, n_bytes);
+}
+
+semid_status zip_out_end(zip_out *z, semid_error *err) {
+    const zip_out_member *m = &z->members[z->n_members - 1];
+    uint64_t found = z->at - z->data_offset;
+    if (found != m->n_bytes)
+        FAIL(SEMID_ERR_ARGUMENT, "%s: expected %llu bytes of %s, found %llu", z->file.path,
+             (unsigned long long)m->n_bytes, m->name, (unsigned long long)found);
+    record r = {0};
+    put(&r, m->crc, 4);
+    if (fseeko(z->file.stream, (off_t)z->crc_offset, SEEK_SET) != 0)
+        FAIL(SEMID_ERR_IO, "%s: cannot write: %s", z->file.path, strerror(errno));
+    file_out_write(&z->file, r.bytes, r.n);
+    if (fseeko(z->file.stream, 0, SEEK_END) != 0)
+        FAIL(SEMID_ERR_IO, "%s: cannot write: %s", z->file.path, strerror(errno));
+    return SEMID_OK;
+}
+
+static void write_entry(zip_out *z, const zip_out_member *m) {
+    bool wide_size = m->n_bytes >= UINT32_MAX, wide_offset = m->header_offset >= UINT32_MAX;
+    size_t wide_bytes = 16u * wide_size + 8u * wide_offset;
+    record r = {0};
+    put(&r, 0x02014b50, 4);
+    put(&r, VERSION_WIDE, 2); /* made by */
+    put_common(&r, m, wide_size, wide_bytes ? wide_bytes + 4 : 0);
+    put(&r, 0, 2); /* comment */
+    put(&r, 0, 2); /* disk */
+    put(&r, 0, 2); /* attributes */
+    put(&r, 0, 4);
+    put(&r, wide_offset ? UINT32_MAX : m->header_offset, 4);
+    write_raw(z, r.bytes, r.n);
+    write_raw(z, m->name, strlen(m->name));
+    r.n = 0;
+    if (wide_bytes) {
+        put(&r, 1, 2);
+        put(&r, wide_bytes, 2);
+    }
+    if (wide_size) {
+        put(&r, m->n_bytes, 8);
+        put(&r, m->n_bytes, 8);
+    }
+    if (wide_offset) put(&r, m->header_offset, 8);
+    write_raw(z, r.bytes, r.n);
+}
+
+static void write_end64(zip_out *z, uint64_t offset, uint64_t n_bytes) {
+    record r = {0};
+    uint64_t at = z->at;
+    put(&r, 0x06064b50, 4);
+    put(&r, 44, 8); /* bytes of this record that follow */
+    put(&r, VERSION_WIDE, 2);
+    put(&r, VERSION_WIDE, 2);
+    put(&r, 0, 4);
+    put(&r, 0, 4);
+    put(&r, z->n_members, 8);
+    put(&r, z->n_members, 8);
+    put(&r, n_bytes, 8);
+    put(&r, offset, 8);
+    put(&r, 0x07064b50, 4);
+    put(&r, 0, 4);
+    put(&r, at, 8);
+    put(&r, 1, 4);
+    write_raw(z, r.bytes, r.n);
+}
+
+static void write_end(zip_out *z, uint64_t offset, uint64_t n_bytes) {
+    bool wide = offset >= UINT32_MAX || z->n_members >= UINT16_MAX;
+    uint64_t count = wide ? UINT16_MAX : z->n_members;
+    if (wide) write_end64(z, offset, n_bytes);
+    record r = {0};
+    put(&r, 0x06054b50, 4);
+    put(&r, 0, 4);
+    put(&r, count, 2);
+    put(&r, count, 2);
+    put(&r, n_bytes, 4);
+    put(&r, wide ? UINT32_MAX : offset, 4);
+    put(&r, 0, 2);
+    write_raw(z, r.bytes, r.n);
+}
+
+semid_status zip_out_commit(zip_out *z, semid_error *err) {
+    uint64_t offset = z->at;
+    for (size_t i = 0; i < z->n_members; i++) write_entry(z, &z->members[i]);
+    write_end(z, offset, z->at - offset);
+    return file_out_commit(&z->file, err);
+}
+
+void zip_out_release(zip_out *z) {
+    for (size_t i = 0; i < z->n_members; i++) mem_free(z->members[i].name);
+    mem_free(z->members);
+    file_out_release(&z->file);
+    *z = (zip_out){0};
+}
