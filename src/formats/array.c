@@ -126,38 +126,48 @@ void dtype_to_f32(dtype t, const void *src, size_t n, float *out) {
     }
 }
 
-void array_to_f32(const array *a, size_t first, size_t n, float *out) {
+static semid_status check_range(const array *a, size_t first, size_t n, semid_error *err) {
+    size_t n_elements = array_elements(a);
+    if (first > n_elements || n > n_elements - first)
+        FAIL(SEMID_ERR_ARGUMENT, "elements %zu to %zu of %zu", first, first + n, n_elements);
+    return SEMID_OK;
+}
+
+semid_status array_to_f32(const array *a, size_t first, size_t n, float *out, semid_error *err) {
+    TRY(check_range(a, first, n, err));
     dtype_to_f32(a->type, (const uint8_t *)a->data + first * dtype_bytes(a->type), n, out);
+    return SEMID_OK;
 }
 
 /* ---- int64 ---- */
 
-static semid_status floats_to_i64(const array *a, size_t first, size_t n, int64_t *out,
+static semid_status floats_to_i64(dtype t, const uint8_t *bytes, size_t n, int64_t *out,
                                   semid_error *err) {
     for (size_t i = 0; i < n; i++) {
         double v;
         float f;
-        if (a->type == DTYPE_F64)
-            memcpy(&v, (const uint8_t *)a->data + (first + i) * sizeof v, sizeof v);
-        else {
-            array_to_f32(a, first + i, 1, &f);
+        if (t == DTYPE_F64) {
+            memcpy(&v, bytes + i * sizeof v, sizeof v);
+        } else {
+            dtype_to_f32(t, bytes + i * dtype_bytes(t), 1, &f);
             v = (double)f;
         }
         if (!(v >= -0x1p63 && v < 0x1p63) || floor(v) != v)
-            FAIL(SEMID_ERR_FORMAT, "expected whole numbers, found %g at element %zu", v, first + i);
+            FAIL(SEMID_ERR_FORMAT, "expected whole numbers, found %g", v);
         out[i] = (int64_t)v;
     }
     return SEMID_OK;
 }
 
 semid_status array_to_i64(const array *a, size_t first, size_t n, int64_t *out, semid_error *err) {
+    TRY(check_range(a, first, n, err));
     const uint8_t *bytes = (const uint8_t *)a->data + first * dtype_bytes(a->type);
     switch (a->type) {
     case DTYPE_F16:
     case DTYPE_BF16:
     case DTYPE_F32:
     case DTYPE_F64:
-        return floats_to_i64(a, first, n, out, err);
+        return floats_to_i64(a->type, bytes, n, out, err);
     case DTYPE_I8:
         CONVERT(int8_t, v);
     case DTYPE_U8:
@@ -177,8 +187,7 @@ semid_status array_to_i64(const array *a, size_t first, size_t n, int64_t *out, 
             uint64_t v;
             memcpy(&v, bytes + i * sizeof v, sizeof v);
             if (v > INT64_MAX)
-                FAIL(SEMID_ERR_FORMAT, "expected int64, found %llu at element %zu",
-                     (unsigned long long)v, first + i);
+                FAIL(SEMID_ERR_FORMAT, "expected int64, found %llu", (unsigned long long)v);
             out[i] = (int64_t)v;
         }
         break;

@@ -48,9 +48,9 @@ size_t array_elements(const array *a);
 const char *array_describe(const array *a, char buf[ARRAY_SHAPE_TEXT_BYTES]);
 void array_release(array *a);
 
-/* n elements from `first` on as float32 / int64; any numeric type. Values that int64 does not hold
- * exactly are SEMID_ERR_FORMAT. */
-void array_to_f32(const array *a, size_t first, size_t n, float *out);
+/* n elements from `first` on as float32 / int64; any numeric type. SEMID_ERR_ARGUMENT outside the
+ * array; values that int64 does not hold exactly are SEMID_ERR_FORMAT. */
+semid_status array_to_f32(const array *a, size_t first, size_t n, float *out, semid_error *err);
 semid_status array_to_i64(const array *a, size_t first, size_t n, int64_t *out, semid_error *err);
 /* n elements that lie one behind the other, not necessarily aligned, as float32. */
 void dtype_to_f32(dtype t, const void *src, size_t n, float *out);
