@@ -1,14 +1,14 @@
 # Two commands for a bare Debian/Ubuntu machine, each does all of its own set-up:
 #   make demo    the whole way on a sample catalogue, ending in the evaluation table
 #   make test    build and run the tests
-# and: make (build/semid), make install PREFIX=..., make check, make asan, make fuzz, make clean
+# and: make (build/semid), make install PREFIX=..., make check, make asan, make fuzz, make docs (docs/cli), make clean
 
 PREFIX ?= /usr/local
 DEMO_ITEMS ?= 3000
 FUZZ_SECONDS ?= 60
 MODEL = .deps/models/all-MiniLM-L6-v2
 
-.PHONY: all build bootstrap demo test install check asan fuzz clean
+.PHONY: all build bootstrap demo test install check asan fuzz docs clean
 .NOTPARALLEL:
 
 all: build
@@ -51,6 +51,9 @@ fuzz:
 	@scripts/bootstrap --dev
 	@cmake --preset fuzz && cmake --build build-fuzz
 	@scripts/fuzz $(FUZZ_SECONDS)
+
+docs: build
+	@build/semid docs --format md --out docs/cli
 
 clean:
 	rm -rf build build-dev build-asan build-tsan build-fuzz build-coverage demo

@@ -1,5 +1,5 @@
 /* --help for people: from the option tables alone. */
-#include "cli/options.h"
+#include "cli/docs.h"
 
 #include <string.h>
 
@@ -28,13 +28,8 @@ static void print_wrapped(FILE *out, const char *text, int column, int indent) {
 }
 
 static void print_option(const option *o, FILE *out) {
-    bool on = o->type == OPTION_FLAG && o->default_value && strcmp(o->default_value, "true") == 0;
-    const char *prefix = on ? "no-" : o->type == OPTION_TRISTATE ? "[no-]" : "";
-    int column = fprintf(out, "  --%s%s", prefix, o->name);
-    if (o->type == OPTION_CHOICE)
-        column += fprintf(out, " %s", o->choices);
-    else if (o->metavar)
-        column += fprintf(out, " %s", o->metavar);
+    int column = fprintf(out, "  --%s%s", option_prefix(o), o->name);
+    if (option_value(o)) column += fprintf(out, " %s", option_value(o));
     if (column >= HELP_COLUMN) {
         fputc('\n', out);
         column = 0;
@@ -42,7 +37,7 @@ static void print_option(const option *o, FILE *out) {
     fprintf(out, "%*s", HELP_COLUMN - column, "");
     char text[1024];
     bool show_default = o->default_value && o->type != OPTION_FLAG;
-    snprintf(text, sizeof text, "%s%s%s%s%s", on ? "Off: " : "", o->help,
+    snprintf(text, sizeof text, "%s%s%s%s%s", option_is_on(o) ? "Off: " : "", o->help,
              o->required ? " (required)" : "", show_default ? ", default " : "",
              show_default ? o->default_value : "");
     print_wrapped(out, text, HELP_COLUMN, HELP_COLUMN);
@@ -54,7 +49,7 @@ void options_print_help(const command *cmd, FILE *out) {
         if (o->positional)
             fprintf(out, " %s", o->metavar);
         else if (o->required)
-            fprintf(out, " --%s %s", o->name, o->metavar ? o->metavar : o->choices);
+            fprintf(out, " --%s %s", o->name, option_value(o));
     }
     fprintf(out, " [options]\n\n");
     print_wrapped(out, cmd->description, 0, 0);

@@ -11,47 +11,6 @@
 #include <string.h>
 #include <unistd.h>
 
-const option common_options[] = {
-    {.name = "threads",
-     .type = OPTION_INT,
-     .offset = offsetof(common_params, threads),
-     .metavar = "N",
-     .default_value = "0",
-     .min = 0,
-     .max = 4096,
-     .help = "Threads to work with; 0 is one a core; the results do not depend on it"},
-    {.name = "seed",
-     .type = OPTION_INT,
-     .offset = offsetof(common_params, seed),
-     .metavar = "N",
-     .default_value = "42",
-     .min = 0,
-     .max = 9e15,
-     .help = "Seed of everything random"},
-    {.name = "device",
-     .type = OPTION_STRING,
-     .offset = offsetof(common_params, device),
-     .metavar = "NAME",
-     .default_value = "auto",
-     .help = "Where tensors are worked on: auto or cpu"},
-    {.name = "json",
-     .type = OPTION_FLAG,
-     .offset = offsetof(common_params, json),
-     .help = "Print the report as one JSON object on standard output"},
-    {.name = "quiet",
-     .type = OPTION_FLAG,
-     .offset = offsetof(common_params, quiet),
-     .help = "No progress and no notes; warnings and errors stay"},
-    {.name = "verbose",
-     .type = OPTION_FLAG,
-     .offset = offsetof(common_params, verbose),
-     .help = "Say more while working (also -v)"},
-    {.name = "help",
-     .type = OPTION_FLAG,
-     .offset = offsetof(common_params, help),
-     .help = "This text"},
-    {0}};
-
 static void on_signal(int number) {
     if (!interrupted()) {
         interrupt_request();
