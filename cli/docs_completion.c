@@ -20,7 +20,11 @@ static size_t prefixes(const option *o, const char *out[2]) {
 /* ---- bash: what it does not know, `-o default` completes as a file name ---- */
 
 static void write_bash_names(FILE *out, const option *options) {
-    for (const option *o = options; o->name; o++) fprintf(out, " --%s%s", option_no(o), o->name);
+    for (const option *o = options; o->name; o++) {
+        const char *prefix[2];
+        size_t n = prefixes(o, prefix);
+        for (size_t i = 0; i < n; i++) fprintf(out, " --%s%s", prefix[i], o->name);
+    }
 }
 
 static void write_bash_choices(FILE *out) {
