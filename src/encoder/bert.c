@@ -257,7 +257,7 @@ semid_status bert_embed(const model *m, bert_workspace *w, const packed_texts *t
     size_t *chunks;
     TRY(mem_alloc(&chunks, texts->n_texts + 1, sizeof *chunks, err));
     pass p = {.m = m,
-              .kernels = encoder_kernels_get(),
+              .kernels = encoder_kernels_of(kernels()),
               .texts = texts,
               .chunks = chunks,
               .workspace = w,

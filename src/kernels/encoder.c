@@ -2,7 +2,6 @@
 
 #include "kernels/encoder_tiers.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 void gemm_pack_transposed(const float *src, size_t ld, size_t n, size_t k, float *packed) {
@@ -22,25 +21,13 @@ void gemm_pack(const float *src, size_t ld, size_t n, size_t k, float *packed) {
     }
 }
 
-const encoder_kernels *encoder_kernels_named(const char *isa) {
-    if (strcmp(isa, "ref") == 0) return &encoder_kernels_ref;
+const encoder_kernels *encoder_kernels_of(const kernel_table *tier) {
 #if defined(__x86_64__)
-    if (strcmp(isa, "avx2") == 0 && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-        return &encoder_kernels_avx2;
-    if (strcmp(isa, "avx512") == 0 && __builtin_cpu_supports("avx512f"))
-        return &encoder_kernels_avx512;
+    if (strcmp(tier->tier, "avx2") == 0) return &encoder_kernels_avx2;
+    if (strcmp(tier->tier, "avx512") == 0) return &encoder_kernels_avx512;
+#elif defined(__aarch64__)
+    if (strcmp(tier->tier, "neon") == 0) return &encoder_kernels_neon;
 #endif
-    return NULL;
-}
-
-const encoder_kernels *encoder_kernels_get(void) {
-    static const char *const tiers[] = {"avx512", "avx2", "ref"};
-    const char *cap = getenv("SEMID_ISA");
-    bool reached = !cap;
-    for (size_t i = 0; i < sizeof tiers / sizeof *tiers; i++) {
-        reached |= cap && strcmp(cap, tiers[i]) == 0;
-        const encoder_kernels *found = reached ? encoder_kernels_named(tiers[i]) : NULL;
-        if (found) return found;
-    }
+    (void)tier;
     return &encoder_kernels_ref;
 }

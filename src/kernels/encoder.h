@@ -3,7 +3,8 @@
 #ifndef KERNELS_ENCODER_H
 #define KERNELS_ENCODER_H
 
-#include <stdbool.h>
+#include "kernels/kernels.h"
+
 #include <stddef.h>
 
 typedef enum activation {
@@ -49,9 +50,7 @@ void gemm_pack_transposed(const float *src, size_t ld, size_t n, size_t k, float
 /* B[p][j] = src[p * ld + j]. */
 void gemm_pack(const float *src, size_t ld, size_t n, size_t k, float *packed);
 
-/* The fastest set that this processor has, at most what SEMID_ISA names. */
-const encoder_kernels *encoder_kernels_get(void);
-/* The set of a tier ("ref", "avx2", "avx512"), or NULL where it does not run. */
-const encoder_kernels *encoder_kernels_named(const char *isa);
+/* The set that belongs to a tier, such as kernels(). */
+const encoder_kernels *encoder_kernels_of(const kernel_table *tier);
 
 #endif

@@ -7,6 +7,7 @@
 #include "kernels/encoder_tiers.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 typedef float vf __attribute__((vector_size(WIDTH * 4), aligned(4), may_alias));

@@ -4,6 +4,7 @@
 
 #include "kernels/encoder.h"
 
-extern const encoder_kernels encoder_kernels_ref, encoder_kernels_avx2, encoder_kernels_avx512;
+extern const encoder_kernels encoder_kernels_ref, encoder_kernels_avx2, encoder_kernels_avx512,
+    encoder_kernels_neon;
 
 #endif
