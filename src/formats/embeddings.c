@@ -5,6 +5,7 @@
 #include "formats/embeddings_source.h"
 #include "formats/npy.h"
 #include "formats/npz.h"
+#include "formats/safetensors_file.h"
 
 #include <string.h>
 
@@ -29,10 +30,44 @@ static semid_status open_npz(embeddings_source *out, const char *path, semid_err
     return npz_open(&out->matrix, &out->map, &out->owned, path, names, err);
 }
 
+/* One of the usual names, else the only tensor with two dimensions. */
+static size_t find_tensor(const safetensors *s) {
+    size_t n = safetensors_count(s), n_found = 0, found = 0;
+    for (const char *const *name = embeddings_names; *name; name++)
+        for (size_t i = 0; i < n; i++)
+            if (strcmp(safetensors_name(s, i), *name) == 0) return i;
+    for (size_t i = 0; i < n; i++) {
+        strided t;
+        safetensors_strided(s, i, &t);
+        if (t.n_dims != 2) continue;
+        found = i;
+        n_found++;
+    }
+    return n_found == 1 ? found : SIZE_MAX;
+}
+
+static semid_status open_safetensors(embeddings_source *out, const char *path, semid_error *err) {
+    safetensors *s;
+    TRY(safetensors_open_raw(&s, path, err));
+    size_t i = find_tensor(s);
+    if (i == SIZE_MAX) {
+        size_t n = safetensors_count(s);
+        safetensors_close(s);
+        FAIL(SEMID_ERR_FORMAT,
+             "%s: expected a tensor emb, Z, embeddings or features, or a single 2-D one, found "
+             "neither among %zu",
+             path, n);
+    }
+    safetensors_strided(s, i, &out->matrix);
+    out->map = safetensors_take_map(s);
+    safetensors_close(s);
+    return SEMID_OK;
+}
+
 static const struct {
     const char *extension;
     source_opener open;
-} formats[] = {{"npy", open_npy}, {"npz", open_npz}};
+} formats[] = {{"npy", open_npy}, {"npz", open_npz}, {"safetensors", open_safetensors}};
 
 enum { MAX_LOADERS = 4, EXTENSION_BYTES = 16 };
 static struct {

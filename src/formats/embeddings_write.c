@@ -3,13 +3,11 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "formats/npy.h"
+#include "formats/safetensors_file.h"
 
 #include <string.h>
 
-typedef enum writer_kind { WRITER_NPY } writer_kind;
-
 struct embeddings_writer {
-    writer_kind kind;
     char *path;
     size_t n_rows, dim, n_written;
     file_out file;
@@ -23,11 +21,24 @@ static semid_status begin_npy(embeddings_writer *w, semid_error *err) {
     return SEMID_OK;
 }
 
+static semid_status begin_safetensors(embeddings_writer *w, semid_error *err) {
+    safetensors_tensor t = {
+        .name = "emb", .type = DTYPE_F32, .n_dims = 2, .shape = {w->n_rows, w->dim}};
+    char *header;
+    size_t n_bytes;
+    TRY(safetensors_header(&header, &n_bytes, &t, 1, err));
+    semid_status status = file_out_open(&w->file, w->path, err);
+    if (status == SEMID_OK) file_out_write(&w->file, header, n_bytes);
+    mem_free(header);
+    return status;
+}
+
 static semid_status begin(embeddings_writer *w, const ids *list, semid_error *err) {
     (void)list;
     char extension[16];
     path_extension(w->path, extension);
     if (strcmp(extension, "npy") == 0) return begin_npy(w, err);
+    if (strcmp(extension, "safetensors") == 0) return begin_safetensors(w, err);
     FAIL(SEMID_ERR_UNSUPPORTED,
          "%s: embeddings can be written as .npy, .pt or .safetensors, found %s%s", w->path,
          *extension ? "." : "no extension", extension);

@@ -1,0 +1,302 @@
+#include "formats/safetensors_file.h"
+
+#include "base/memory.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const size_t MAX_HEADER_BYTES = 100000000; /* the official reader's limit */
+enum { LENGTH_BYTES = 8, ALIGNMENT = 8 };
+
+typedef struct entry {
+    char *name;
+    strided tensor;
+    size_t begin, end; /* in the data part */
+    void *copy;        /* of the data, where the file has it misaligned */
+} entry;
+
+struct safetensors {
+    char *path;
+    file_map map;
+    size_t data_offset;
+    entry *entries;
+    size_t n_entries;
+};
+
+/* ---- the names of types ---- */
+
+static const char *const type_names[] = {
+    [DTYPE_F16] = "F16",  [DTYPE_BF16] = "BF16", [DTYPE_F32] = "F32", [DTYPE_F64] = "F64",
+    [DTYPE_I8] = "I8",    [DTYPE_U8] = "U8",     [DTYPE_I16] = "I16", [DTYPE_U16] = "U16",
+    [DTYPE_I32] = "I32",  [DTYPE_U32] = "U32",   [DTYPE_I64] = "I64", [DTYPE_U64] = "U64",
+    [DTYPE_BOOL] = "BOOL"};
+
+static bool find_type(const char *name, dtype *out) {
+    for (size_t i = 0; i < sizeof type_names / sizeof *type_names; i++)
+        if (strcmp(type_names[i], name) == 0) {
+            *out = (dtype)i;
+            return true;
+        }
+    return false;
+}
+
+/* ---- reading the header ---- */
+
+static semid_status read_json(safetensors *s, json_t **out, semid_error *err) {
+    uint64_t length = 0;
+    size_t n = s->map.n_bytes;
+    if (n < LENGTH_BYTES)
+        FAIL(SEMID_ERR_FORMAT, "%s: expected a safetensors file, found %zu bytes", s->path, n);
+    for (int i = LENGTH_BYTES; i-- > 0;) length = length << 8 | s->map.data[i];
+    if (length > n - LENGTH_BYTES || length > MAX_HEADER_BYTES)
+        FAIL(SEMID_ERR_FORMAT,
+             "%s: truncated or not safetensors: a header of %llu bytes in a file of %zu", s->path,
+             (unsigned long long)length, n);
+    json_error_t where;
+    json_t *header = json_loadb((const char *)s->map.data + LENGTH_BYTES, length,
+                                JSON_REJECT_DUPLICATES, &where);
+    if (!json_is_object(header)) {
+        const char *what = header ? "not an object" : where.text;
+        json_decref(header);
+        FAIL(SEMID_ERR_FORMAT, "%s: expected a JSON header, found: %s", s->path, what);
+    }
+    s->data_offset = LENGTH_BYTES + length;
+    *out = header;
+    return SEMID_OK;
+}
+
+static bool read_sizes(const json_t *list, size_t max, size_t *n, size_t *out) {
+    *n = json_array_size(list);
+    if (!json_is_array(list) || *n > max) return false;
+    for (size_t i = 0; i < *n; i++) {
+        const json_t *v = json_array_get(list, i);
+        if (!json_is_integer(v) || json_integer_value(v) < 0) return false;
+        out[i] = (size_t)json_integer_value(v);
+    }
+    return true;
+}
+
+static semid_status read_entry(const safetensors *s, entry *e, const json_t *value,
+                               semid_error *err) {
+    strided *t = &e->tensor;
+    size_t n_offsets, offsets[2], n_bytes, data_bytes = s->map.n_bytes - s->data_offset;
+    const char *type = json_string_value(json_object_get(value, "dtype"));
+    if (!type ||
+        !read_sizes(json_object_get(value, "shape"), ARRAY_MAX_DIMS, &t->n_dims, t->shape) ||
+        !read_sizes(json_object_get(value, "data_offsets"), 2, &n_offsets, offsets) ||
+        n_offsets != 2)
+        FAIL(SEMID_ERR_FORMAT, "%s: tensor %s: expected dtype, shape and data_offsets", s->path,
+             e->name);
+    if (!find_type(type, &t->type))
+        FAIL(SEMID_ERR_UNSUPPORTED, "%s: tensor %s: dtype %.20s is not supported", s->path, e->name,
+             type);
+    e->begin = offsets[0];
+    e->end = offsets[1];
+    if (!shape_bytes(t->n_dims, t->shape, dtype_bytes(t->type), &n_bytes) || e->begin > e->end ||
+        e->end - e->begin != n_bytes)
+        FAIL(SEMID_ERR_FORMAT, "%s: tensor %s: the shape does not fit bytes %zu to %zu", s->path,
+             e->name, e->begin, e->end);
+    if (e->end > data_bytes)
+        FAIL(SEMID_ERR_FORMAT, "%s: truncated: tensor %s ends at byte %zu of %zu", s->path, e->name,
+             e->end, data_bytes);
+    t->data = s->map.data + s->data_offset + e->begin;
+    strided_set_order(t, false);
+    return SEMID_OK;
+}
+
+static semid_status read_entries(safetensors *s, json_t *header, semid_error *err) {
+    const char *name;
+    json_t *value;
+    TRY(mem_calloc(&s->entries, json_object_size(header), sizeof *s->entries, err));
+    json_object_foreach(header, name, value) {
+        if (strcmp(name, "__metadata__") == 0) continue;
+        entry *e = &s->entries[s->n_entries];
+        TRY(mem_strdup(&e->name, name, err));
+        s->n_entries++;
+        TRY(read_entry(s, e, value, err));
+    }
+    return SEMID_OK;
+}
+
+static int by_place(const void *a, const void *b) {
+    const entry *x = *(const entry *const *)a, *y = *(const entry *const *)b;
+    if (x->begin != y->begin) return x->begin < y->begin ? -1 : 1;
+    return x->end < y->end ? -1 : x->end > y->end;
+}
+
+/* Tensors must tile the data: no byte belongs to two or to none. */
+static semid_status check_tiling(const safetensors *s, semid_error *err) {
+    const entry **sorted;
+    TRY(mem_alloc(&sorted, s->n_entries, sizeof *sorted, err));
+    for (size_t i = 0; i < s->n_entries; i++) sorted[i] = &s->entries[i];
+    qsort(sorted, s->n_entries, sizeof *sorted, by_place);
+    semid_status status = SEMID_OK;
+    size_t at = 0;
+    for (size_t i = 0; i < s->n_entries; at = sorted[i++]->end)
+        if (sorted[i]->begin != at)
+            FAIL_GOTO(SEMID_ERR_FORMAT, "%s: corrupt: tensor %s starts at byte %zu, expected %zu",
+                      s->path, sorted[i]->name, sorted[i]->begin, at);
+    if (at != s->map.n_bytes - s->data_offset)
+        FAIL_GOTO(SEMID_ERR_FORMAT, "%s: corrupt: expected %zu bytes of data, found %zu", s->path,
+                  at, s->map.n_bytes - s->data_offset);
+done:
+    mem_free(sorted);
+    return status;
+}
+
+semid_status safetensors_open_raw(safetensors **out, const char *path, semid_error *err) {
+    safetensors *s = NULL;
+    json_t *header = NULL;
+    semid_status status;
+    TRY_GOTO(mem_calloc(&s, 1, sizeof *s, err));
+    TRY_GOTO(mem_strdup(&s->path, path, err));
+    TRY_GOTO(file_map_open(&s->map, path, err));
+    TRY_GOTO(read_json(s, &header, err));
+    TRY_GOTO(read_entries(s, header, err));
+    TRY_GOTO(check_tiling(s, err));
+    *out = s;
+    s = NULL;
+done:
+    json_decref(header);
+    safetensors_close(s);
+    return status;
+}
+
+static semid_status copy_if_misaligned(entry *e, semid_error *err) {
+    array a;
+    TRY(strided_to_array(&a, &e->tensor, err));
+    e->copy = a.owned;
+    e->tensor.data = a.data;
+    return SEMID_OK;
+}
+
+semid_status safetensors_open(safetensors **out, const char *path, semid_error *err) {
+    safetensors *s;
+    TRY(safetensors_open_raw(&s, path, err));
+    semid_status status = SEMID_OK;
+    for (size_t i = 0; i < s->n_entries && status == SEMID_OK; i++)
+        status = copy_if_misaligned(&s->entries[i], err);
+    if (status == SEMID_OK)
+        *out = s;
+    else
+        safetensors_close(s);
+    return status;
+}
+
+void safetensors_close(safetensors *s) {
+    if (!s) return;
+    for (size_t i = 0; i < s->n_entries; i++) {
+        mem_free(s->entries[i].name);
+        mem_free(s->entries[i].copy);
+    }
+    mem_free(s->entries);
+    mem_free(s->path);
+    file_map_close(&s->map);
+    mem_free(s);
+}
+
+/* ---- looking up ---- */
+
+size_t safetensors_count(const safetensors *s) {
+    return s->n_entries;
+}
+
+const char *safetensors_name(const safetensors *s, size_t i) {
+    return s->entries[i].name;
+}
+
+static const entry *find_entry(const safetensors *s, const char *name) {
+    for (size_t i = 0; i < s->n_entries; i++)
+        if (strcmp(s->entries[i].name, name) == 0) return &s->entries[i];
+    return NULL;
+}
+
+bool safetensors_has(const safetensors *s, const char *name) {
+    return find_entry(s, name) != NULL;
+}
+
+semid_status safetensors_get(const safetensors *s, const char *name, array *view,
+                             semid_error *err) {
+    const entry *e = find_entry(s, name);
+    if (!e)
+        FAIL(SEMID_ERR_FORMAT, "%s: expected a tensor %s among the %zu there, found none", s->path,
+             name, s->n_entries);
+    array a = {.type = e->tensor.type,
+               .n_dims = e->tensor.n_dims,
+               .data = e->tensor.data,
+               .n_bytes = e->end - e->begin};
+    memcpy(a.shape, e->tensor.shape, sizeof a.shape);
+    *view = a;
+    return SEMID_OK;
+}
+
+void safetensors_strided(const safetensors *s, size_t i, strided *out) {
+    *out = s->entries[i].tensor;
+}
+
+file_map safetensors_take_map(safetensors *s) {
+    file_map map = s->map;
+    s->map = (file_map){0};
+    return map;
+}
+
+/* ---- writing ---- */
+
+static json_t *describe_tensor(const safetensors_tensor *t, size_t *offset) {
+    size_t n_bytes;
+    if (!shape_bytes(t->n_dims, t->shape, dtype_bytes(t->type), &n_bytes)) return NULL;
+    json_t *shape = json_array();
+    for (size_t i = 0; i < t->n_dims; i++)
+        json_array_append_new(shape, json_integer((json_int_t)t->shape[i]));
+    size_t begin = *offset;
+    *offset += n_bytes;
+    return json_pack("{s:s, s:o, s:[I, I]}", "dtype", type_names[t->type], "shape", shape,
+                     "data_offsets", (json_int_t)begin, (json_int_t)*offset);
+}
+
+semid_status safetensors_header(char **out, size_t *n_bytes, const safetensors_tensor *tensors,
+                                size_t n_tensors, semid_error *err) {
+    json_t *header = json_object();
+    size_t offset = 0;
+    bool ok = header != NULL;
+    for (size_t i = 0; i < n_tensors && ok; i++)
+        ok = json_object_set_new(header, tensors[i].name, describe_tensor(&tensors[i], &offset)) ==
+             0;
+    char *text = ok ? json_dumps(header, JSON_COMPACT) : NULL, *padded = NULL;
+    json_decref(header);
+    if (!text) FAIL(SEMID_ERR_NO_MEMORY, "out of memory: the header of a safetensors file");
+    size_t n = strlen(text), total = (n + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    semid_status status = mem_alloc(&padded, LENGTH_BYTES + total, 1, err);
+    if (status == SEMID_OK) {
+        for (int i = 0; i < LENGTH_BYTES; i++) padded[i] = (char)(total >> 8 * i);
+        memcpy(padded + LENGTH_BYTES, text, n);
+        memset(padded + LENGTH_BYTES + n, ' ', total - n);
+        *n_bytes = LENGTH_BYTES + total;
+        *out = padded;
+    }
+    free(text);
+    return status;
+}
+
+semid_status safetensors_save(const char *path, const safetensors_tensor *tensors, size_t n_tensors,
+                              semid_error *err) {
+    char *header = NULL;
+    size_t header_bytes;
+    TRY(safetensors_header(&header, &header_bytes, tensors, n_tensors, err));
+    file_out f;
+    semid_status status = file_out_open(&f, path, err);
+    if (status == SEMID_OK) {
+        file_out_write(&f, header, header_bytes);
+        for (size_t i = 0; i < n_tensors; i++) {
+            size_t n = 0;
+            (void)shape_bytes(tensors[i].n_dims, tensors[i].shape, dtype_bytes(tensors[i].type),
+                              &n);
+            file_out_write(&f, tensors[i].data, n);
+        }
+        status = file_out_commit(&f, err);
+    }
+    file_out_release(&f);
+    mem_free(header);
+    return status;
+}

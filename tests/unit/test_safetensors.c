@@ -1,0 +1,148 @@
+#include "formats/safetensors.h"
+
+#include "base/memory.h"
+#include "formats/embeddings.h"
+#include "support/support.h"
+
+#include <string.h>
+
+static semid_error err;
+static const float x[6] = {1, 2, 3, 4, 5, 6};
+static const uint8_t bytes3[3] = {7, 8, 9};
+
+static void write_raw(const char *path, const char *json, size_t length, size_t n_data) {
+    uint8_t file[1024] = {0};
+    for (int i = 0; i < 8; i++) file[i] = (uint8_t)((uint64_t)length >> 8 * i);
+    size_t n = strlen(json);
+    memcpy(file + 8, json, n);
+    test_write_file(path, file, 8 + n + n_data);
+}
+
+static void refuse(const char *json, size_t n_data, semid_status status, const char *part) {
+    safetensors *s;
+    const char *path = test_path("bad.safetensors");
+    write_raw(path, json, strlen(json), n_data);
+    assert_fails(safetensors_open(&s, path, &err), status, part);
+    assert_non_null(strstr(err.message, path));
+}
+
+static void save_two(const char *path) {
+    safetensors_tensor t[] = {
+        {.name = "b", .type = DTYPE_U8, .n_dims = 1, .shape = {3}, .data = bytes3},
+        {.name = "w", .type = DTYPE_F32, .n_dims = 2, .shape = {2, 3}, .data = x},
+    };
+    assert_ok(safetensors_save(path, t, 2, &err));
+}
+
+static void saved_tensors_come_back(void **state) {
+    (void)state;
+    const char *path = test_path("two.safetensors");
+    save_two(path);
+    safetensors *s;
+    array a;
+    assert_ok(safetensors_open(&s, path, &err));
+    assert_int_equal(safetensors_count(s), 2);
+    assert_string_equal(safetensors_name(s, 1), "w");
+    assert_true(safetensors_has(s, "b"));
+    assert_ok(safetensors_get(s, "w", &a, &err));
+    assert_int_equal((uintptr_t)a.data % 4, 0); /* misaligned in the file, so it was copied */
+    assert_memory_equal(a.data, x, sizeof x);
+    assert_int_equal(a.shape[1], 3);
+    assert_fails(safetensors_get(s, "v", &a, &err), SEMID_ERR_FORMAT, "expected a tensor v");
+    safetensors_close(s);
+}
+
+static void embeddings_are_the_only_matrix(void **state) {
+    (void)state;
+    const char *path = test_path("two.safetensors");
+    save_two(path);
+    embeddings *e;
+    float out[6];
+    assert_ok(embeddings_open(&e, path, &err));
+    assert_int_equal(embeddings_rows(e), 2);
+    assert_null(embeddings_view(e)); /* misaligned, yet readable */
+    assert_ok(embeddings_read(e, 0, 2, out, &err));
+    assert_memory_equal(out, x, sizeof x);
+    embeddings_close(e);
+    safetensors_tensor t[] = {
+        {.name = "v", .type = DTYPE_F32, .n_dims = 2, .shape = {3, 2}, .data = x},
+        {.name = "w", .type = DTYPE_F32, .n_dims = 2, .shape = {2, 3}, .data = x},
+    };
+    assert_ok(safetensors_save(path, t, 2, &err));
+    assert_fails(embeddings_open(&e, path, &err), SEMID_ERR_FORMAT, "or a single 2-D one");
+    t[1].name = "emb";
+    assert_ok(safetensors_save(path, t, 2, &err));
+    assert_ok(embeddings_open(&e, path, &err));
+    assert_int_equal(embeddings_dim(e), 3);
+    embeddings_close(e);
+}
+
+static void embeddings_are_written(void **state) {
+    (void)state;
+    const char *path = test_path("x.safetensors");
+    embeddings_writer *w;
+    assert_ok(embeddings_writer_open(&w, path, 3, 2, NULL, &err));
+    assert_ok(embeddings_writer_append(w, x, 3, &err));
+    assert_ok(embeddings_writer_commit(w, &err));
+    embeddings_writer_free(w);
+    embeddings *e;
+    assert_ok(embeddings_open(&e, path, &err));
+    assert_memory_equal(embeddings_view(e), x, sizeof x);
+    embeddings_close(e);
+}
+
+#define ONE(type, shape, offsets)                                                                  \
+    "{\"a\":{\"dtype\":\"" type "\",\"shape\":" shape ",\"data_offsets\":" offsets "}}"
+
+static void hostile_headers_are_refused(void **state) {
+    (void)state;
+    safetensors *s;
+    const char *path = test_path("bad.safetensors");
+    test_write_file(path, "abc", 3);
+    assert_fails(safetensors_open(&s, path, &err), SEMID_ERR_FORMAT, "found 3 bytes");
+    write_raw(path, "{}", SIZE_MAX, 0);
+    assert_fails(safetensors_open(&s, path, &err), SEMID_ERR_FORMAT,
+                 "a header of 18446744073709551615 bytes in a file of 10");
+    refuse("[]", 0, SEMID_ERR_FORMAT, "expected a JSON header, found: not an object");
+    refuse("{", 0, SEMID_ERR_FORMAT, "expected a JSON header");
+    refuse(ONE("F32", "[2]", "[0,8]"), 4, SEMID_ERR_FORMAT,
+           "truncated: tensor a ends at byte 8 of 4");
+    refuse(ONE("F32", "[2]", "[0,4]"), 8, SEMID_ERR_FORMAT, "does not fit bytes 0 to 4");
+    refuse(ONE("F32", "[2]", "[8,0]"), 8, SEMID_ERR_FORMAT, "does not fit");
+    refuse(ONE("F32", "[9223372036854775807,4]", "[0,8]"), 8, SEMID_ERR_FORMAT, "does not fit");
+    refuse(ONE("F32", "[-1]", "[0,4]"), 4, SEMID_ERR_FORMAT, "expected dtype, shape");
+    refuse(ONE("F32", "[1,1,1,1,1,1,1,1,1]", "[0,4]"), 4, SEMID_ERR_FORMAT, "expected dtype");
+    refuse(ONE("F8_E4M3", "[1]", "[0,1]"), 1, SEMID_ERR_UNSUPPORTED, "dtype F8_E4M3");
+    refuse(ONE("U8", "[2]", "[1,3]"), 3, SEMID_ERR_FORMAT, "starts at byte 1, expected 0");
+    refuse(ONE("U8", "[2]", "[0,2]"), 3, SEMID_ERR_FORMAT, "expected 2 bytes of data, found 3");
+    refuse("{\"a\":{\"dtype\":\"U8\",\"shape\":[2],\"data_offsets\":[0,2]},"
+           "\"b\":{\"dtype\":\"U8\",\"shape\":[2],\"data_offsets\":[1,3]}}",
+           3, SEMID_ERR_FORMAT, "tensor b starts at byte 1, expected 2");
+    refuse("{\"a\":1}", 0, SEMID_ERR_FORMAT, "expected dtype");
+}
+
+static void failed_allocations_leak_nothing(void **state) {
+    (void)state;
+    const char *path = test_path("two.safetensors");
+    save_two(path);
+    safetensors *s;
+    for (long n = 1;; n++) {
+        mem_fail_after(n);
+        semid_status status = safetensors_open(&s, path, &err);
+        mem_fail_after(0);
+        if (status == SEMID_OK) break;
+        assert_int_equal(status, SEMID_ERR_NO_MEMORY);
+    }
+    safetensors_close(s);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(saved_tensors_come_back),
+        cmocka_unit_test(embeddings_are_the_only_matrix),
+        cmocka_unit_test(embeddings_are_written),
+        cmocka_unit_test(hostile_headers_are_refused),
+        cmocka_unit_test(failed_allocations_leak_nothing),
+    };
+    return cmocka_run_group_tests_name("safetensors", tests, NULL, NULL);
+}
