@@ -91,7 +91,14 @@ static semid_status parse_tristate(const option *o, const char *text, tristate *
     return SEMID_OK;
 }
 
+static void list_clear(string_list *list) {
+    for (size_t i = 0; i < list->n_items; i++) mem_free(list->items[i]);
+    mem_free(list->items);
+    *list = (string_list){0};
+}
+
 static semid_status list_add(string_list *list, const char *text, semid_error *err) {
+    if (list->is_default) list_clear(list);
     while (*text) {
         size_t n = strcspn(text, ",");
         if (n > 0) {
@@ -134,17 +141,18 @@ static semid_status set_value(const option *o, void *params, const char *text, s
 semid_status options_set_defaults(const option *options, void *params, semid_error *err) {
     for (const option *o = options; o->name; o++)
         if (o->default_value) TRY(set_value(o, params, o->default_value, err));
+    options_end_layer(options, params);
     return SEMID_OK;
 }
 
+void options_end_layer(const option *options, void *params) {
+    for (const option *o = options; o->name; o++)
+        if (o->type == OPTION_LIST) ((string_list *)field(params, o))->is_default = true;
+}
+
 void options_release(const option *options, void *params) {
-    for (const option *o = options; o->name; o++) {
-        if (o->type != OPTION_LIST) continue;
-        string_list *list = field(params, o);
-        for (size_t i = 0; i < list->n_items; i++) mem_free(list->items[i]);
-        mem_free(list->items);
-        *list = (string_list){0};
-    }
+    for (const option *o = options; o->name; o++)
+        if (o->type == OPTION_LIST) list_clear(field(params, o));
 }
 
 /* ---- names ---- */
@@ -291,18 +299,19 @@ semid_status options_parse(const command *cmd, int argc, char **argv, void *para
     return SEMID_OK;
 }
 
-static bool is_unset(const option *o, const void *params) {
-    const char *at = (const char *)params + o->offset;
-    if (o->type == OPTION_LIST) return ((const string_list *)(const void *)at)->n_items == 0;
-    if (o->type != OPTION_STRING && o->type != OPTION_PATH) return false;
+bool option_is_set(const option *o, const void *params) {
+    const void *at = (const char *)params + o->offset;
+    if (o->type == OPTION_LIST) return ((const string_list *)at)->n_items > 0;
+    if (o->type == OPTION_TRISTATE) return *(const tristate *)at != TRISTATE_UNSET;
+    if (o->type != OPTION_STRING && o->type != OPTION_PATH) return true;
     const char *value;
     memcpy(&value, at, sizeof value);
-    return !value;
+    return value != NULL;
 }
 
 semid_status options_check_required(const command *cmd, const void *params, semid_error *err) {
     for (const option *o = cmd->options; o->name; o++)
-        if (o->required && is_unset(o, params))
+        if (o->required && !option_is_set(o, params))
             FAIL(SEMID_ERR_USAGE, "--%s %s is required; see semid %s --help", o->name, o->metavar,
                  cmd->name);
     return SEMID_OK;
@@ -351,5 +360,59 @@ semid_status options_from_json(const command *cmd, const json_t *config, void *p
         if (!o) return unknown_option(cmd, key, err);
         TRY(set_from_json(o, value, params, err));
     }
+    return SEMID_OK;
+}
+
+static json_t *choice_to_json(const option *o, int position) {
+    const char *word = o->choices;
+    while (position-- > 0) word += strcspn(word, "|") + 1;
+    return json_stringn(word, strcspn(word, "|"));
+}
+
+static json_t *list_to_json(const string_list *list) {
+    json_t *array = json_array();
+    for (size_t i = 0; i < list->n_items; i++)
+        json_array_append_new(array, json_string(list->items[i]));
+    return array;
+}
+
+static json_t *value_to_json(const option *o, const void *at) {
+    const char *text;
+    switch (o->type) {
+    case OPTION_FLAG:
+        return json_boolean(*(const bool *)at);
+    case OPTION_TRISTATE:
+        return json_boolean(*(const tristate *)at == TRISTATE_YES);
+    case OPTION_INT:
+        return json_integer(*(const int64_t *)at);
+    case OPTION_REAL:
+        return json_real(*(const double *)at);
+    case OPTION_BYTES:
+        return json_integer((json_int_t) * (const uint64_t *)at);
+    case OPTION_CHOICE:
+        return choice_to_json(o, *(const int *)at);
+    case OPTION_LIST:
+        return list_to_json(at);
+    case OPTION_STRING:
+    case OPTION_PATH:
+        memcpy(&text, at, sizeof text);
+        return json_string(text);
+    }
+    return NULL;
+}
+
+semid_status options_to_json(const option *options, const void *params, json_t **out,
+                             semid_error *err) {
+    json_t *values = json_object();
+    bool failed = !values;
+    for (const option *o = options; o->name && !failed; o++)
+        if (option_is_set(o, params))
+            failed = json_object_set_new(values, o->name,
+                                         value_to_json(o, (const char *)params + o->offset)) != 0;
+    if (failed) {
+        json_decref(values);
+        FAIL(SEMID_ERR_NO_MEMORY, "out of memory: the options");
+    }
+    *out = values;
     return SEMID_OK;
 }

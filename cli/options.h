@@ -62,6 +62,10 @@ extern const option common_options[];
 /* Set every field of the table to its default. */
 semid_status options_set_defaults(const option *options, void *params, semid_error *err);
 
+/* What is set from here on comes from a stronger source: it replaces lists instead of adding to
+ * them. */
+void options_end_layer(const option *options, void *params);
+
 /* Parse argv (without program and command name) into both structs, which hold defaults already.
  * Strings point into argv. SEMID_ERR_USAGE with a suggestion on a mistake. */
 semid_status options_parse(const command *cmd, int argc, char **argv, void *params,
@@ -74,6 +78,14 @@ semid_status options_from_json(const command *cmd, const json_t *config, void *p
 /* Set one option from text, as the command line would. */
 semid_status options_set(const command *cmd, void *params, const char *name, const char *value,
                          semid_error *err);
+
+/* The values of all options as a JSON object that options_from_json takes; unset ones are left out.
+ */
+semid_status options_to_json(const option *options, const void *params, json_t **out,
+                             semid_error *err);
+
+/* Is there a value? Always so for numbers, choices and flags. */
+bool option_is_set(const option *o, const void *params);
 
 /* Required options are there (call after parsing). */
 semid_status options_check_required(const command *cmd, const void *params, semid_error *err);

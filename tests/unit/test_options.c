@@ -39,7 +39,11 @@ static const option table[] = {
      .offset = AT(split),
      .choices = "last-out|time",
      .default_value = "time"},
-    {.name = "columns", .type = OPTION_LIST, .offset = AT(columns), .metavar = "NAMES"},
+    {.name = "columns",
+     .type = OPTION_LIST,
+     .offset = AT(columns),
+     .metavar = "NAMES",
+     .default_value = "title,description"},
     {0}};
 static const command cmd = {.name = "test", .options = table, .params_size = sizeof(test_params)};
 
@@ -121,6 +125,35 @@ static void lists_take_commas_words_and_repeats(void **state) {
     assert_int_equal(p.columns.n_items, 4);
     const char *expected[] = {"a", "b", "c", "d"};
     for (size_t i = 0; i < 4; i++) assert_string_equal(p.columns.items[i], expected[i]);
+}
+
+static void lists_replace_their_default(void **state) {
+    (void)state;
+    assert_int_equal(p.columns.n_items, 2);
+    assert_ok(parse("--columns", "a", NULL, NULL, NULL));
+    assert_int_equal(p.columns.n_items, 1);
+    options_end_layer(table, &p);
+    assert_ok(options_set(&cmd, &p, "columns", "b", &err));
+    assert_ok(options_set(&cmd, &p, "columns", "c", &err));
+    assert_int_equal(p.columns.n_items, 2);
+    assert_string_equal(p.columns.items[0], "b");
+}
+
+static void values_survive_the_way_to_json_and_back(void **state) {
+    (void)state;
+    json_t *values, *again;
+    assert_ok(parse("--columns=a,b", "--rate=0.1", "--no-sharp", "--split=last-out", "x"));
+    assert_ok(options_to_json(table, &p, &values, &err));
+    assert_null(json_object_get(values, "name"));
+    test_params q = {0};
+    assert_ok(options_set_defaults(table, &q, &err));
+    assert_ok(options_from_json(&cmd, values, &q, &err));
+    assert_true(q.rate == 0.1 && !q.sharp && q.split == 0 && q.count == 5);
+    assert_ok(options_to_json(table, &q, &again, &err));
+    assert_true(json_equal(values, again));
+    options_release(table, &q);
+    json_decref(values);
+    json_decref(again);
 }
 
 static void common_options_are_known_everywhere(void **state) {
@@ -207,6 +240,8 @@ int main(void) {
         TEST(names_take_dashes_or_underscores),
         TEST(sizes_have_units),
         TEST(lists_take_commas_words_and_repeats),
+        TEST(lists_replace_their_default),
+        TEST(values_survive_the_way_to_json_and_back),
         TEST(common_options_are_known_everywhere),
         TEST(mistakes_say_what_was_expected),
         TEST(unknown_names_get_a_suggestion),
