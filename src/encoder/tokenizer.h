@@ -3,28 +3,35 @@
 #define ENCODER_TOKENIZER_H
 
 #include "base/error.h"
+#include "encoder/normalizer.h"
 
 #include <stddef.h>
 #include <stdint.h>
 
 typedef struct tokenizer tokenizer;
 
-/* Token ids of one text, with [CLS] and [SEP]; grows as needed and is reused between calls. */
+/* Token ids of one text, with [CLS] and [SEP]; grows as needed and is reused between calls: one for
+ * each thread. Starts zeroed. */
 typedef struct token_ids {
     int32_t *ids; /* [n_ids] */
     size_t n_ids, capacity;
+    text_buffer scratch; /* the text while it is worked on */
 } token_ids;
 
-/* Reads tokenizer.json, else vocab.txt (+ tokenizer_config.json), from a model folder. */
+/* Reads tokenizer.json, else vocab.txt (+ tokenizer_config.json), from a model folder. Its padding
+ * and truncation are ignored. SEMID_ERR_UNSUPPORTED names what is not supported, SEMID_ERR_FORMAT
+ * what is wrong. */
 semid_status tokenizer_open(tokenizer **out, const char *model_dir, semid_error *err);
 
 /* text: n_bytes of UTF-8 (invalid bytes become U+FFFD). max_len counts [CLS] and [SEP]; 0: no
- * truncation. Replaces the contents of `out`. Callable from several threads. */
+ * truncation; a max_len that has no room for them is SEMID_ERR_ARGUMENT. Replaces the contents of
+ * `out`. Callable from several threads. */
 semid_status tokenizer_encode(const tokenizer *t, const char *text, size_t n_bytes, size_t max_len,
                               token_ids *out, semid_error *err);
 
 /* The token of an id, NUL-terminated, or NULL if there is none. */
 const char *tokenizer_token(const tokenizer *t, int32_t id);
+/* The highest id + 1. */
 size_t tokenizer_vocab_size(const tokenizer *t);
 
 void token_ids_release(token_ids *ids);

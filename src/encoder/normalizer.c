@@ -1,0 +1,144 @@
+#include "encoder/normalizer.h"
+
+#include "base/memory.h"
+#include "encoder/unicode.h"
+
+#include <string.h>
+
+/* No character grows by more: a Hangul syllable becomes three jamo, an invalid byte U+FFFD. */
+enum { MAX_GROWTH = 3 };
+
+/* Where the output stands. Characters of combining class other than 0 that accent stripping keeps
+ * form a run, which canonical ordering sorts by class before the next character follows. */
+typedef struct writer {
+    const normalizer *n;
+    char *out;
+    char *run; /* NULL: none is open */
+    uint8_t run_class;
+    bool run_disordered;
+} writer;
+
+void normalizer_init(normalizer *n, normalizer_options options) {
+    *n = (normalizer){.properties = unicode_properties()};
+    if (options.clean_text) n->mask |= CHAR_REMOVED | CHAR_WHITESPACE;
+    if (options.handle_chinese_chars) n->mask |= CHAR_CHINESE;
+    if (options.strip_accents) n->mask |= CHAR_MARK | CHAR_DECOMPOSES | CHAR_NONSTARTER;
+    if (options.lowercase) n->mask |= CHAR_UPPER;
+    for (uint32_t c = 0; c < 128; c++) {
+        uint8_t work = n->properties[c] & n->mask;
+        uint32_t low[2] = {c};
+        if (work & CHAR_UPPER) unicode_lower(c, low);
+        n->ascii[c] = work & CHAR_WHITESPACE ? ' ' : (uint8_t)low[0];
+        n->kept[c] = !(work & CHAR_REMOVED);
+    }
+}
+
+/* Stable sort by class through a copy behind the end; one pass for each class that occurs. */
+static void sort_run(writer *w) {
+    size_t n_bytes = (size_t)(w->out - w->run);
+    const char *copy = w->out, *end = copy + n_bytes;
+    memcpy(w->out, w->run, n_bytes);
+    char *out = w->run;
+    for (int done = 0, next; done < 256; done = next) {
+        next = 256;
+        for (const char *p = copy; p < end;) {
+            uint32_t c = utf8_decode(&p, end);
+            int combining_class = unicode_combining_class(c);
+            if (combining_class == done) out = utf8_encode(out, c);
+            if (combining_class > done && combining_class < next) next = combining_class;
+        }
+    }
+}
+
+static void close_run(writer *w) {
+    if (w->run && w->run_disordered) sort_run(w);
+    w->run = NULL;
+}
+
+static void write_nonstarter(writer *w, uint32_t c) {
+    uint8_t combining_class = unicode_combining_class(c);
+    if (!w->run) {
+        w->run = w->out;
+        w->run_disordered = false;
+    } else if (combining_class < w->run_class) {
+        w->run_disordered = true;
+    }
+    w->run_class = combining_class;
+    w->out = utf8_encode(w->out, c);
+}
+
+/* A character that stays: only its case is left to change. */
+static void write_kept(writer *w, uint32_t c) {
+    uint8_t work = w->n->properties[c] & w->n->mask;
+    if (work & CHAR_NONSTARTER) {
+        write_nonstarter(w, c);
+        return;
+    }
+    close_run(w);
+    uint32_t low[2] = {c};
+    size_t n_low = work & CHAR_UPPER ? unicode_lower(c, low) : 1;
+    for (size_t i = 0; i < n_low; i++) w->out = utf8_encode(w->out, low[i]);
+}
+
+static void write_stripped(writer *w, uint32_t c, uint8_t work) {
+    uint32_t parts[3] = {c};
+    if (work & CHAR_MARK) {
+        if (!(work & CHAR_NONSTARTER)) close_run(w);
+        return;
+    }
+    size_t n_parts = work & CHAR_DECOMPOSES ? unicode_decompose(c, parts) : 1;
+    for (size_t i = 0; i < n_parts; i++) write_kept(w, parts[i]);
+}
+
+static void write_space(writer *w) {
+    close_run(w);
+    *w->out++ = ' ';
+}
+
+static void write_character(writer *w, uint32_t c) {
+    uint8_t work = w->n->properties[c] & w->n->mask;
+    if (work == 0) {
+        close_run(w);
+        w->out = utf8_encode(w->out, c);
+    } else if (work & CHAR_REMOVED) {
+        return;
+    } else if (work & CHAR_WHITESPACE) {
+        write_space(w);
+    } else if (work & CHAR_CHINESE) {
+        write_space(w);
+        write_stripped(w, c, work);
+        write_space(w);
+    } else {
+        write_stripped(w, c, work);
+    }
+}
+
+static const char *write_ascii(writer *w, const char *p, const char *end) {
+    const normalizer *n = w->n;
+    char *out = w->out;
+    for (; p < end && (uint8_t)*p < 0x80; p++) {
+        *out = (char)n->ascii[(uint8_t)*p];
+        out += n->kept[(uint8_t)*p];
+    }
+    w->out = out;
+    return p;
+}
+
+semid_status normalizer_run(const normalizer *n, const char *text, size_t n_bytes, text_buffer *out,
+                            semid_error *err) {
+    size_t room;
+    /* twice: sort_run copies */
+    if (!size_mul(n_bytes, 2 * MAX_GROWTH, &room) || !size_add(room, UTF8_MAX_BYTES, &room))
+        FAIL(SEMID_ERR_NO_MEMORY, "out of memory: a text of %zu bytes", n_bytes);
+    TRY(mem_reserve(&out->bytes, &out->capacity, room, 1, err));
+    writer w = {.n = n, .out = out->bytes};
+    for (const char *p = text, *end = text + n_bytes; p < end;) {
+        if ((uint8_t)*p < 0x80 && !w.run)
+            p = write_ascii(&w, p, end);
+        else
+            write_character(&w, utf8_decode(&p, end));
+    }
+    close_run(&w);
+    out->n_bytes = (size_t)(w.out - out->bytes);
+    return SEMID_OK;
+}

@@ -1,0 +1,291 @@
+#include "encoder/tokenizer.h"
+
+#include "base/file.h"
+#include "base/json_file.h"
+#include "base/memory.h"
+#include "encoder/tokenizer_spec.h"
+
+#include <string.h>
+
+static const size_t MAX_FILE_BYTES = (size_t)256 << 20;
+static const uint32_t NO_TOKEN = UINT32_MAX;
+
+/* Long texts are worked on in parts that end at a space: what truncation cuts off is not looked at,
+ * and the parts stay in the cache. */
+enum { PART_BYTES = 4096 };
+
+struct tokenizer {
+    normalizer normalizer;
+    wordpiece wordpiece;
+    token_matcher raw_tokens, normalized_tokens;
+    id_list before, after;
+    char *names;            /* all tokens, each NUL-terminated */
+    uint32_t *name_offsets; /* [n_ids], NO_TOKEN where there is none */
+    size_t n_ids;
+};
+
+/* ---- building ---- */
+
+static size_t id_limit(const tokenizer_spec *spec) {
+    int32_t highest = -1;
+    for (size_t i = 0; i < spec->n_tokens; i++)
+        if (spec->tokens[i].value > highest) highest = spec->tokens[i].value;
+    for (size_t i = 0; i < spec->n_added; i++)
+        if (spec->added[i].id > highest) highest = spec->added[i].id;
+    return (size_t)(highest + 1);
+}
+
+static semid_status add_name(tokenizer *t, const char *bytes, size_t n_bytes, int32_t id,
+                             size_t *used, semid_error *err) {
+    uint32_t *offset = &t->name_offsets[id];
+    if (*offset != NO_TOKEN)
+        FAIL(SEMID_ERR_FORMAT, "tokens \"%s\" and \"%.*s\" have the same id %d", t->names + *offset,
+             (int)n_bytes, bytes, id);
+    *offset = (uint32_t)*used;
+    memcpy(t->names + *used, bytes, n_bytes);
+    t->names[*used + n_bytes] = '\0';
+    *used += n_bytes + 1;
+    return SEMID_OK;
+}
+
+/* The id that the library gives an added token, whatever the file says: its id in the vocabulary,
+ * else the next one. */
+static int32_t expected_id(const tokenizer *t, const tokenizer_spec *spec, size_t index) {
+    const char *content = spec->added[index].content;
+    int32_t id = trie_find(&t->wordpiece.vocabulary, content, strlen(content));
+    if (id != TRIE_NONE) return id;
+    int32_t next = (int32_t)spec->n_tokens;
+    for (size_t i = 0; i < index; i++)
+        if (spec->added[i].id >= next) next = spec->added[i].id + 1;
+    return next;
+}
+
+static semid_status check_added(const tokenizer *t, const tokenizer_spec *spec, size_t index,
+                                semid_error *err) {
+    const added_token *added = &spec->added[index];
+    for (size_t i = 0; i < index; i++)
+        if (strcmp(spec->added[i].content, added->content) == 0)
+            FAIL(SEMID_ERR_FORMAT, "added token \"%s\" is there twice", added->content);
+    int32_t expected = expected_id(t, spec, index);
+    if (added->id != expected)
+        FAIL(SEMID_ERR_FORMAT, "added token \"%s\": expected id %d, found %d", added->content,
+             expected, added->id);
+    return SEMID_OK;
+}
+
+static semid_status build_names(tokenizer *t, const tokenizer_spec *spec, semid_error *err) {
+    size_t n_bytes = 0, used = 0;
+    for (size_t i = 0; i < spec->n_tokens; i++) n_bytes += spec->tokens[i].n_bytes + 1;
+    for (size_t i = 0; i < spec->n_added; i++) n_bytes += strlen(spec->added[i].content) + 1;
+    t->n_ids = id_limit(spec);
+    TRY(mem_alloc(&t->names, n_bytes, 1, err));
+    TRY(mem_alloc(&t->name_offsets, t->n_ids, sizeof *t->name_offsets, err));
+    for (size_t i = 0; i < t->n_ids; i++) t->name_offsets[i] = NO_TOKEN;
+    for (size_t i = 0; i < spec->n_tokens; i++)
+        TRY(add_name(t, spec->tokens[i].bytes, spec->tokens[i].n_bytes, spec->tokens[i].value,
+                     &used, err));
+    for (size_t i = 0; i < spec->n_added; i++) {
+        const added_token *added = &spec->added[i];
+        TRY(check_added(t, spec, i, err));
+        if (trie_find(&t->wordpiece.vocabulary, added->content, strlen(added->content)) < 0)
+            TRY(add_name(t, added->content, strlen(added->content), added->id, &used, err));
+    }
+    return SEMID_OK;
+}
+
+static semid_status take_template(id_list *out, id_list *from, const tokenizer *t,
+                                  semid_error *err) {
+    for (size_t i = 0; i < from->n_ids; i++)
+        if (!tokenizer_token(t, from->ids[i]))
+            FAIL(SEMID_ERR_FORMAT, "post_processor: expected the id of a token, found %d",
+                 from->ids[i]);
+    *out = *from;
+    *from = (id_list){0};
+    return SEMID_OK;
+}
+
+static semid_status check_duplicates(const trie_key *keys, size_t n_keys, semid_error *err) {
+    for (size_t i = 1; i < n_keys; i++)
+        if (keys[i].n_bytes == keys[i - 1].n_bytes &&
+            memcmp(keys[i].bytes, keys[i - 1].bytes, keys[i].n_bytes) == 0)
+            FAIL(SEMID_ERR_FORMAT, "token \"%.*s\" has two ids, %d and %d", (int)keys[i].n_bytes,
+                 keys[i].bytes, keys[i - 1].value, keys[i].value);
+    return SEMID_OK;
+}
+
+/* The vocabulary without its empty token, if it has one: no text contains it. */
+static semid_status build_wordpiece(tokenizer *t, const tokenizer_spec *spec, semid_error *err) {
+    trie_key *keys = NULL;
+    size_t n_keys = 0;
+    semid_status status = SEMID_OK;
+    TRY_GOTO(mem_alloc(&keys, spec->n_tokens, sizeof *keys, err));
+    for (size_t i = 0; i < spec->n_tokens; i++)
+        if (spec->tokens[i].n_bytes > 0) keys[n_keys++] = spec->tokens[i];
+    TRY_GOTO(wordpiece_init(&t->wordpiece, keys, n_keys, spec->wordpiece, err));
+    TRY_GOTO(check_duplicates(keys, n_keys, err)); /* they are sorted by now */
+done:
+    mem_free(keys);
+    return status;
+}
+
+semid_status tokenizer_from_spec(tokenizer **out, tokenizer_spec *spec, semid_error *err) {
+    tokenizer *t;
+    TRY(mem_calloc(&t, 1, sizeof *t, err));
+    semid_status status = SEMID_OK;
+    normalizer_init(&t->normalizer, spec->normalizer);
+    TRY_GOTO(build_wordpiece(t, spec, err));
+    TRY_GOTO(build_names(t, spec, err));
+    TRY_GOTO(take_template(&t->before, &spec->before, t, err));
+    TRY_GOTO(take_template(&t->after, &spec->after, t, err));
+    TRY_GOTO(
+        token_matcher_init(&t->raw_tokens, spec->added, spec->n_added, false, &t->normalizer, err));
+    TRY_GOTO(token_matcher_init(&t->normalized_tokens, spec->added, spec->n_added, true,
+                                &t->normalizer, err));
+    *out = t;
+done:
+    if (status != SEMID_OK) tokenizer_close(t);
+    return status;
+}
+
+static semid_status open_json(tokenizer **out, const char *path, semid_error *err) {
+    tokenizer_spec spec = {0};
+    char *text;
+    size_t n_bytes;
+    TRY(file_read_all(path, MAX_FILE_BYTES, &text, &n_bytes, err));
+    semid_status status = tokenizer_spec_read_json(&spec, text, n_bytes, err);
+    mem_free(text);
+    if (status == SEMID_OK) status = tokenizer_from_spec(out, &spec, err);
+    if (status != SEMID_OK) error_prefix(err, "%s", path);
+    tokenizer_spec_release(&spec);
+    return status;
+}
+
+static semid_status open_vocab(tokenizer **out, const char *path, const char *config_path,
+                               semid_error *err) {
+    tokenizer_spec spec = {0};
+    json_t *config = NULL;
+    char *text;
+    size_t n_bytes;
+    if (path_exists(config_path)) TRY(json_file_load(&config, config_path, err));
+    semid_status status = file_read_all(path, MAX_FILE_BYTES, &text, &n_bytes, err);
+    if (status == SEMID_OK) {
+        status = tokenizer_spec_read_vocab(&spec, text, n_bytes, config, err);
+        if (status == SEMID_OK) status = tokenizer_from_spec(out, &spec, err);
+        if (status != SEMID_OK) error_prefix(err, "%s", path);
+    }
+    tokenizer_spec_release(&spec);
+    json_decref(config);
+    return status;
+}
+
+semid_status tokenizer_open(tokenizer **out, const char *model_dir, semid_error *err) {
+    char *json = NULL, *vocab = NULL, *config = NULL;
+    semid_status status = SEMID_OK;
+    TRY_GOTO(path_join(&json, model_dir, "tokenizer.json", err));
+    TRY_GOTO(path_join(&vocab, model_dir, "vocab.txt", err));
+    TRY_GOTO(path_join(&config, model_dir, "tokenizer_config.json", err));
+    if (path_exists(json))
+        status = open_json(out, json, err);
+    else if (path_exists(vocab))
+        status = open_vocab(out, vocab, config, err);
+    else
+        FAIL_GOTO(SEMID_ERR_IO, "%s: expected a %s with tokenizer.json or vocab.txt, found %s",
+                  model_dir, "model folder",
+                  !path_exists(model_dir)  ? "nothing"
+                  : path_is_dir(model_dir) ? "neither"
+                                           : "a file");
+done:
+    mem_free(json);
+    mem_free(vocab);
+    mem_free(config);
+    return status;
+}
+
+void tokenizer_close(tokenizer *t) {
+    if (!t) return;
+    wordpiece_release(&t->wordpiece);
+    token_matcher_release(&t->raw_tokens);
+    token_matcher_release(&t->normalized_tokens);
+    mem_free(t->before.ids);
+    mem_free(t->after.ids);
+    mem_free(t->names);
+    mem_free(t->name_offsets);
+    mem_free(t);
+}
+
+const char *tokenizer_token(const tokenizer *t, int32_t id) {
+    if (id < 0 || (size_t)id >= t->n_ids || t->name_offsets[id] == NO_TOKEN) return NULL;
+    return t->names + t->name_offsets[id];
+}
+
+size_t tokenizer_vocab_size(const tokenizer *t) {
+    return t->n_ids;
+}
+
+/* ---- encoding ---- */
+
+static semid_status append_ids(token_ids *out, const int32_t *ids, size_t n_ids, semid_error *err) {
+    TRY(mem_reserve(&out->ids, &out->capacity, out->n_ids + n_ids, sizeof *out->ids, err));
+    if (n_ids) memcpy(out->ids + out->n_ids, ids, n_ids * sizeof *ids);
+    out->n_ids += n_ids;
+    return SEMID_OK;
+}
+
+/* Where a part of at most PART_BYTES ends: behind a space; without one, behind the next. */
+static size_t part_end(const char *text, size_t n_bytes) {
+    if (n_bytes <= PART_BYTES) return n_bytes;
+    const char *space = memrchr(text, ' ', PART_BYTES);
+    if (!space) space = memchr(text + PART_BYTES, ' ', n_bytes - PART_BYTES);
+    return space ? (size_t)(space - text) + 1 : n_bytes;
+}
+
+/* Text that holds no raw added token, in one go. */
+static semid_status append_part(const tokenizer *t, const char *text, size_t n_bytes, size_t enough,
+                                token_ids *out, semid_error *err) {
+    TRY(normalizer_run(&t->normalizer, text, n_bytes, &out->scratch, err));
+    const text_buffer *normal = &out->scratch;
+    match_state state = {0};
+    text_piece piece;
+    while (out->n_ids < enough && token_matcher_next(&t->normalized_tokens, normal->bytes,
+                                                     normal->n_bytes, &state, &piece))
+        TRY(piece.id >= 0 ? append_ids(out, &piece.id, 1, err)
+                          : wordpiece_append(&t->wordpiece, normal->bytes + piece.begin,
+                                             piece.end - piece.begin, enough, out, err));
+    return SEMID_OK;
+}
+
+static semid_status append_text(const tokenizer *t, const char *text, size_t n_bytes, size_t enough,
+                                token_ids *out, semid_error *err) {
+    /* an added token may hold spaces: then the text stays whole */
+    bool whole = t->normalized_tokens.n_tokens > 0;
+    for (size_t at = 0, n; at < n_bytes && out->n_ids < enough; at += n) {
+        n = whole ? n_bytes : part_end(text + at, n_bytes - at);
+        TRY(append_part(t, text + at, n, enough, out, err));
+    }
+    return SEMID_OK;
+}
+
+semid_status tokenizer_encode(const tokenizer *t, const char *text, size_t n_bytes, size_t max_len,
+                              token_ids *out, semid_error *err) {
+    size_t n_around = t->before.n_ids + t->after.n_ids;
+    if (max_len > 0 && max_len < n_around)
+        FAIL(SEMID_ERR_ARGUMENT, "expected a maximal length of at least %zu, found %zu", n_around,
+             max_len);
+    size_t enough = max_len > 0 ? max_len - t->after.n_ids : SIZE_MAX;
+    out->n_ids = 0;
+    TRY(append_ids(out, t->before.ids, t->before.n_ids, err));
+    match_state state = {0};
+    text_piece piece;
+    while (out->n_ids < enough && token_matcher_next(&t->raw_tokens, text, n_bytes, &state, &piece))
+        TRY(piece.id >= 0
+                ? append_ids(out, &piece.id, 1, err)
+                : append_text(t, text + piece.begin, piece.end - piece.begin, enough, out, err));
+    if (out->n_ids > enough) out->n_ids = enough;
+    return append_ids(out, t->after.ids, t->after.n_ids, err);
+}
+
+void token_ids_release(token_ids *ids) {
+    mem_free(ids->ids);
+    mem_free(ids->scratch.bytes);
+    *ids = (token_ids){0};
+}

@@ -1,0 +1,146 @@
+#include "encoder/unicode.h"
+
+#include "encoder/unicode_tables.h"
+
+#include <pthread.h>
+
+enum { N_CODE_POINTS = 0x110000, HANGUL_FIRST = 0xac00, HANGUL_LAST = 0xd7a3 };
+static const uint32_t CAPITAL_I_WITH_DOT = 0x130;
+
+static uint8_t properties[N_CODE_POINTS];
+static pthread_once_t properties_once = PTHREAD_ONCE_INIT;
+
+#define LENGTH(table) (sizeof(table) / sizeof((table)[0]))
+
+static void flag_ranges(const code_range *ranges, size_t n, uint8_t flag) {
+    for (size_t i = 0; i < n; i++)
+        for (uint32_t c = ranges[i].first; c <= ranges[i].last; c++) properties[c] |= flag;
+}
+
+static void fill_properties(void) {
+    flag_ranges(removed_ranges, LENGTH(removed_ranges), CHAR_REMOVED);
+    flag_ranges(whitespace_ranges, LENGTH(whitespace_ranges), CHAR_WHITESPACE);
+    flag_ranges(chinese_ranges, LENGTH(chinese_ranges), CHAR_CHINESE);
+    flag_ranges(punctuation_ranges, LENGTH(punctuation_ranges), CHAR_PUNCTUATION);
+    flag_ranges(mark_ranges, LENGTH(mark_ranges), CHAR_MARK);
+    flag_ranges(nonstarter_ranges, LENGTH(nonstarter_ranges), CHAR_NONSTARTER);
+    flag_ranges(&(code_range){HANGUL_FIRST, HANGUL_LAST}, 1, CHAR_DECOMPOSES);
+    for (size_t i = 0; i < LENGTH(decompositions); i++)
+        properties[decompositions[i].from] |= CHAR_DECOMPOSES;
+    properties[CAPITAL_I_WITH_DOT] |= CHAR_UPPER;
+    for (size_t i = 0; i < LENGTH(case_runs); i++)
+        for (uint32_t c = case_runs[i].first; c <= case_runs[i].last; c += case_runs[i].stride)
+            properties[c] |= CHAR_UPPER;
+}
+
+const uint8_t *unicode_properties(void) {
+    pthread_once(&properties_once, fill_properties);
+    return properties;
+}
+
+/* The position of the last row whose first member is <= c; rows are sorted by it and the first
+ * row's is not above c. */
+#define FIND_ROW(table, member, c, row)                                                            \
+    do {                                                                                           \
+        size_t above = LENGTH(table);                                                              \
+        for ((row) = 0; above - (row) > 1;) {                                                      \
+            size_t middle = ((row) + above) / 2;                                                   \
+            if ((table)[middle].member <= (c))                                                     \
+                (row) = middle;                                                                    \
+            else                                                                                   \
+                above = middle;                                                                    \
+        }                                                                                          \
+    } while (0)
+
+bool unicode_is_word(uint32_t c) {
+    size_t row;
+    FIND_ROW(word_ranges, first, c, row);
+    return c >= word_ranges[row].first && c <= word_ranges[row].last;
+}
+
+size_t unicode_lower(uint32_t c, uint32_t out[2]) {
+    if (c == CAPITAL_I_WITH_DOT) {
+        out[0] = 'i';
+        out[1] = 0x307;
+        return 2;
+    }
+    size_t row;
+    FIND_ROW(case_runs, first, c, row);
+    const case_run *run = &case_runs[row];
+    bool inside = c >= run->first && c <= run->last && (c - run->first) % run->stride == 0;
+    out[0] = inside ? (uint32_t)((int32_t)c + run->delta) : c;
+    return 1;
+}
+
+/* Unicode standard, 3.12: a syllable is arithmetic over leading, vowel and trailing jamo. */
+static size_t decompose_hangul(uint32_t c, uint32_t out[3]) {
+    uint32_t i = c - HANGUL_FIRST, trailing = i % 28;
+    out[0] = 0x1100 + i / (21 * 28);
+    out[1] = 0x1161 + i / 28 % 21;
+    out[2] = 0x11a7 + trailing;
+    return trailing ? 3 : 2;
+}
+
+size_t unicode_decompose(uint32_t c, uint32_t out[3]) {
+    if (c >= HANGUL_FIRST && c <= HANGUL_LAST) return decompose_hangul(c, out);
+    size_t row, n = 0;
+    FIND_ROW(decompositions, from, c, row);
+    for (; n < 3 && decompositions[row].to[n]; n++) out[n] = decompositions[row].to[n];
+    return n;
+}
+
+uint8_t unicode_combining_class(uint32_t c) {
+    size_t row;
+    FIND_ROW(kept_classes, first, c, row);
+    bool inside = c >= kept_classes[row].first && c <= kept_classes[row].last;
+    return inside ? kept_classes[row].combining_class : 0;
+}
+
+/* How many continuation bytes follow `lead` and the range of the first of them (which rules out
+ * overlong forms, surrogates and what is above U+10FFFF); 0 if it cannot lead. */
+static int continuation_count(uint8_t lead, uint8_t *low, uint8_t *high) {
+    *low = 0x80;
+    *high = 0xbf;
+    if (lead < 0xc2 || lead > 0xf4) return 0;
+    if (lead < 0xe0) return 1;
+    if (lead == 0xe0) *low = 0xa0;
+    if (lead == 0xed) *high = 0x9f;
+    if (lead == 0xf0) *low = 0x90;
+    if (lead == 0xf4) *high = 0x8f;
+    return lead < 0xf0 ? 2 : 3;
+}
+
+uint32_t utf8_decode(const char **text, const char *end) {
+    static const uint8_t lead_bits[] = {0x7f, 0x1f, 0x0f, 0x07};
+    uint8_t lead = (uint8_t) * (*text)++, low, high;
+    if (lead < 0x80) return lead;
+    int n = continuation_count(lead, &low, &high);
+    if (n == 0) return 0xfffd;
+    uint32_t c = lead & lead_bits[n];
+    for (; n > 0; n--) {
+        if (*text == end || (uint8_t) * *text < low || (uint8_t) * *text > high) return 0xfffd;
+        c = c << 6 | ((uint8_t) * (*text)++ & 0x3f);
+        low = 0x80;
+        high = 0xbf;
+    }
+    return c;
+}
+
+char *utf8_encode(char *out, uint32_t c) {
+    if (c < 0x80) {
+        *out++ = (char)c;
+    } else if (c < 0x800) {
+        *out++ = (char)(0xc0 | c >> 6);
+        *out++ = (char)(0x80 | (c & 0x3f));
+    } else if (c < 0x10000) {
+        *out++ = (char)(0xe0 | c >> 12);
+        *out++ = (char)(0x80 | (c >> 6 & 0x3f));
+        *out++ = (char)(0x80 | (c & 0x3f));
+    } else {
+        *out++ = (char)(0xf0 | c >> 18);
+        *out++ = (char)(0x80 | (c >> 12 & 0x3f));
+        *out++ = (char)(0x80 | (c >> 6 & 0x3f));
+        *out++ = (char)(0x80 | (c & 0x3f));
+    }
+    return out;
+}

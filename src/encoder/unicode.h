@@ -1,0 +1,44 @@
+/* encoder/unicode.h - code points as Hugging Face's tokenizers see them. The tables are generated
+ * by scripts/make_unicode_tables.py from that library itself: its Unicode versions are its own. */
+#ifndef ENCODER_UNICODE_H
+#define ENCODER_UNICODE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    CHAR_REMOVED = 1,     /* dropped by cleaning */
+    CHAR_WHITESPACE = 2,  /* separates words; a space after cleaning */
+    CHAR_CHINESE = 4,     /* an ideograph: spaces are put around it */
+    CHAR_PUNCTUATION = 8, /* a word of its own */
+    CHAR_MARK = 16,       /* nothing is left of it once accents are stripped */
+    CHAR_DECOMPOSES = 32, /* something else is left of it */
+    CHAR_NONSTARTER = 64, /* combining class other than 0 */
+    CHAR_UPPER = 128      /* has a lower case */
+};
+
+/* One byte of the flags above for each of the 0x110000 code points; shared, read-only. */
+const uint8_t *unicode_properties(void);
+
+/* What \w matches. */
+bool unicode_is_word(uint32_t c);
+
+/* Lower case into out; returns how many code points (1 or 2). */
+size_t unicode_lower(uint32_t c, uint32_t out[2]);
+
+/* The canonical decomposition of a CHAR_DECOMPOSES without its marks: 1 to 3 code points. */
+size_t unicode_decompose(uint32_t c, uint32_t out[3]);
+
+/* The combining class of a character that is no CHAR_MARK. */
+uint8_t unicode_combining_class(uint32_t c);
+
+enum { UTF8_MAX_BYTES = 4 };
+
+/* The code point at *text, which moves past it; U+FFFD for every maximal invalid part, as the
+ * Unicode standard (3.9, U+FFFD substitution) and Python's errors="replace" have it. */
+uint32_t utf8_decode(const char **text, const char *end);
+/* Appends c at `out`; returns the end. */
+char *utf8_encode(char *out, uint32_t c);
+
+#endif

@@ -1,0 +1,89 @@
+#include "encoder/wordpiece.h"
+
+#include "base/memory.h"
+#include "encoder/unicode.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+semid_status wordpiece_init(wordpiece *out, trie_key *tokens, size_t n_tokens,
+                            wordpiece_options options, semid_error *err) {
+    wordpiece w = {.max_word_chars = options.max_word_chars, .properties = unicode_properties()};
+    TRY(trie_build(&w.vocabulary, tokens, n_tokens, err));
+    w.unknown_id = trie_find(&w.vocabulary, options.unknown_token, strlen(options.unknown_token));
+    if (w.unknown_id == TRIE_NONE) {
+        trie_release(&w.vocabulary);
+        FAIL(SEMID_ERR_FORMAT, "expected the unknown token %s in the vocabulary, found none",
+             options.unknown_token);
+    }
+    w.continuation = trie_walk(&w.vocabulary, TRIE_ROOT, options.continuation_prefix,
+                               strlen(options.continuation_prefix));
+    for (int c = 0; c < 128; c++)
+        w.ascii_kinds[c] = w.properties[c] & (CHAR_WHITESPACE | CHAR_PUNCTUATION);
+    *out = w;
+    return SEMID_OK;
+}
+
+void wordpiece_release(wordpiece *w) {
+    trie_release(&w->vocabulary);
+}
+
+/* Greedy longest match from the left; a word that cannot be covered is unknown as a whole. */
+static semid_status append_word(const wordpiece *w, const char *word, size_t n_bytes,
+                                token_ids *out, semid_error *err) {
+    size_t before = out->n_ids;
+    TRY(mem_reserve(&out->ids, &out->capacity, before + n_bytes, sizeof *out->ids, err));
+    uint32_t node = TRIE_ROOT;
+    for (size_t at = 0, n_matched; at < n_bytes; at += n_matched) {
+        int32_t id = TRIE_NONE;
+        if (node != UINT32_MAX)
+            id = trie_longest(&w->vocabulary, node, word + at, n_bytes - at, &n_matched);
+        if (id == TRIE_NONE) {
+            out->n_ids = before;
+            out->ids[out->n_ids++] = w->unknown_id;
+            return SEMID_OK;
+        }
+        out->ids[out->n_ids++] = id;
+        node = w->continuation;
+    }
+    return SEMID_OK;
+}
+
+/* The kind of the character at *p (0: part of a word), which moves past it. */
+static uint8_t next_kind(const wordpiece *w, const char **p, const char *end) {
+    uint8_t byte = (uint8_t) * *p;
+    if (byte < 0x80) {
+        ++*p;
+        return w->ascii_kinds[byte];
+    }
+    return w->properties[utf8_decode(p, end)] & (CHAR_WHITESPACE | CHAR_PUNCTUATION);
+}
+
+static semid_status append_counted(const wordpiece *w, const char *word, const char *end,
+                                   size_t n_chars, token_ids *out, semid_error *err) {
+    if (word == end) return SEMID_OK;
+    if (n_chars <= w->max_word_chars) return append_word(w, word, (size_t)(end - word), out, err);
+    TRY(mem_reserve(&out->ids, &out->capacity, out->n_ids + 1, sizeof *out->ids, err));
+    out->ids[out->n_ids++] = w->unknown_id;
+    return SEMID_OK;
+}
+
+semid_status wordpiece_append(const wordpiece *w, const char *text, size_t n_bytes, size_t enough,
+                              token_ids *out, semid_error *err) {
+    const char *p = text, *end = text + n_bytes, *word = text;
+    size_t n_chars = 0;
+    while (p < end && out->n_ids < enough) {
+        const char *character = p;
+        uint8_t kind = next_kind(w, &p, end);
+        if (kind == 0) {
+            n_chars++;
+            continue;
+        }
+        TRY(append_counted(w, word, character, n_chars, out, err));
+        if (kind & CHAR_PUNCTUATION) TRY(append_counted(w, character, p, 1, out, err));
+        word = p;
+        n_chars = 0;
+    }
+    if (out->n_ids < enough) TRY(append_counted(w, word, end, n_chars, out, err));
+    return SEMID_OK;
+}

@@ -1,0 +1,32 @@
+/* encoder/wordpiece.h - words to sub-word tokens: BertPreTokenizer and the WordPiece model. */
+#ifndef ENCODER_WORDPIECE_H
+#define ENCODER_WORDPIECE_H
+
+#include "encoder/tokenizer.h"
+#include "encoder/trie.h"
+
+typedef struct wordpiece {
+    trie vocabulary;
+    uint32_t continuation; /* the node behind "##"; UINT32_MAX: no token starts so */
+    int32_t unknown_id;
+    size_t max_word_chars;    /* longer words are unknown */
+    uint8_t ascii_kinds[128]; /* CHAR_WHITESPACE, CHAR_PUNCTUATION or 0 */
+    const uint8_t *properties;
+} wordpiece;
+
+typedef struct wordpiece_options {
+    const char *unknown_token, *continuation_prefix;
+    size_t max_word_chars;
+} wordpiece_options;
+
+/* Sorts the tokens. SEMID_ERR_FORMAT when the unknown token is not among them. */
+semid_status wordpiece_init(wordpiece *out, trie_key *tokens, size_t n_tokens,
+                            wordpiece_options options, semid_error *err);
+void wordpiece_release(wordpiece *w);
+
+/* Split normalised text (valid UTF-8) into words and append their tokens; stops early once n_ids
+ * reaches `enough`. */
+semid_status wordpiece_append(const wordpiece *w, const char *text, size_t n_bytes, size_t enough,
+                              token_ids *out, semid_error *err);
+
+#endif
