@@ -1,0 +1,22 @@
+/* pipeline/tokenize.h - texts to token ids, a line each. */
+#ifndef PIPELINE_TOKENIZE_H
+#define PIPELINE_TOKENIZE_H
+
+#include "pipeline/step.h"
+
+#include <stdio.h>
+
+typedef struct tokenize_params {
+    const char *model; /* folder with tokenizer.json or vocab.txt */
+    const char *in;    /* JSON strings, a line each; NULL: standard input */
+    int64_t max_len;
+    bool truncate;
+    bool tokens; /* the tokens' texts, not their ids */
+    FILE *out;   /* takes a JSON array a line */
+} tokenize_params;
+
+/* Streams: memory is a few blocks of lines. Lines before a bad one are written. */
+semid_status step_tokenize(const tokenize_params *params, const step_context *ctx, json_t **report,
+                           semid_error *err);
+
+#endif
