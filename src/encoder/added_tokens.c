@@ -115,7 +115,7 @@ static const added_token *find(const token_matcher *m, const char *text, size_t 
 
 static uint32_t character_at(const char *text, size_t at, size_t n_bytes, size_t *next) {
     const char *p = text + at;
-    uint32_t c = unicode_decode(&p, text + n_bytes);
+    uint32_t c = utf8_next(&p, text + n_bytes);
     *next = (size_t)(p - text);
     return c;
 }

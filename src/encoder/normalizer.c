@@ -42,9 +42,9 @@ static void sort_run(writer *w) {
     for (int done = 0, next; done < 256; done = next) {
         next = 256;
         for (const char *p = copy; p < end;) {
-            uint32_t c = unicode_decode(&p, end);
+            uint32_t c = utf8_next(&p, end);
             int combining_class = unicode_combining_class(c);
-            if (combining_class == done) out = unicode_encode(out, c);
+            if (combining_class == done) out = utf8_put(out, c);
             if (combining_class > done && combining_class < next) next = combining_class;
         }
     }
@@ -64,7 +64,7 @@ static void write_nonstarter(writer *w, uint32_t c) {
         w->run_disordered = true;
     }
     w->run_class = combining_class;
-    w->out = unicode_encode(w->out, c);
+    w->out = utf8_put(w->out, c);
 }
 
 /* A character that stays: only its case is left to change. */
@@ -77,7 +77,7 @@ static void write_kept(writer *w, uint32_t c) {
     close_run(w);
     uint32_t low[2] = {c};
     size_t n_low = work & CHAR_UPPER ? unicode_lower(c, low) : 1;
-    for (size_t i = 0; i < n_low; i++) w->out = unicode_encode(w->out, low[i]);
+    for (size_t i = 0; i < n_low; i++) w->out = utf8_put(w->out, low[i]);
 }
 
 static void write_stripped(writer *w, uint32_t c, uint8_t work) {
@@ -99,7 +99,7 @@ static void write_character(writer *w, uint32_t c) {
     uint8_t work = w->n->properties[c] & w->n->mask;
     if (work == 0) {
         close_run(w);
-        w->out = unicode_encode(w->out, c);
+        w->out = utf8_put(w->out, c);
     } else if (work & CHAR_REMOVED) {
         return;
     } else if (work & CHAR_WHITESPACE) {
@@ -136,7 +136,7 @@ semid_status normalizer_run(const normalizer *n, const char *text, size_t n_byte
         if ((uint8_t)*p < 0x80 && !w.run)
             p = write_ascii(&w, p, end);
         else
-            write_character(&w, unicode_decode(&p, end));
+            write_character(&w, utf8_next(&p, end));
     }
     close_run(&w);
     out->n_bytes = (size_t)(w.out - out->bytes);

@@ -110,7 +110,7 @@ static int continuation_count(uint8_t lead, uint8_t *low, uint8_t *high) {
     return lead < 0xf0 ? 2 : 3;
 }
 
-uint32_t unicode_decode(const char **text, const char *end) {
+uint32_t utf8_next(const char **text, const char *end) {
     static const uint8_t lead_bits[] = {0x7f, 0x1f, 0x0f, 0x07};
     uint8_t lead = (uint8_t) * (*text)++, low, high;
     if (lead < 0x80) return lead;
@@ -126,7 +126,7 @@ uint32_t unicode_decode(const char **text, const char *end) {
     return c;
 }
 
-char *unicode_encode(char *out, uint32_t c) {
+char *utf8_put(char *out, uint32_t c) {
     if (c < 0x80) {
         *out++ = (char)c;
     } else if (c < 0x800) {

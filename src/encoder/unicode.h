@@ -37,8 +37,8 @@ enum { UTF8_MAX_BYTES = 4 };
 
 /* The code point at *text, which moves past it; U+FFFD for every maximal invalid part, as the
  * Unicode standard (3.9, U+FFFD substitution) and Python's errors="replace" have it. */
-uint32_t unicode_decode(const char **text, const char *end);
+uint32_t utf8_next(const char **text, const char *end);
 /* Appends c at `out`; returns the end. */
-char *unicode_encode(char *out, uint32_t c);
+char *utf8_put(char *out, uint32_t c);
 
 #endif

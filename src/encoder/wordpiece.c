@@ -56,7 +56,7 @@ static uint8_t next_kind(const wordpiece *w, const char **p, const char *end) {
         ++*p;
         return w->ascii_kinds[byte];
     }
-    return w->properties[unicode_decode(p, end)] & (CHAR_WHITESPACE | CHAR_PUNCTUATION);
+    return w->properties[utf8_next(p, end)] & (CHAR_WHITESPACE | CHAR_PUNCTUATION);
 }
 
 static semid_status append_counted(const wordpiece *w, const char *word, const char *end,

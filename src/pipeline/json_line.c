@@ -68,7 +68,7 @@ semid_status json_line_decode(const char *line, size_t n_bytes, text_buffer *out
         p++;
         int32_t c = escape(&p, end);
         if (c < 0) FAIL(SEMID_ERR_FORMAT, "expected an escape behind a backslash");
-        to = unicode_encode(to, (uint32_t)c);
+        to = utf8_put(to, (uint32_t)c);
     }
     if (p == end) FAIL(SEMID_ERR_FORMAT, "expected a closing quote, found the end of the line");
     if (skip_space(p + 1, end) != end)
