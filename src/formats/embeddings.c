@@ -5,6 +5,7 @@
 #include "formats/embeddings_source.h"
 #include "formats/npy.h"
 #include "formats/npz.h"
+#include "formats/pt.h"
 #include "formats/safetensors_file.h"
 
 #include <string.h>
@@ -67,7 +68,8 @@ static semid_status open_safetensors(embeddings_source *out, const char *path, s
 static const struct {
     const char *extension;
     source_opener open;
-} formats[] = {{"npy", open_npy}, {"npz", open_npz}, {"safetensors", open_safetensors}};
+} formats[] = {
+    {"npy", open_npy}, {"npz", open_npz}, {"pt", pt_open}, {"safetensors", open_safetensors}};
 
 enum { MAX_LOADERS = 4, EXTENSION_BYTES = 16 };
 static struct {

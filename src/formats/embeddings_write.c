@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "formats/npy.h"
+#include "formats/pt.h"
 #include "formats/safetensors_file.h"
 
 #include <string.h>
@@ -10,7 +11,9 @@
 struct embeddings_writer {
     char *path;
     size_t n_rows, dim, n_written;
-    file_out file;
+    file_out file; /* .npy, .safetensors */
+    zip_out zip;   /* .pt */
+    bool is_zip;
 };
 
 static semid_status begin_npy(embeddings_writer *w, semid_error *err) {
@@ -33,12 +36,18 @@ static semid_status begin_safetensors(embeddings_writer *w, semid_error *err) {
     return status;
 }
 
+static semid_status begin_pt(embeddings_writer *w, const ids *list, semid_error *err) {
+    w->is_zip = true;
+    TRY(zip_out_open(&w->zip, w->path, err));
+    return pt_write_begin(&w->zip, w->n_rows, w->dim, list, err);
+}
+
 static semid_status begin(embeddings_writer *w, const ids *list, semid_error *err) {
-    (void)list;
     char extension[16];
     path_extension(w->path, extension);
     if (strcmp(extension, "npy") == 0) return begin_npy(w, err);
     if (strcmp(extension, "safetensors") == 0) return begin_safetensors(w, err);
+    if (strcmp(extension, "pt") == 0) return begin_pt(w, list, err);
     FAIL(SEMID_ERR_UNSUPPORTED,
          "%s: embeddings can be written as .npy, .pt or .safetensors, found %s%s", w->path,
          *extension ? "." : "no extension", extension);
@@ -48,6 +57,9 @@ semid_status embeddings_writer_open(embeddings_writer **out, const char *path, s
                                     size_t dim, const ids *list, semid_error *err) {
     embeddings_writer *w = NULL;
     semid_status status;
+    size_t shape[] = {n_rows, dim}, n_bytes;
+    if (!shape_bytes(2, shape, sizeof(float), &n_bytes) || n_bytes > PTRDIFF_MAX)
+        FAIL(SEMID_ERR_ARGUMENT, "%s: %zu rows of %zu are too many", path, n_rows, dim);
     if (list && list->n_ids != n_rows)
         FAIL(SEMID_ERR_SHAPE, "%s: expected an id for each of %zu rows, found %zu", path, n_rows,
              list->n_ids);
@@ -68,7 +80,11 @@ semid_status embeddings_writer_append(embeddings_writer *w, const float *x, size
     if (n > w->n_rows - w->n_written)
         FAIL(SEMID_ERR_ARGUMENT, "%s: expected %zu rows, found %zu", w->path, w->n_rows,
              w->n_written + n);
-    file_out_write(&w->file, x, n * w->dim * sizeof *x);
+    size_t n_bytes = n * w->dim * sizeof *x;
+    if (w->is_zip)
+        zip_out_write(&w->zip, x, n_bytes);
+    else
+        file_out_write(&w->file, x, n_bytes);
     w->n_written += n;
     return SEMID_OK;
 }
@@ -77,12 +93,15 @@ semid_status embeddings_writer_commit(embeddings_writer *w, semid_error *err) {
     if (w->n_written != w->n_rows)
         FAIL(SEMID_ERR_ARGUMENT, "%s: expected %zu rows, found %zu", w->path, w->n_rows,
              w->n_written);
-    return file_out_commit(&w->file, err);
+    if (!w->is_zip) return file_out_commit(&w->file, err);
+    TRY(pt_write_finish(&w->zip, err));
+    return zip_out_commit(&w->zip, err);
 }
 
 void embeddings_writer_free(embeddings_writer *w) {
     if (!w) return;
     file_out_release(&w->file);
+    zip_out_release(&w->zip);
     mem_free(w->path);
     mem_free(w);
 }

@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "formats/ids_npy.h"
+#include "formats/pt.h"
 #include "formats/utf8.h"
 
 #include <string.h>
@@ -92,7 +93,7 @@ enum { MAX_LOADERS = 8, EXTENSION_BYTES = 16 };
 static struct {
     char extension[EXTENSION_BYTES];
     ids_loader load;
-} loaders[MAX_LOADERS] = {{"npy", ids_npy_load}, {"txt", load_text}};
+} loaders[MAX_LOADERS] = {{"npy", ids_npy_load}, {"pt", pt_load_ids}, {"txt", load_text}};
 
 void ids_register(const char *extension, ids_loader load) {
     for (int i = 0; i < MAX_LOADERS; i++) {

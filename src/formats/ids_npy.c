@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "formats/ids_pickle.h"
 #include "formats/utf8.h"
 
 #include <string.h>
@@ -68,10 +69,25 @@ semid_status ids_append_array(ids *list, const npy_header *h, const uint8_t *dat
     return status;
 }
 
-static bool is_id_type(const npy_header *h) {
+bool ids_npy_type(const npy_header *h) {
     if (h->kind == 'U' || h->kind == 'S') return true;
     return (h->kind == 'i' || h->kind == 'u') &&
            (h->item_bytes == 1 || h->item_bytes == 2 || h->item_bytes == 4 || h->item_bytes == 8);
+}
+
+/* An object array is a pickle behind the header, which ends the file. */
+static semid_status load_objects(ids *out, const npy_header *h, const file_map *map,
+                                 const char *path, semid_error *err) {
+    pickle p;
+    size_t n_bytes = map->n_bytes - h->data_offset;
+    TRY(pickle_parse(&p, map->data + h->data_offset, n_bytes, path, err));
+    semid_status status = ids_append_pickled(out, &p, pickle_root(&p), err);
+    if (status == SEMID_OK && (out->n_ids != h->shape[0] || p.n_bytes != n_bytes))
+        status = error_set(err, SEMID_ERR_FORMAT, "corrupt: expected %zu ids, found %zu",
+                           h->shape[0], out->n_ids);
+    if (status != SEMID_OK) error_prefix(err, "%s", path);
+    pickle_release(&p);
+    return status;
 }
 
 static semid_status load_mapped(ids *out, const file_map *map, const char *path, semid_error *err) {
@@ -82,7 +98,8 @@ static semid_status load_mapped(ids *out, const file_map *map, const char *path,
     if (h.n_dims != 1)
         FAIL(SEMID_ERR_SHAPE, "%s: expected ids [N], found %s", path,
              shape_describe(h.n_dims, h.shape, text));
-    if (!is_id_type(&h))
+    if (h.kind == 'O') return load_objects(out, &h, map, path, err);
+    if (!ids_npy_type(&h))
         FAIL(SEMID_ERR_FORMAT, "%s: expected strings or integers, found dtype '%s'", path, h.descr);
     size_t found = map->n_bytes - h.data_offset;
     if (!size_mul(h.shape[0], h.item_bytes, &expected) || expected != found)

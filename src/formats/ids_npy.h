@@ -9,6 +9,8 @@
 semid_status ids_npy_load(ids *out, const char *path, semid_error *err);
 semid_status ids_npy_save(const ids *list, const char *path, semid_error *err);
 
+/* Whether ids_append_array reads this type. */
+bool ids_npy_type(const npy_header *h);
 /* n_items elements of kind U, S, i or u. Messages do not name the file. */
 semid_status ids_append_array(ids *list, const npy_header *h, const uint8_t *data, size_t n_items,
                               semid_error *err);

@@ -137,9 +137,11 @@ semid_status npy_parse_header(npy_header *out, const uint8_t *data, size_t n_byt
     npy_header h = {.data_offset = at + length};
     cursor c = {(const char *)data + at, (const char *)data + at + length};
     if (!parse_dict(&c, &h)) {
-        int shown = (int)(length < 120 ? length : 120);
+        const char *text = (const char *)data + at;
+        size_t shown = length < 120 ? length : 120;
+        while (shown > 0 && isspace((unsigned char)text[shown - 1])) shown--;
         FAIL(SEMID_ERR_FORMAT, "%s: expected an array of one type, found the header %.*s", label,
-             shown, (const char *)data + at);
+             (int)shown, text);
     }
     *out = h;
     return SEMID_OK;

@@ -45,6 +45,68 @@ static void written_rows_come_back(void **state) {
     embeddings_close(e);
 }
 
+static void pt_files_carry_their_ids(void **state) {
+    (void)state;
+    write_x(test_path("plain.pt"), NULL);
+    check_x(test_path("plain.pt"));
+    static const char *const texts[] = {"a", "", "naïve 🦊"};
+    ids list = {0}, back;
+    for (int i = 0; i < 3; i++) assert_ok(ids_append(&list, texts[i], strlen(texts[i]), &err));
+    write_x(test_path("x.pt"), &list);
+    check_x(test_path("x.pt"));
+    embeddings *e;
+    assert_ok(embeddings_open(&e, test_path("x.pt"), &err));
+    assert_memory_equal(embeddings_view(e), x, sizeof x);
+    assert_ok(embeddings_ids(e, &back, &err));
+    for (size_t i = 0; i < 3; i++) assert_string_equal(ids_get(&back, i, NULL), texts[i]);
+    embeddings_close(e);
+    ids_release(&back);
+    assert_ok(ids_load(&back, test_path("x.pt"), &err));
+    assert_int_equal(back.n_ids, 3);
+    ids_release(&back);
+    embeddings_writer *w;
+    assert_fails(embeddings_writer_open(&w, test_path("x.pt"), 4, 2, &list, &err), SEMID_ERR_SHAPE,
+                 "an id for each of 4 rows, found 3");
+    ids_release(&list);
+}
+
+static void equal_contents_give_equal_bytes(void **state) {
+    (void)state;
+    char *a, *b;
+    size_t n_a, n_b;
+    npz_member m = {.name = "emb", .type = DTYPE_F32, .n_dims = 2, .shape = {3, 2}, .data = x};
+    assert_ok(npz_save(test_path("1.npz"), &m, 1, &err));
+    assert_ok(npz_save(test_path("2.npz"), &m, 1, &err));
+    assert_ok(file_read_all(test_path("1.npz"), 4096, &a, &n_a, &err));
+    assert_ok(file_read_all(test_path("2.npz"), 4096, &b, &n_b, &err));
+    assert_int_equal(n_a, n_b);
+    assert_memory_equal(a, b, n_a);
+    mem_free(a);
+    mem_free(b);
+}
+
+static void failed_writes_leak_nothing(void **state) {
+    (void)state;
+    ids list = {0};
+    for (int i = 0; i < 3; i++) assert_ok(ids_append(&list, "abc", 3, &err));
+    static const char *const names[] = {"w.npy", "w.pt", "w.safetensors"};
+    for (int i = 0; i < 3; i++)
+        for (long n = 1;; n++) {
+            embeddings_writer *w = NULL;
+            mem_fail_after(n);
+            semid_status status =
+                embeddings_writer_open(&w, test_path(names[i]), 3, 2, &list, &err);
+            if (status == SEMID_OK) status = embeddings_writer_append(w, x, 3, &err);
+            if (status == SEMID_OK) status = embeddings_writer_commit(w, &err);
+            mem_fail_after(0);
+            embeddings_writer_free(w);
+            assert_true(path_exists(test_path(names[i])) == (status == SEMID_OK));
+            if (status == SEMID_OK) break;
+            assert_int_equal(status, SEMID_ERR_NO_MEMORY);
+        }
+    ids_release(&list);
+}
+
 static void other_types_are_converted(void **state) {
     (void)state;
     double d[6] = {1, 2, 3, 4, 5, 6};
@@ -144,6 +206,9 @@ static void registered_formats_are_used(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(written_rows_come_back),
+        cmocka_unit_test(pt_files_carry_their_ids),
+        cmocka_unit_test(equal_contents_give_equal_bytes),
+        cmocka_unit_test(failed_writes_leak_nothing),
         cmocka_unit_test(other_types_are_converted),
         cmocka_unit_test(npz_members_are_found_in_order),
         cmocka_unit_test(wrong_shapes_are_refused),

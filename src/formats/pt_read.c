@@ -1,0 +1,282 @@
+#include "formats/pt.h"
+
+#include "base/memory.h"
+#include "formats/ids_npy.h"
+#include "formats/ids_pickle.h"
+#include "formats/pickle.h"
+
+#include <string.h>
+
+typedef struct pt_file {
+    const char *path;
+    zipfile zip;
+    const uint8_t *description; /* data.pkl */
+    void *unpacked;
+    pickle pickle;
+    const char *prefix; /* of every member's name, not NUL-terminated */
+    size_t prefix_bytes;
+} pt_file;
+
+/* ---- the container ---- */
+
+static bool ends_with(const zip_member *m, const char *suffix) {
+    size_t n = strlen(suffix);
+    return m->name_bytes >= n && memcmp(m->name + m->name_bytes - n, suffix, n) == 0;
+}
+
+static const zip_member *find_description(const zipfile *z) {
+    for (size_t i = 0; i < z->n_members; i++)
+        if (ends_with(&z->members[i], "/data.pkl")) return &z->members[i];
+    return NULL;
+}
+
+/* Before PyTorch 1.6, torch.save wrote a bare pickle. */
+static semid_status refuse_old_format(const char *path, semid_error *err) {
+    file_map map;
+    if (file_map_open(&map, path, NULL) != SEMID_OK) return SEMID_OK;
+    bool old = map.n_bytes > 2 && map.data[0] == 0x80 && map.data[1] <= 5;
+    file_map_close(&map);
+    if (old)
+        FAIL(SEMID_ERR_UNSUPPORTED,
+             "%s: expected PyTorch's zip format, found a bare pickle: save it again with PyTorch "
+             "1.6 or newer",
+             path);
+    return SEMID_OK;
+}
+
+static semid_status find_member(const pt_file *f, const char *name, const zip_member **out,
+                                semid_error *err) {
+    char *full;
+    TRY(mem_format(&full, err, "%.*s%s", (int)f->prefix_bytes, f->prefix, name));
+    *out = zipfile_find(&f->zip, full);
+    mem_free(full);
+    return SEMID_OK;
+}
+
+static semid_status check_byte_order(const pt_file *f, semid_error *err) {
+    const zip_member *m;
+    const uint8_t *data;
+    void *owned;
+    TRY(find_member(f, "byteorder", &m, err));
+    if (!m) return SEMID_OK;
+    TRY(zipfile_read(&f->zip, m, &data, &owned, err));
+    bool little = m->n_bytes == 6 && memcmp(data, "little", 6) == 0;
+    mem_free(owned);
+    if (!little) FAIL(SEMID_ERR_UNSUPPORTED, "%s: expected little-endian tensors", f->path);
+    return SEMID_OK;
+}
+
+static void close_file(pt_file *f) {
+    pickle_release(&f->pickle);
+    mem_free(f->unpacked);
+    zipfile_close(&f->zip);
+}
+
+static semid_status read_description(pt_file *f, semid_error *err) {
+    const zip_member *m = find_description(&f->zip);
+    char there[256];
+    if (!m)
+        FAIL(SEMID_ERR_FORMAT, "%s: expected a file of torch.save with data.pkl, found %s", f->path,
+             f->zip.n_members ? zipfile_describe(&f->zip, there, sizeof there) : "nothing");
+    f->prefix = m->name;
+    f->prefix_bytes = m->name_bytes - strlen("data.pkl");
+    TRY(check_byte_order(f, err));
+    TRY(zipfile_read(&f->zip, m, &f->description, &f->unpacked, err));
+    return pickle_parse(&f->pickle, f->description, m->n_bytes, f->path, err);
+}
+
+static semid_status open_file(pt_file *out, const char *path, semid_error *err) {
+    pt_file f = {.path = path};
+    TRY(refuse_old_format(path, err));
+    TRY(zipfile_open(&f.zip, path, err));
+    semid_status status = read_description(&f, err);
+    if (status == SEMID_OK)
+        *out = f;
+    else
+        close_file(&f);
+    return status;
+}
+
+/* ---- tensors ---- */
+
+static bool storage_type(const pickle_value *v, dtype *out) {
+    static const struct {
+        pickle_global global;
+        dtype type;
+    } known[] = {
+        {GLOBAL_STORAGE_F16, DTYPE_F16}, {GLOBAL_STORAGE_BF16, DTYPE_BF16},
+        {GLOBAL_STORAGE_F32, DTYPE_F32}, {GLOBAL_STORAGE_F64, DTYPE_F64},
+        {GLOBAL_STORAGE_I8, DTYPE_I8},   {GLOBAL_STORAGE_U8, DTYPE_U8},
+        {GLOBAL_STORAGE_I16, DTYPE_I16}, {GLOBAL_STORAGE_I32, DTYPE_I32},
+        {GLOBAL_STORAGE_I64, DTYPE_I64}, {GLOBAL_STORAGE_BOOL, DTYPE_BOOL},
+    };
+    if (!v || v->kind != PICKLE_GLOBAL) return false;
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (known[i].global == v->global) {
+            *out = known[i].type;
+            return true;
+        }
+    return false;
+}
+
+/* ("storage", type, key, location, elements) names the member data/<key>. */
+static semid_status find_storage(const pt_file *f, const pickle_value *v, dtype *type,
+                                 const zip_member **out, semid_error *err) {
+    const pickle *p = &f->pickle;
+    const pickle_value *id = v && v->kind == PICKLE_PERSISTENT ? pickle_item(p, v, 0) : NULL;
+    const pickle_value *key = pickle_item(p, id, 2);
+    size_t n_elements, n_bytes;
+    if (!pickle_is_str(pickle_item(p, id, 0), "storage") ||
+        !storage_type(pickle_item(p, id, 1), type) || !key || key->kind != PICKLE_STR ||
+        key->n > 32 || !pickle_size(pickle_item(p, id, 4), &n_elements))
+        FAIL(SEMID_ERR_FORMAT, "%s: corrupt: a tensor without a storage", f->path);
+    char name[64];
+    snprintf(name, sizeof name, "data/%.*s", (int)key->n, key->as.bytes);
+    TRY(find_member(f, name, out, err));
+    if (!*out) FAIL(SEMID_ERR_FORMAT, "%s: corrupt: the storage %s is missing", f->path, name);
+    if (!size_mul(n_elements, dtype_bytes(*type), &n_bytes) || (*out)->n_bytes != n_bytes)
+        FAIL(SEMID_ERR_FORMAT,
+             "%s: truncated or corrupt: %s: expected %zu elements of %s, found "
+             "%zu bytes",
+             f->path, name, n_elements, dtype_name(*type), (*out)->n_bytes);
+    return SEMID_OK;
+}
+
+static bool read_sizes(const pickle *p, const pickle_value *v, size_t *n, size_t *out) {
+    if (!v || v->kind != PICKLE_TUPLE || v->n > ARRAY_MAX_DIMS) return false;
+    *n = v->n;
+    for (size_t i = 0; i < v->n; i++)
+        if (!pickle_size(pickle_item(p, v, i), &out[i])) return false;
+    return true;
+}
+
+/* Every element must lie inside the storage, and there are no more of them than it has: an expanded
+ * tensor could claim any size. On success strides are in bytes. */
+static bool fit_storage(strided *s, size_t offset, size_t storage_bytes) {
+    size_t size = dtype_bytes(s->type), n_bytes, last = offset, step;
+    if (!shape_bytes(s->n_dims, s->shape, size, &n_bytes) || n_bytes > storage_bytes) return false;
+    if (n_bytes == 0) return true;
+    for (size_t i = 0; i < s->n_dims; i++)
+        if (!size_mul(s->shape[i] - 1, s->stride_bytes[i], &step) || !size_add(last, step, &last))
+            return false;
+    if (last >= storage_bytes / size) return false;
+    for (size_t i = 0; i < s->n_dims;
+         i++) /* where there is one element, its stride is never used */
+        s->stride_bytes[i] = s->shape[i] > 1 ? s->stride_bytes[i] * size : size;
+    return true;
+}
+
+/* _rebuild_tensor_v2(storage, offset, size, stride, ...): its data lies in the zip's map, or in
+ * *owned. */
+static semid_status read_tensor(const pt_file *f, const pickle_value *v, strided *out, void **owned,
+                                semid_error *err) {
+    const pickle *p = &f->pickle;
+    if (pickle_is_call(v, GLOBAL_PARAMETER)) v = pickle_item(p, pickle_item(p, v, 0), 0);
+    if (!pickle_is_call(v, GLOBAL_TENSOR))
+        FAIL(SEMID_ERR_FORMAT, "%s: expected a tensor, found %s", f->path, pickle_describe(v));
+    const pickle_value *args = pickle_item(p, v, 0);
+    const zip_member *m;
+    strided s = {0};
+    size_t offset, n_strides;
+    TRY(find_storage(f, pickle_item(p, args, 0), &s.type, &m, err));
+    if (!pickle_size(pickle_item(p, args, 1), &offset) ||
+        !read_sizes(p, pickle_item(p, args, 2), &s.n_dims, s.shape) ||
+        !read_sizes(p, pickle_item(p, args, 3), &n_strides, s.stride_bytes) ||
+        n_strides != s.n_dims || !fit_storage(&s, offset, m->n_bytes))
+        FAIL(SEMID_ERR_FORMAT, "%s: corrupt: a tensor that does not fit its storage", f->path);
+    TRY(zipfile_read(&f->zip, m, &s.data, owned, err));
+    if (m->n_bytes) s.data += offset * dtype_bytes(s.type);
+    *out = s;
+    return SEMID_OK;
+}
+
+/* ---- ids ---- */
+
+static semid_status append_tensor(ids *out, const pt_file *f, const pickle_value *v,
+                                  semid_error *err) {
+    strided s;
+    void *owned = NULL;
+    array a = {0};
+    char text[32];
+    semid_status status;
+    TRY_GOTO(read_tensor(f, v, &s, &owned, err));
+    if (s.n_dims != 1)
+        FAIL_GOTO(SEMID_ERR_SHAPE, "%s: expected ids [N], found %zu dimensions", f->path, s.n_dims);
+    TRY_GOTO(strided_to_array(&a, &s, err));
+    for (size_t i = 0; i < s.shape[0]; i++) {
+        int64_t id;
+        status = array_to_i64(&a, i, 1, &id, err);
+        if (status != SEMID_OK) {
+            error_prefix(err, "%s", f->path);
+            goto done;
+        }
+        int n = snprintf(text, sizeof text, "%lld", (long long)id);
+        TRY_GOTO(ids_append(out, text, (size_t)n, err));
+    }
+done:
+    array_release(&a);
+    mem_free(owned);
+    return status;
+}
+
+static semid_status append_ids(ids *out, const pt_file *f, const pickle_value *v,
+                               semid_error *err) {
+    if (pickle_is_call(v, GLOBAL_TENSOR)) return append_tensor(out, f, v, err);
+    semid_status status = ids_append_pickled(out, &f->pickle, v, err);
+    if (status != SEMID_OK) error_prefix(err, "%s", f->path);
+    return status;
+}
+
+semid_status pt_load_ids(ids *out, const char *path, semid_error *err) {
+    pt_file f;
+    TRY(open_file(&f, path, err));
+    semid_status status;
+    const pickle_value *root = pickle_root(&f.pickle);
+    if (root->kind == PICKLE_DICT) {
+        root = pickle_find(&f.pickle, root, "ids");
+        if (!root)
+            FAIL_GOTO(SEMID_ERR_FORMAT,
+                      "%s: expected a list of ids or a dict with ids, found a "
+                      "dict without",
+                      path);
+    }
+    TRY_GOTO(append_ids(out, &f, root, err));
+done:
+    close_file(&f);
+    return status;
+}
+
+/* ---- embeddings ---- */
+
+static const pickle_value *find_matrix(const pickle *p, const pickle_value *root) {
+    for (const char *const *name = embeddings_names; *name; name++) {
+        const pickle_value *v = pickle_find(p, root, *name);
+        if (v) return v;
+    }
+    return NULL;
+}
+
+static semid_status read_source(embeddings_source *out, pt_file *f, semid_error *err) {
+    const pickle_value *root = pickle_root(&f->pickle), *matrix = root, *list = NULL;
+    if (root->kind == PICKLE_DICT) {
+        matrix = find_matrix(&f->pickle, root);
+        list = pickle_find(&f->pickle, root, "ids");
+        if (!matrix)
+            FAIL(SEMID_ERR_FORMAT,
+                 "%s: expected a dict with emb, Z, embeddings or features, found none of them",
+                 f->path);
+    }
+    TRY(read_tensor(f, matrix, &out->matrix, &out->owned, err));
+    if (list) TRY(append_ids(&out->list, f, list, err));
+    out->map = f->zip.map;
+    f->zip.map = (file_map){0};
+    return SEMID_OK;
+}
+
+semid_status pt_open(embeddings_source *out, const char *path, semid_error *err) {
+    pt_file f;
+    TRY(open_file(&f, path, err));
+    semid_status status = read_source(out, &f, err);
+    close_file(&f);
+    return status;
+}
