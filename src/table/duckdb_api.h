@@ -16,6 +16,9 @@
     X(duckdb_appender_error)                                                                       \
     X(duckdb_array_type_array_size)                                                                \
     X(duckdb_array_vector_get_child)                                                               \
+    X(duckdb_bind_add_result_column)                                                               \
+    X(duckdb_bind_get_extra_info)                                                                  \
+    X(duckdb_bind_set_cardinality)                                                                 \
     X(duckdb_close)                                                                                \
     X(duckdb_column_count)                                                                         \
     X(duckdb_column_logical_type)                                                                  \
@@ -23,6 +26,7 @@
     X(duckdb_create_config)                                                                        \
     X(duckdb_create_data_chunk)                                                                    \
     X(duckdb_create_logical_type)                                                                  \
+    X(duckdb_create_table_function)                                                                \
     X(duckdb_data_chunk_get_size)                                                                  \
     X(duckdb_data_chunk_get_vector)                                                                \
     X(duckdb_data_chunk_reset)                                                                     \
@@ -33,11 +37,18 @@
     X(duckdb_destroy_pending)                                                                      \
     X(duckdb_destroy_prepare)                                                                      \
     X(duckdb_destroy_result)                                                                       \
+    X(duckdb_destroy_table_function)                                                               \
     X(duckdb_disconnect)                                                                           \
     X(duckdb_execute_pending)                                                                      \
     X(duckdb_fetch_chunk)                                                                          \
     X(duckdb_free)                                                                                 \
+    X(duckdb_function_get_local_init_data)                                                         \
+    X(duckdb_function_set_error)                                                                   \
     X(duckdb_get_type_id)                                                                          \
+    X(duckdb_init_get_extra_info)                                                                  \
+    X(duckdb_init_set_error)                                                                       \
+    X(duckdb_init_set_init_data)                                                                   \
+    X(duckdb_init_set_max_threads)                                                                 \
     X(duckdb_interrupt)                                                                            \
     X(duckdb_library_version)                                                                      \
     X(duckdb_list_type_child_type)                                                                 \
@@ -49,9 +60,18 @@
     X(duckdb_pending_prepared_streaming)                                                           \
     X(duckdb_prepare)                                                                              \
     X(duckdb_prepare_error)                                                                        \
+    X(duckdb_register_table_function)                                                              \
     X(duckdb_result_error)                                                                         \
     X(duckdb_set_config)                                                                           \
+    X(duckdb_table_function_set_bind)                                                              \
+    X(duckdb_table_function_set_extra_info)                                                        \
+    X(duckdb_table_function_set_function)                                                          \
+    X(duckdb_table_function_set_init)                                                              \
+    X(duckdb_table_function_set_local_init)                                                        \
+    X(duckdb_table_function_set_name)                                                              \
+    X(duckdb_validity_set_row_invalid)                                                             \
     X(duckdb_vector_assign_string_element_len)                                                     \
+    X(duckdb_vector_ensure_validity_writable)                                                      \
     X(duckdb_vector_get_data)                                                                      \
     X(duckdb_vector_get_validity)                                                                  \
     X(duckdb_vector_size)

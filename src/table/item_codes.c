@@ -63,8 +63,7 @@ static semid_status find_columns(size_t *n_levels, sql_db *db, const char *path,
     TRY_GOTO(sql_describe(&schema, db, &source, err));
     TRY_GOTO(sql_schema_require(&schema, id_col, path, err));
     *n_levels = count_levels(&schema);
-    if (*n_levels == 0)
-        status = sql_schema_require(&schema, "token (nor c1, c2, ...)", path, err);
+    if (*n_levels == 0) status = sql_schema_require(&schema, "token (nor c1, c2, ...)", path, err);
 done:
     sql_schema_release(&schema);
     return status;

@@ -124,6 +124,7 @@ static semid_status drive(sql_db *db, duckdb_pending_result pending, semid_error
             api->duckdb_interrupt(db->connection);
             FAIL(SEMID_ERR_INTERRUPTED, "interrupted");
         }
+        if (db->on_tick) db->on_tick(db->tick_user);
         duckdb_pending_state state = api->duckdb_pending_execute_task(pending);
         if (state == DUCKDB_PENDING_RESULT_READY) return SEMID_OK;
         if (state == DUCKDB_PENDING_ERROR)
@@ -228,7 +229,7 @@ semid_status sql_copy(sql_db *db, sql_text *select, const char *path, semid_erro
 
 semid_status sql_int64s(sql_db *db, sql_text *sql, int64_t *out, size_t n, semid_error *err) {
     sql_rows rows;
-    TRY(sql_query(&rows, db, sql, err));
+    TRY(start(&rows, db, sql, false, err));
     semid_status status = SEMID_OK;
     TRY_GOTO(sql_next(&rows, err));
     if (rows.n_rows != 1 || rows.n_columns != n)

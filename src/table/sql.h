@@ -32,6 +32,9 @@ typedef struct sql_db {
     duckdb_database database;
     duckdb_connection connection;
     char *temp_dir; /* made when something spills, removed by sql_close */
+    /* Called now and then while a statement runs, by the thread that waits for it; NULL: none. */
+    void (*on_tick)(void *user);
+    void *tick_user;
 } sql_db;
 
 /* memory_limit_bytes 0: DuckDB's default, 80 % of the machine. What does not fit spills into a

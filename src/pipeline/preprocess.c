@@ -1,0 +1,397 @@
+#include "pipeline/preprocess.h"
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "pipeline/preprocess_sql.h"
+#include "table/records.h"
+
+#include <string.h>
+
+static const char *const PART_NAMES[] = {"train", "valid", "test"};
+enum { N_PARTS = 3, N_TABLES = 4 }; /* the parts and the items */
+
+typedef struct job {
+    const preprocess_params *params;
+    sql_db db;
+    path_list reviews, meta;
+    int64_t n_rated; /* rows that have all they need and the rating */
+    json_t *report;
+    char *paths[N_TABLES], *temp_paths[N_TABLES];
+} job;
+
+/* ---- parameters ---- */
+
+static semid_status check_files(const preprocess_params *p, semid_error *err) {
+    int n_csv = !!p->train_csv + !!p->valid_csv + !!p->test_csv;
+    if (p->reviews && n_csv > 0)
+        FAIL(SEMID_ERR_USAGE, "expected --reviews or the split files, found both");
+    if (!p->reviews && n_csv != 3)
+        FAIL(SEMID_ERR_USAGE,
+             "expected --reviews, or --train-csv, --valid-csv and --test-csv together");
+    if (n_csv > 0 && p->min_rating > 0)
+        FAIL(SEMID_ERR_USAGE, "--min-rating: split files are taken as they are");
+    return SEMID_OK;
+}
+
+static semid_status check_params(const preprocess_params *p, semid_error *err) {
+    TRY(check_files(p, err));
+    if ((p->valid_ts != 0) != (p->test_ts != 0))
+        FAIL(SEMID_ERR_USAGE, "expected --valid-ts and --test-ts together");
+    if (p->valid_ts > p->test_ts)
+        FAIL(SEMID_ERR_USAGE, "--valid-ts: expected at most --test-ts (%lld), found %lld",
+             (long long)p->test_ts, (long long)p->valid_ts);
+    if (p->test_ts != 0 && p->split != PREPROCESS_TIME)
+        FAIL(SEMID_ERR_USAGE, "--valid-ts and --test-ts need --split time");
+    if (p->valid_frac + p->test_frac >= 1)
+        FAIL(SEMID_ERR_USAGE, "--valid-frac and --test-frac: expected a sum below 1, found %g",
+             p->valid_frac + p->test_frac);
+    return SEMID_OK;
+}
+
+static semid_status check_extensions(const path_list *files, const char *const *extensions,
+                                     semid_error *err) {
+    for (size_t i = 0; i < files->n_paths; i++) {
+        size_t n = strlen(files->paths[i]), k = 0;
+        for (; extensions[k]; k++) {
+            size_t m = strlen(extensions[k]);
+            if (n >= m && strcasecmp(files->paths[i] + n - m, extensions[k]) == 0) break;
+        }
+        if (!extensions[k])
+            FAIL(SEMID_ERR_ARGUMENT, "%s: expected a name ending in %s, %s or %s", files->paths[i],
+                 extensions[0], extensions[1], extensions[2]);
+    }
+    return SEMID_OK;
+}
+
+static semid_status find_files(job *j, semid_error *err) {
+    static const char *const jsonl[] = {".jsonl", ".jsonl.gz", ".jsonl.zst", NULL};
+    static const char *const csv[] = {".csv", ".csv.gz", ".csv.zst", NULL};
+    const preprocess_params *p = j->params;
+    TRY(path_list_expand(&j->meta, p->meta, jsonl, err));
+    TRY(check_extensions(&j->meta, jsonl, err));
+    if (p->reviews) {
+        TRY(path_list_expand(&j->reviews, p->reviews, jsonl, err));
+        return check_extensions(&j->reviews, jsonl, err);
+    }
+    const char *parts[] = {p->train_csv, p->valid_csv, p->test_csv};
+    TRY(mem_calloc(&j->reviews.paths, N_PARTS, sizeof(char *), err));
+    for (size_t i = 0; i < N_PARTS; i++) {
+        TRY(file_check_readable(parts[i], err));
+        TRY(mem_strdup(&j->reviews.paths[i], parts[i], err));
+        j->reviews.n_paths++;
+    }
+    return check_extensions(&j->reviews, csv, err);
+}
+
+/* ---- the report ---- */
+
+static semid_status set(json_t *object, const char *key, json_t *value, semid_error *err) {
+    if (json_object_set_new(object, key, value) != 0)
+        FAIL(SEMID_ERR_NO_MEMORY, "out of memory: the report");
+    return SEMID_OK;
+}
+
+static semid_status set_int(json_t *object, const char *key, int64_t value, semid_error *err) {
+    return set(object, key, json_integer(value), err);
+}
+
+static json_t *bad_lines_of(const char *path, const record_counts *counts) {
+    json_t *lines = json_array();
+    for (size_t i = 0; i < counts->n_bad && i < RECORDS_FIRST_BAD; i++)
+        json_array_append_new(lines, json_integer((json_int_t)counts->first_bad[i]));
+    return json_pack("{s:s, s:I, s:o}", "file", path, "count", (json_int_t)counts->n_bad,
+                     "first_lines", lines);
+}
+
+/* Lines read, and the bad ones by file. */
+static semid_status report_lines(json_t *object, const record_source *source,
+                                 const path_list *files, int64_t *n_good, semid_error *err) {
+    int64_t good = 0, bad = 0;
+    json_t *by_file = json_array();
+    for (size_t i = 0; i < files->n_paths; i++) {
+        const record_counts *c = record_source_counts(source, i);
+        good += (int64_t)c->n_good;
+        bad += (int64_t)c->n_bad;
+        if (c->n_bad == 0) continue;
+        json_array_append_new(by_file, bad_lines_of(files->paths[i], c));
+        log_warn("%s: %llu malformed lines skipped, the first at line %llu", files->paths[i],
+                 (unsigned long long)c->n_bad, (unsigned long long)c->first_bad[0]);
+    }
+    *n_good = good;
+    semid_status status = set_int(object, "files", (int64_t)files->n_paths, err);
+    if (status == SEMID_OK) status = set_int(object, "rows", good, err);
+    if (status == SEMID_OK) status = set_int(object, "bad_lines", bad, err);
+    if (status == SEMID_OK && bad > 0)
+        status = set(object, "bad_lines_by_file", json_incref(by_file), err);
+    json_decref(by_file);
+    return status;
+}
+
+/* ---- reading ---- */
+
+typedef struct scan_progress {
+    progress bar;
+    record_source *source;
+} scan_progress;
+
+static void show_progress(void *user) {
+    scan_progress *s = user;
+    progress_add(&s->bar, record_source_consumed(s->source) - s->bar.state.done);
+}
+
+static size_t total_bytes(const path_list *files) {
+    size_t n = 0;
+    for (size_t i = 0; i < files->n_paths; i++) n += (size_t)file_bytes(files->paths[i]);
+    return n;
+}
+
+typedef semid_status (*load_fn)(sql_db *db, semid_error *err);
+
+/* Run the statement that reads the source, with a bar over the bytes of its files. */
+static semid_status scan(job *j, record_source *source, const char *label, const path_list *files,
+                         load_fn load, semid_error *err) {
+    scan_progress s = {.source = source};
+    progress_begin(&s.bar, label, "bytes", total_bytes(files));
+    j->db.on_tick = show_progress;
+    j->db.tick_user = &s;
+    semid_status status = record_source_finish(source, load(&j->db, err), err);
+    j->db.on_tick = NULL;
+    if (status == SEMID_OK) {
+        show_progress(&s);
+        progress_end(&s.bar);
+    }
+    return status;
+}
+
+static semid_status no_reviews(const job *j, const record_source *source, int64_t n_rows,
+                               semid_error *err) {
+    const char *path = j->reviews.paths[0], *keys = record_source_keys(source);
+    if (n_rows == 0) FAIL(SEMID_ERR_DATA, "%s: expected interactions, found no rows", path);
+    FAIL(SEMID_ERR_FORMAT,
+         "%s: none of %lld rows has user_id, parent_asin and a whole number as timestamp; found %s",
+         path, (long long)n_rows, *keys ? keys : "other columns");
+}
+
+static semid_status report_reviews(job *j, const record_source *source, semid_error *err) {
+    int64_t n_rows, n_complete, n_rated;
+    json_t *object = json_object();
+    TRY(set(j->report, "reviews", object, err));
+    TRY(report_lines(object, source, &j->reviews, &n_rows, err));
+    TRY(preprocess_count_reviews(&j->db, j->params->min_rating, &n_complete, &n_rated, err));
+    TRY(set_int(object, "rows_missing_fields", n_rows - n_complete, err));
+    if (n_rows > n_complete)
+        log_warn("%lld of %lld rows have no user_id, parent_asin or timestamp and are dropped",
+                 (long long)(n_rows - n_complete), (long long)n_rows);
+    TRY(set_int(object, "rows_below_min_rating", n_complete - n_rated, err));
+    TRY(set_int(object, "rows_kept", n_rated, err));
+    if (n_complete == 0) return no_reviews(j, source, n_rows, err);
+    if (n_rated == 0)
+        FAIL(SEMID_ERR_DATA, "--min-rating %g: none of %lld rows is left", j->params->min_rating,
+             (long long)n_complete);
+    j->n_rated = n_rated;
+    return SEMID_OK;
+}
+
+static semid_status read_reviews(job *j, semid_error *err) {
+    static const record_field fields[] = {
+        {"user_id", false}, {"parent_asin", false}, {"timestamp", false}, {"rating", false}};
+    record_spec spec = {.files = &j->reviews,
+                        .format = j->params->reviews ? RECORDS_JSONL : RECORDS_CSV,
+                        .fields = fields,
+                        .n_fields = sizeof fields / sizeof *fields,
+                        .strict = j->params->strict};
+    record_source *source = NULL;
+    TRY(record_source_open(&source, &j->db, "read_reviews", &spec, err));
+    semid_status status = scan(j, source, "reviews", &j->reviews, preprocess_load_reviews, err);
+    if (status == SEMID_OK) status = report_reviews(j, source, err);
+    record_source_close(source);
+    return status;
+}
+
+static semid_status report_meta(job *j, const record_source *source, semid_error *err) {
+    int64_t n_rows, counts[3];
+    json_t *object = json_object();
+    TRY(set(j->report, "meta", object, err));
+    TRY(report_lines(object, source, &j->meta, &n_rows, err));
+    TRY(preprocess_count_meta(&j->db, counts, err));
+    TRY(set_int(object, "rows_missing_fields", n_rows - counts[0], err));
+    TRY(set_int(object, "items", counts[1], err));
+    TRY(set_int(object, "items_used", counts[2], err));
+    if (n_rows > 0 && counts[0] == 0)
+        FAIL(SEMID_ERR_FORMAT, "%s: none of %lld rows has parent_asin; found %s", j->meta.paths[0],
+             (long long)n_rows, record_source_keys(source));
+    return SEMID_OK;
+}
+
+static semid_status read_meta(job *j, semid_error *err) {
+    static const record_field fields[] = {{"parent_asin", false},    {"title", false},
+                                          {"description", true},     {"features", true},
+                                          {"categories", true},      {"store", false},
+                                          {"price", false},          {"main_category", false},
+                                          {"average_rating", false}, {"rating_number", false}};
+    record_spec spec = {.files = &j->meta,
+                        .format = RECORDS_JSONL,
+                        .fields = fields,
+                        .n_fields = sizeof fields / sizeof *fields,
+                        .strict = j->params->strict};
+    record_source *source = NULL;
+    TRY(record_source_open(&source, &j->db, "read_meta", &spec, err));
+    semid_status status = scan(j, source, "meta", &j->meta, preprocess_load_meta, err);
+    if (status == SEMID_OK) status = report_meta(j, source, err);
+    record_source_close(source);
+    if (status != SEMID_OK) return status;
+    return preprocess_collect_items(&j->db, err);
+}
+
+/* ---- filtering and splitting ---- */
+
+static semid_status report_counts(json_t *parent, const char *key, const core_counts *c,
+                                  int64_t n_passes, semid_error *err) {
+    json_t *object = json_object();
+    TRY(set(parent, key, object, err));
+    TRY(set_int(object, "rows", c->rows, err));
+    TRY(set_int(object, "users", c->users, err));
+    TRY(set_int(object, "items", c->items, err));
+    return n_passes < 0 ? SEMID_OK : set_int(object, "passes", n_passes, err);
+}
+
+static semid_status core_to_fixpoint(job *j, core_counts *counts, semid_error *err) {
+    int64_t k = j->params->train_csv ? 0 : j->params->core, n_passes = 0;
+    core_counts before = *counts;
+    for (int64_t rows = -1; k > 1 && rows != counts->rows;) {
+        rows = counts->rows;
+        TRY(preprocess_core_pass(&j->db, k, err));
+        TRY(preprocess_count_core(&j->db, counts, err));
+        n_passes++;
+        log_info("%lld-core, pass %lld: %lld rows, %lld users, %lld items", (long long)k,
+                 (long long)n_passes, (long long)counts->rows, (long long)counts->users,
+                 (long long)counts->items);
+    }
+    TRY(report_counts(j->report, "after_core", counts, n_passes, err));
+    if (counts->rows == 0)
+        FAIL(
+            SEMID_ERR_DATA,
+            "--core %lld: nothing is left of %lld rows, %lld users and %lld items; use a lower one",
+            (long long)k, (long long)before.rows, (long long)before.users, (long long)before.items);
+    return SEMID_OK;
+}
+
+static semid_status report_part(job *j, json_t *parent, int part, semid_error *err) {
+    part_counts c;
+    json_t *object = json_object();
+    TRY(set(parent, PART_NAMES[part], object, err));
+    TRY(preprocess_count_part(&j->db, part, &c, err));
+    TRY(set_int(object, "rows", c.rows, err));
+    TRY(set_int(object, "users", c.users, err));
+    TRY(set_int(object, "items", c.items, err));
+    if (c.rows == 0) return SEMID_OK;
+    TRY(set_int(object, "ts_min", c.first_timestamp, err));
+    return set_int(object, "ts_max", c.last_timestamp, err);
+}
+
+static semid_status report_split(job *j, semid_error *err) {
+    const char *name = j->params->train_csv                      ? "files"
+                       : j->params->split == PREPROCESS_LAST_OUT ? "last-out"
+                                                                 : "time";
+    int64_t cold[2];
+    TRY(set(j->report, "split", json_string(name), err));
+    for (int part = 0; part < N_PARTS; part++) TRY(report_part(j, j->report, part, err));
+    TRY(preprocess_count_cold(&j->db, cold, err));
+    TRY(set_int(j->report, "test_rows_user_without_history", cold[0], err));
+    return set_int(j->report, "test_rows_item_unseen_in_train_valid", cold[1], err);
+}
+
+static semid_status filter_and_split(job *j, semid_error *err) {
+    const preprocess_params *p = j->params;
+    core_counts counts;
+    log_info("ordering rows, numbering users and items");
+    TRY(preprocess_number(&j->db, p->min_rating, err));
+    TRY(preprocess_dedup_rows(&j->db, p->train_csv ? PREPROCESS_DEDUP_NONE : p->dedup, err));
+    TRY(preprocess_count_core(&j->db, &counts, err));
+    TRY(set_int(j->report, "duplicates_dropped", j->n_rated - counts.rows, err));
+    TRY(report_counts(j->report, "before_core", &counts, -1, err));
+    TRY(core_to_fixpoint(j, &counts, err));
+    log_info("splitting %lld rows", (long long)counts.rows);
+    TRY(preprocess_split_rows(&j->db, p, counts.rows, err));
+    return report_split(j, err);
+}
+
+/* ---- writing ---- */
+
+static semid_status write_tables(job *j, semid_error *err) {
+    static const char *const names[] = {"train.parquet", "valid.parquet", "test.parquet",
+                                        "items.parquet"};
+    for (int i = 0; i < N_TABLES; i++) {
+        TRY(path_join(&j->paths[i], j->params->out, names[i], err));
+        TRY(file_temp_path(&j->temp_paths[i], j->paths[i], err));
+        log_info("writing %s", j->paths[i]);
+        semid_status status = i < N_PARTS ? preprocess_write_part(&j->db, i, j->temp_paths[i], err)
+                                          : preprocess_write_items(&j->db, j->temp_paths[i], err);
+        if (status != SEMID_OK) {
+            sql_error_in(j->paths[i], err);
+            return status;
+        }
+    }
+    return SEMID_OK;
+}
+
+/* Everything is written before anything gets its name. */
+static semid_status commit(job *j, semid_error *err) {
+    char *path = NULL;
+    file_out stats = {0};
+    semid_status status = SEMID_OK;
+    TRY_GOTO(path_join(&path, j->params->out, "stats.json", err));
+    TRY_GOTO(file_out_open(&stats, path, err));
+    json_dumpf(j->report, stats.stream, JSON_INDENT(1));
+    file_out_write(&stats, "\n", 1);
+    for (int i = 0; i < N_TABLES; i++) {
+        TRY_GOTO(file_temp_commit(j->temp_paths[i], j->paths[i], err));
+        mem_free(j->temp_paths[i]);
+        j->temp_paths[i] = NULL;
+    }
+    TRY_GOTO(file_out_commit(&stats, err));
+done:
+    file_out_release(&stats);
+    mem_free(path);
+    return status;
+}
+
+/* ---- the step ---- */
+
+static semid_status run(job *j, semid_error *err) {
+    TRY(find_files(j, err));
+    TRY(dir_create(j->params->out, err));
+    TRY(sql_open(&j->db, j->params->memory_limit, j->params->out, err));
+    TRY(read_reviews(j, err));
+    TRY(filter_and_split(j, err));
+    TRY(read_meta(j, err));
+    TRY(write_tables(j, err));
+    return commit(j, err);
+}
+
+static void release(job *j) {
+    for (int i = 0; i < N_TABLES; i++) {
+        file_temp_discard(j->temp_paths[i]);
+        mem_free(j->paths[i]);
+    }
+    sql_close(&j->db);
+    path_list_release(&j->reviews);
+    path_list_release(&j->meta);
+}
+
+semid_status step_preprocess(const preprocess_params *params, const step_context *ctx,
+                             json_t **report, semid_error *err) {
+    (void)ctx;
+    TRY(check_params(params, err));
+    step_timer timer = step_begin();
+    job j = {.params = params, .report = json_object()};
+    semid_status status =
+        j.report ? run(&j, err) : error_set(err, SEMID_ERR_NO_MEMORY, "out of memory: report");
+    release(&j);
+    if (status == SEMID_OK) status = step_end(timer, j.report, err);
+    if (status == SEMID_OK)
+        *report = j.report;
+    else
+        json_decref(j.report);
+    return status;
+}
