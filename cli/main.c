@@ -5,6 +5,7 @@
 #include "base/threads.h"
 #include "cli/commands.h"
 #include "cli/terminal.h"
+#include "table/register.h"
 
 #include <signal.h>
 #include <stdlib.h>
@@ -60,6 +61,7 @@ static semid_status run_command(const command *cmd, const void *params, const co
         FAIL(SEMID_ERR_USAGE, "--device: expected auto or cpu, found \"%s\"", common->device);
     threads_set((int)common->threads);
     terminal_install(common->quiet, common->verbose);
+    table_register_formats();
     step_context ctx = {.seed = (uint64_t)common->seed, .device = common->device};
     json_t *report = NULL;
     semid_status status = cmd->run(params, &ctx, &report, err);
