@@ -7,22 +7,22 @@ enum { HELP_COLUMN = 30, HELP_WIDTH = 100 };
 
 /* `text` broken at spaces to HELP_WIDTH, continuation lines indented. The cursor is at `column`. */
 static void print_wrapped(FILE *out, const char *text, int column, int indent) {
+    bool space = false; /* before the next word, unless that begins a line */
     while (*text) {
         size_t n = strcspn(text, " \n");
-        if (column > indent && column + (int)n + 1 > HELP_WIDTH) {
+        bool end_of_line = space && column + 1 + (int)n > HELP_WIDTH;
+        if (end_of_line) {
             fprintf(out, "\n%*s", indent, "");
             column = indent;
         }
-        column += fprintf(out, "%.*s", (int)n, text);
+        column += fprintf(out, "%s%.*s", space && !end_of_line ? " " : "", (int)n, text);
         text += n;
+        space = *text == ' ';
         if (*text == '\n') {
-            fprintf(out, "\n%*s", indent, "");
+            fprintf(out, "\n%*s", text[1] == '\n' ? 0 : indent, "");
             column = indent;
-            text++;
-        } else if (*text == ' ') {
-            column += fprintf(out, " ");
-            text++;
         }
+        if (*text) text++;
     }
     fputc('\n', out);
 }

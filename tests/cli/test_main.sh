@@ -34,7 +34,8 @@ for command in $("$SEMID" --help | sed -nE 's/^  ([a-z][a-z-]*) .*/\1/p'); do
     cp "$out/text" "$out/help"
     expect 0 "usage: semid $command" help "$command"
     cmp -s "$out/text" "$out/help" || fail "semid help $command differs from semid $command --help"
-    awk 'length > 100 { exit 1 }' "$out/text" || fail "help of $command is wider than 100 columns"
+    sed '/^examples:/,$d' "$out/text" | awk 'length > 100 || / $/ { exit 1 }' ||
+        fail "help of $command is wider than 100 columns or has spaces at the end of a line"
     grep -q -- '--threads' "$out/text" || fail "help of $command lacks the common options"
 done
 
