@@ -1,0 +1,61 @@
+/*
+ * semid/kmeans.h - k-means clustering: a good start, Lloyd's iterations, no empty clusters.
+ *
+ * Results depend on the data, the parameters and the instruction set, never on the thread count.
+ */
+#ifndef SEMID_KMEANS_H
+#define SEMID_KMEANS_H
+
+#include "semid/status.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum semid_kmeans_init {
+    SEMID_KMEANS_PLUSPLUS, /* greedy k-means++ (Arthur & Vassilvitskii 2007), 2 + ln K trials */
+    SEMID_KMEANS_RANDOM    /* K distinct rows */
+} semid_kmeans_init;
+
+typedef struct semid_kmeans_params {
+    size_t n_codewords;     /* K >= 1 */
+    size_t max_iters;       /* Lloyd iterations at most */
+    double tol;             /* stop when the objective drops by less than this share of itself */
+    semid_kmeans_init init; /* how to start without `initial` */
+    const float *initial;   /* [K, dim] to start from, or NULL; borrowed for the call */
+    bool allow_fewer;       /* fewer distinct rows than K: lower K instead of failing */
+    uint64_t seed;
+} semid_kmeans_params;
+
+/* K = 256, 100 iterations, tol 1e-4, k-means++, seed 42. */
+SEMID_API semid_kmeans_params semid_kmeans_params_default(void);
+
+typedef struct semid_kmeans_report {
+    size_t n_codewords; /* K, or fewer with allow_fewer */
+    size_t n_iters;
+    double mean_error; /* mean squared distance of a row to its codeword */
+} semid_kmeans_report;
+
+/*
+ * Cluster x [n, dim]. codewords [K, dim] and codes [n] are the caller's and hold the result: each
+ * code is the codeword nearest to its row (ties: the lowest index). codes and report may be NULL.
+ * An empty cluster takes over the farthest rows of the largest clusters.
+ * SEMID_ERR_ARGUMENT (a parameter out of range), SEMID_ERR_DATA (NaN or Inf; fewer distinct rows
+ * than K), SEMID_ERR_UNSUPPORTED (n >= 2^32, or dim > 32768), SEMID_ERR_NO_MEMORY,
+ * SEMID_ERR_INTERRUPTED.
+ * Threads: the library's. Numerics: distances in float32, sums of rows in float64.
+ * Cost: 2*n*K*dim operations an iteration; O(n + K*dim) memory besides x.
+ */
+SEMID_API semid_status semid_kmeans_fit(const float *x, size_t n, size_t dim,
+                                        const semid_kmeans_params *params, float *codewords,
+                                        int32_t *codes, semid_kmeans_report *report,
+                                        semid_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

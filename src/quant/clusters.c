@@ -1,0 +1,71 @@
+#include "quant/clusters.h"
+
+#include "base/memory.h"
+#include "base/threads.h"
+#include "kernels/kernels.h"
+
+#include <string.h>
+
+enum { PREFETCH_ROWS = 4, CACHE_LINE_FLOATS = 16 };
+
+semid_status clusters_init(clusters *c, size_t n_codewords, size_t dim, size_t max_rows,
+                           semid_error *err) {
+    semid_status status;
+    if (max_rows >= UINT32_MAX)
+        FAIL(SEMID_ERR_UNSUPPORTED, "rows: expected fewer than 2^32, found %zu", max_rows);
+    clusters made = {.n_codewords = n_codewords, .dim = dim, .max_rows = max_rows};
+    TRY_GOTO(mem_alloc(&made.counts, n_codewords, sizeof *made.counts, err));
+    TRY_GOTO(mem_alloc(&made.starts, n_codewords + 1, sizeof *made.starts, err));
+    TRY_GOTO(mem_alloc(&made.order, max_rows, sizeof *made.order, err));
+    TRY_GOTO(mem_alloc(&made.sums, n_codewords, dim * sizeof *made.sums, err));
+    *c = made;
+    made = (clusters){0};
+done:
+    clusters_release(&made);
+    return status;
+}
+
+void clusters_release(clusters *c) {
+    mem_free(c->counts);
+    mem_free(c->starts);
+    mem_free(c->order);
+    mem_free(c->sums);
+    *c = (clusters){0};
+}
+
+void clusters_sort(clusters *c, const int32_t *codes, size_t n) {
+    size_t *at = c->starts + 1; /* where the next row of a code goes; ends as the next start */
+    memset(c->counts, 0, c->n_codewords * sizeof *c->counts);
+    for (size_t i = 0; i < n; i++) c->counts[codes[i]]++;
+    c->starts[0] = 0;
+    for (size_t k = 0, sum = 0; k < c->n_codewords; sum += c->counts[k++]) at[k] = sum;
+    for (size_t i = 0; i < n; i++) c->order[at[codes[i]]++] = (uint32_t)i;
+}
+
+typedef struct summing {
+    clusters *c;
+    const float *x;
+} summing;
+
+static void prefetch_row(const float *row, size_t dim) {
+    for (size_t j = 0; j < dim; j += CACHE_LINE_FLOATS) __builtin_prefetch(row + j);
+}
+
+static void sum_cluster(void *user, size_t k, size_t begin, size_t end) {
+    (void)begin;
+    (void)end;
+    const summing *s = user;
+    const clusters *c = s->c;
+    double *sum = c->sums + k * c->dim;
+    memset(sum, 0, c->dim * sizeof *sum);
+    for (size_t i = c->starts[k]; i < c->starts[k + 1]; i++) {
+        if (i + PREFETCH_ROWS < c->starts[k + 1])
+            prefetch_row(s->x + (size_t)c->order[i + PREFETCH_ROWS] * c->dim, c->dim);
+        kernels()->add_f64(sum, s->x + (size_t)c->order[i] * c->dim, c->dim);
+    }
+}
+
+void clusters_sum(clusters *c, const float *x) {
+    summing s = {.c = c, .x = x};
+    parallel_chunks(c->n_codewords, 1, sum_cluster, &s);
+}

@@ -1,0 +1,229 @@
+#include "quant/kmeans_start.h"
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/rng.h"
+#include "base/threads.h"
+#include "kernels/kernels.h"
+
+#include <math.h>
+#include <string.h>
+
+/* k-means++ costs (2 + ln K) K n dim: beyond this many rows a codeword, a sample serves as well,
+ * since Lloyd's iterations follow. */
+enum { SAMPLE_ROWS_PER_CODEWORD = 64, MAX_TRIALS = 16, CHUNK_ROWS = 512 };
+enum { STREAM_SAMPLE = 101, STREAM_DRAWS = 102, STREAM_RANDOM = 103 };
+
+/* ---- distinct rows ---- */
+
+/* A set of rows of x by content, open addressing. */
+typedef struct row_set {
+    const float *x;
+    size_t dim, n_rows, n_slots;
+    size_t *slots; /* row + 1; 0 = empty */
+} row_set;
+
+static semid_status row_set_init(row_set *set, const float *x, size_t dim, size_t max_rows,
+                                 semid_error *err) {
+    size_t n_slots = 16;
+    while (n_slots < 2 * max_rows) n_slots *= 2;
+    *set = (row_set){.x = x, .dim = dim, .n_slots = n_slots};
+    return mem_calloc(&set->slots, n_slots, sizeof *set->slots, err);
+}
+
+static uint64_t hash_row(const float *row, size_t dim) {
+    uint64_t h = 0x9e3779b97f4a7c15u;
+    for (size_t j = 0; j < dim; j++) {
+        float value = row[j] + 0.0F; /* -0 is 0 */
+        uint32_t bits;
+        memcpy(&bits, &value, sizeof bits);
+        h = (h ^ bits) * 0x100000001b3u;
+        h ^= h >> 29;
+    }
+    return h;
+}
+
+static int rows_equal(const float *a, const float *b, size_t dim) {
+    for (size_t j = 0; j < dim; j++)
+        if (a[j] != b[j]) return 0;
+    return 1;
+}
+
+/* Add a row; 0 if an equal one was there. */
+static int row_set_add(row_set *set, size_t row) {
+    const float *values = set->x + row * set->dim;
+    size_t at = hash_row(values, set->dim) & (set->n_slots - 1);
+    for (; set->slots[at]; at = (at + 1) & (set->n_slots - 1))
+        if (rows_equal(set->x + (set->slots[at] - 1) * set->dim, values, set->dim)) return 0;
+    set->slots[at] = row + 1;
+    set->n_rows++;
+    return 1;
+}
+
+semid_status distinct_rows(const float *x, size_t n, size_t dim, size_t enough, size_t *out,
+                           semid_error *err) {
+    row_set set;
+    TRY(row_set_init(&set, x, dim, enough, err));
+    for (size_t i = 0; i < n && set.n_rows < enough; i++) row_set_add(&set, i);
+    *out = set.n_rows;
+    mem_free(set.slots);
+    return SEMID_OK;
+}
+
+static void repeat_first(float *codewords, size_t dim, size_t from, size_t n_codewords) {
+    for (size_t k = from; k < n_codewords; k++)
+        memcpy(codewords + k * dim, codewords, dim * sizeof *codewords);
+}
+
+semid_status start_random(const float *x, size_t n, size_t dim, size_t n_codewords, uint64_t seed,
+                          float *codewords, semid_error *err) {
+    semid_status status;
+    row_set set = {0};
+    uint64_t *rows = NULL;
+    rng r;
+    rng_init(&r, seed, STREAM_RANDOM);
+    TRY_GOTO(mem_alloc(&rows, n, sizeof *rows, err));
+    TRY_GOTO(row_set_init(&set, x, dim, n_codewords, err));
+    for (size_t i = 0; i < n; i++) rows[i] = i;
+    rng_shuffle_u64(&r, rows, n);
+    size_t k = 0;
+    for (size_t i = 0; i < n && k < n_codewords; i++)
+        if (row_set_add(&set, rows[i]))
+            memcpy(codewords + k++ * dim, x + rows[i] * dim, dim * sizeof *x);
+    repeat_first(codewords, dim, k, n_codewords);
+done:
+    mem_free(set.slots);
+    mem_free(rows);
+    return status;
+}
+
+/* ---- k-means++ ---- */
+
+typedef struct plusplus {
+    const float *x; /* [n, dim] */
+    size_t n, dim, n_trials;
+    uint32_t trials[MAX_TRIALS]; /* rows */
+    float *distances;            /* [n] to the nearest codeword so far */
+    float *trial_distances;      /* [n_trials, n]: the same were the trial taken */
+    double *sums;                /* [n_chunks] of distances */
+    double *trial_sums;          /* [n_trials, n_chunks] */
+} plusplus;
+
+static void measure_trials(void *user, size_t chunk, size_t begin, size_t end) {
+    const plusplus *p = user;
+    size_t n_chunks = chunk_count(p->n, CHUNK_ROWS);
+    double sums[MAX_TRIALS] = {0};
+    for (size_t i = begin; i < end; i++)
+        for (size_t t = 0; t < p->n_trials; t++) {
+            float distance = p->distances[i];
+            /* A row that is a codeword stays one; most time is spent elsewhere. */
+            if (distance > 0) {
+                float other = kernels()->sqdist_f32(p->x + i * p->dim,
+                                                    p->x + p->trials[t] * p->dim, p->dim);
+                if (other < distance) distance = other;
+            }
+            p->trial_distances[t * p->n + i] = distance;
+            sums[t] += (double)distance;
+        }
+    for (size_t t = 0; t < p->n_trials; t++) p->trial_sums[t * n_chunks + chunk] = sums[t];
+}
+
+static double sum_of(const double *x, size_t n) {
+    double sum = 0;
+    for (size_t i = 0; i < n; i++) sum += x[i];
+    return sum;
+}
+
+/* The row at which the running sum of distances passes `target`: chunks first, then rows. */
+static uint32_t row_at(const plusplus *p, double target) {
+    size_t n_chunks = chunk_count(p->n, CHUNK_ROWS), chunk = 0;
+    while (chunk + 1 < n_chunks && target >= p->sums[chunk]) target -= p->sums[chunk++];
+    size_t end = (chunk + 1) * CHUNK_ROWS < p->n ? (chunk + 1) * CHUNK_ROWS : p->n;
+    size_t row = chunk * CHUNK_ROWS, last = row;
+    for (; row < end; row++) {
+        if (!(p->distances[row] > 0)) continue;
+        last = row;
+        target -= (double)p->distances[row];
+        if (target < 0) break;
+    }
+    return (uint32_t)last; /* rounding may leave a rest behind the last row */
+}
+
+/* Take the best of the trials that were measured: its distances become the current ones. */
+static uint32_t take_best(plusplus *p) {
+    size_t n_chunks = chunk_count(p->n, CHUNK_ROWS), best = 0;
+    double best_sum = INFINITY;
+    for (size_t t = 0; t < p->n_trials; t++) {
+        double sum = sum_of(p->trial_sums + t * n_chunks, n_chunks);
+        if (sum >= best_sum) continue;
+        best_sum = sum;
+        best = t;
+    }
+    memcpy(p->distances, p->trial_distances + best * p->n, p->n * sizeof *p->distances);
+    memcpy(p->sums, p->trial_sums + best * n_chunks, n_chunks * sizeof *p->sums);
+    return p->trials[best];
+}
+
+static semid_status choose_codewords(plusplus *p, size_t n_codewords, uint64_t seed,
+                                     float *codewords, semid_error *err) {
+    rng r;
+    rng_init(&r, seed, STREAM_DRAWS);
+    size_t n_trials = p->n_trials, n_chunks = chunk_count(p->n, CHUNK_ROWS);
+    for (size_t k = 0; k < n_codewords; k++) {
+        double total = k ? sum_of(p->sums, n_chunks) : INFINITY;
+        if (!(total > 0)) {
+            repeat_first(codewords, p->dim, k, n_codewords);
+            break;
+        }
+        p->n_trials = k ? n_trials : 1;
+        for (size_t t = 0; t < p->n_trials; t++)
+            p->trials[t] = k ? row_at(p, rng_uniform(&r) * total) : (uint32_t)rng_below(&r, p->n);
+        parallel_chunks(p->n, CHUNK_ROWS, measure_trials, p);
+        uint32_t row = take_best(p);
+        memcpy(codewords + k * p->dim, p->x + row * p->dim, p->dim * sizeof *codewords);
+        if (interrupted()) FAIL(SEMID_ERR_INTERRUPTED, "interrupted");
+    }
+    return SEMID_OK;
+}
+
+static semid_status plusplus_on(const float *x, size_t n, size_t dim, size_t n_codewords,
+                                uint64_t seed, float *codewords, semid_error *err) {
+    semid_status status;
+    plusplus p = {.x = x, .n = n, .dim = dim};
+    p.n_trials = 2 + (size_t)log((double)n_codewords);
+    if (p.n_trials > MAX_TRIALS) p.n_trials = MAX_TRIALS;
+    size_t n_chunks = chunk_count(n, CHUNK_ROWS);
+    TRY_GOTO(mem_alloc(&p.distances, n, sizeof *p.distances, err));
+    TRY_GOTO(mem_alloc(&p.trial_distances, n, p.n_trials * sizeof *p.trial_distances, err));
+    TRY_GOTO(mem_alloc(&p.sums, n_chunks, sizeof *p.sums, err));
+    TRY_GOTO(mem_alloc(&p.trial_sums, n_chunks, p.n_trials * sizeof *p.trial_sums, err));
+    for (size_t i = 0; i < n; i++) p.distances[i] = INFINITY;
+    TRY_GOTO(choose_codewords(&p, n_codewords, seed, codewords, err));
+done:
+    mem_free(p.distances);
+    mem_free(p.trial_distances);
+    mem_free(p.sums);
+    mem_free(p.trial_sums);
+    return status;
+}
+
+semid_status start_plusplus(const float *x, size_t n, size_t dim, size_t n_codewords, uint64_t seed,
+                            float *codewords, semid_error *err) {
+    semid_status status;
+    uint64_t *rows = NULL;
+    float *sample = NULL;
+    size_t n_sample = n_codewords * SAMPLE_ROWS_PER_CODEWORD;
+    if (n <= n_sample) return plusplus_on(x, n, dim, n_codewords, seed, codewords, err);
+    rng r;
+    rng_init(&r, seed, STREAM_SAMPLE);
+    TRY_GOTO(mem_alloc(&rows, n_sample, sizeof *rows, err));
+    TRY_GOTO(mem_alloc(&sample, n_sample, dim * sizeof *sample, err));
+    rng_sample_sorted(&r, n, n_sample, rows);
+    for (size_t i = 0; i < n_sample; i++)
+        memcpy(sample + i * dim, x + rows[i] * dim, dim * sizeof *x);
+    TRY_GOTO(plusplus_on(sample, n_sample, dim, n_codewords, seed, codewords, err));
+done:
+    mem_free(rows);
+    mem_free(sample);
+    return status;
+}

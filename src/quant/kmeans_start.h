@@ -1,0 +1,25 @@
+/* quant/kmeans_start.h - the first codewords of k-means. */
+#ifndef QUANT_KMEANS_START_H
+#define QUANT_KMEANS_START_H
+
+#include "base/error.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Distinct rows of x [n, dim], counted no further than `enough`. */
+semid_status distinct_rows(const float *x, size_t n, size_t dim, size_t enough, size_t *out,
+                           semid_error *err);
+
+/* K rows by greedy k-means++: each next one is, of 2 + ln K draws with probability proportional to
+ * the squared distance to the nearest so far, the one that leaves the least total. Large inputs are
+ * sampled. Once every row is a codeword the rest repeat the first. */
+semid_status start_plusplus(const float *x, size_t n, size_t dim, size_t n_codewords, uint64_t seed,
+                            float *codewords, semid_error *err);
+
+/* K distinct rows, each set of K rows equally likely as far as rows are distinct; repeats the first
+ * when there are fewer. */
+semid_status start_random(const float *x, size_t n, size_t dim, size_t n_codewords, uint64_t seed,
+                          float *codewords, semid_error *err);
+
+#endif
