@@ -23,7 +23,8 @@ typedef struct semid_codebook semid_codebook;
 /*
  * Read `codebooks.npz` (key "codebooks": [L,K,d] for RQ, [K,d] for VQ; float32 or float64).
  * *out is the caller's, released with semid_codebook_free.
- * SEMID_ERR_IO, SEMID_ERR_FORMAT, SEMID_ERR_SHAPE, SEMID_ERR_DATA (NaN), SEMID_ERR_NO_MEMORY.
+ * SEMID_ERR_IO, SEMID_ERR_FORMAT, SEMID_ERR_SHAPE, SEMID_ERR_DATA (NaN), SEMID_ERR_UNSUPPORTED
+ * (d > 32768), SEMID_ERR_NO_MEMORY.
  */
 SEMID_API semid_status semid_codebook_load(semid_codebook **out, const char *path,
                                            semid_error *err);
@@ -50,7 +51,8 @@ SEMID_API void semid_codebook_free(semid_codebook *cb);
 
 /*
  * Greedy residual encoding: x [n, d] -> codes [n, L]. Each level takes the nearest codeword
- * (squared Euclidean distance, ties to the lowest index) and subtracts it.
+ * (squared Euclidean distance, ties to the lowest index) and subtracts it. SEMID_ERR_DATA if a row
+ * holds NaN or Inf, naming the first; no other failure.
  * Threads: uses the library's; the codes are the same at any number.
  * Cost: 2*n*L*K*d floating-point operations, O(threads * block) memory.
  */

@@ -31,8 +31,8 @@ SEMID_API semid_rqkmeans_params semid_rqkmeans_params_default(void);
  * Other statuses, threads, numerics: as semid_kmeans_fit. Cost: L times that of k-means.
  */
 SEMID_API semid_status semid_rqkmeans_fit(semid_codebook **out, float *x, size_t n, size_t dim,
-                                          const semid_rqkmeans_params *params,
-                                          double *level_errors, semid_error *err);
+                                          const semid_rqkmeans_params *params, double *level_errors,
+                                          semid_error *err);
 
 #ifdef __cplusplus
 }

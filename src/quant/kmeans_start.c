@@ -118,8 +118,8 @@ static void measure_trials(void *user, size_t chunk, size_t begin, size_t end) {
             float distance = p->distances[i];
             /* A row that is a codeword stays one; most time is spent elsewhere. */
             if (distance > 0) {
-                float other = kernels()->sqdist_f32(p->x + i * p->dim,
-                                                    p->x + p->trials[t] * p->dim, p->dim);
+                float other =
+                    kernels()->sqdist_f32(p->x + i * p->dim, p->x + p->trials[t] * p->dim, p->dim);
                 if (other < distance) distance = other;
             }
             p->trial_distances[t * p->n + i] = distance;

@@ -1,0 +1,13 @@
+/* quant/codebook.h - what the steps need of a codebook besides semid/codebook.h. */
+#ifndef QUANT_CODEBOOK_H
+#define QUANT_CODEBOOK_H
+
+#include "quant/nearest.h"
+#include "semid/codebook.h"
+
+/* semid_encode for rows known to be finite; `errors`, [n, L] or NULL, gets the squared norms of
+ * what is left over after each level. */
+void codebook_encode(const semid_codebook *cb, const float *x, size_t n, int32_t *codes,
+                     float *errors);
+
+#endif
