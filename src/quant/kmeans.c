@@ -2,12 +2,14 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/rng.h"
 #include "base/threads.h"
 #include "formats/embeddings.h"
 #include "quant/clusters.h"
 #include "quant/kmeans_start.h"
 #include "quant/nearest.h"
 
+#include <math.h>
 #include <string.h>
 
 semid_kmeans_params semid_kmeans_params_default(void) {
@@ -126,11 +128,11 @@ static void update(lloyd *l) {
 }
 
 /* Alternate until the error drops by less than tol of itself; leaves codes that belong to the
- * codewords. */
+ * codewords. No label, no progress. */
 static semid_status iterate(lloyd *l, const semid_kmeans_params *params, const char *label,
                             semid_kmeans_report *report, semid_error *err) {
     progress p;
-    progress_begin(&p, label, "iterations", params->max_iters);
+    if (label) progress_begin(&p, label, "iterations", params->max_iters);
     double error = assign(l);
     size_t iters = 0;
     while (iters < params->max_iters && error > 0) {
@@ -138,15 +140,71 @@ static semid_status iterate(lloyd *l, const semid_kmeans_params *params, const c
         update(l);
         double next = assign(l);
         iters++;
-        progress_add(&p, 1);
+        if (label) progress_add(&p, 1);
         double drop = error - next;
         error = next;
         if (drop <= params->tol * (error + drop)) break;
     }
-    progress_end(&p);
+    if (label) progress_end(&p);
     *report =
         (semid_kmeans_report){.n_codewords = l->n_codewords, .n_iters = iters, .mean_error = error};
     return SEMID_OK;
+}
+
+/* ---- starting ---- */
+
+/* Several starts are tried by a few iterations on a sample of so many rows a codeword: the best one
+ * costs little and saves iterations over all rows. */
+enum { N_STARTS = 4, START_ITERS = 10, SAMPLE_ROWS_PER_CODEWORD = 64, STREAM_SAMPLE = 101 };
+
+/* *sample: n_sample rows of x drawn by the seed, owned by the caller; NULL if x itself serves. */
+static semid_status draw_sample(float **sample, size_t *n_sample, const float *x, size_t n,
+                                size_t dim, const semid_kmeans_params *params, semid_error *err) {
+    *n_sample = params->n_codewords * SAMPLE_ROWS_PER_CODEWORD;
+    if (n <= *n_sample) {
+        *n_sample = n;
+        return SEMID_OK;
+    }
+    semid_status status;
+    uint64_t *rows = NULL;
+    rng r;
+    rng_init(&r, params->seed, STREAM_SAMPLE);
+    TRY_GOTO(mem_alloc(&rows, *n_sample, sizeof *rows, err));
+    TRY_GOTO(mem_alloc(sample, *n_sample, dim * sizeof **sample, err));
+    rng_sample_sorted(&r, n, *n_sample, rows);
+    for (size_t i = 0; i < *n_sample; i++)
+        memcpy(*sample + i * dim, x + rows[i] * dim, dim * sizeof *x);
+done:
+    mem_free(rows);
+    return status;
+}
+
+/* The best of several k-means++ starts on these rows, into codewords. */
+static semid_status best_start(const float *x, size_t n, size_t dim,
+                               const semid_kmeans_params *params, float *codewords,
+                               semid_error *err) {
+    semid_status status;
+    lloyd l = {.x = x, .n = n, .dim = dim, .n_codewords = params->n_codewords};
+    semid_kmeans_params brief = *params;
+    semid_kmeans_report report;
+    double least = INFINITY;
+    brief.max_iters = START_ITERS;
+    TRY_GOTO(mem_alloc(&l.codes, n, sizeof *l.codes, err));
+    TRY_GOTO(mem_alloc(&l.codewords, l.n_codewords, dim * sizeof *l.codewords, err));
+    TRY_GOTO(lloyd_init(&l, err));
+    for (uint64_t s = 0; s < N_STARTS; s++) {
+        TRY_GOTO(start_plusplus(x, n, dim, l.n_codewords, params->seed * N_STARTS + s, l.codewords,
+                                err));
+        TRY_GOTO(iterate(&l, &brief, NULL, &report, err));
+        if (report.mean_error >= least) continue;
+        least = report.mean_error;
+        memcpy(codewords, l.codewords, l.n_codewords * dim * sizeof *codewords);
+    }
+done:
+    mem_free(l.codes);
+    mem_free(l.codewords);
+    lloyd_release(&l);
+    return status;
 }
 
 static semid_status start(const lloyd *l, const semid_kmeans_params *params, semid_error *err) {
@@ -154,8 +212,15 @@ static semid_status start(const lloyd *l, const semid_kmeans_params *params, sem
         memcpy(l->codewords, params->initial, l->n_codewords * l->dim * sizeof *l->codewords);
         return SEMID_OK;
     }
-    return (params->init == SEMID_KMEANS_RANDOM ? start_random : start_plusplus)(
-        l->x, l->n, l->dim, l->n_codewords, params->seed, l->codewords, err);
+    if (params->init == SEMID_KMEANS_RANDOM)
+        return start_random(l->x, l->n, l->dim, l->n_codewords, params->seed, l->codewords, err);
+    size_t n_sample;
+    float *sample = NULL;
+    TRY(draw_sample(&sample, &n_sample, l->x, l->n, l->dim, params, err));
+    semid_status status =
+        best_start(sample ? sample : l->x, n_sample, l->dim, params, l->codewords, err);
+    mem_free(sample);
+    return status;
 }
 
 semid_status kmeans_run(const float *x, size_t n, size_t dim, const semid_kmeans_params *params,
@@ -168,8 +233,8 @@ semid_status kmeans_run(const float *x, size_t n, size_t dim, const semid_kmeans
                .n_codewords = params->n_codewords,
                .codewords = codewords,
                .codes = codes};
-    TRY_GOTO(lloyd_init(&l, err));
     TRY_GOTO(start(&l, params, err));
+    TRY_GOTO(lloyd_init(&l, err));
     TRY_GOTO(iterate(&l, params, label, report, err));
 done:
     lloyd_release(&l);

@@ -9,10 +9,8 @@
 #include <math.h>
 #include <string.h>
 
-/* k-means++ costs (2 + ln K) K n dim: beyond this many rows a codeword, a sample serves as well,
- * since Lloyd's iterations follow. */
-enum { SAMPLE_ROWS_PER_CODEWORD = 64, MAX_TRIALS = 16, CHUNK_ROWS = 512 };
-enum { STREAM_SAMPLE = 101, STREAM_DRAWS = 102, STREAM_RANDOM = 103 };
+enum { MAX_TRIALS = 16, CHUNK_ROWS = 512 };
+enum { STREAM_DRAWS = 102, STREAM_RANDOM = 103 };
 
 /* ---- distinct rows ---- */
 
@@ -186,8 +184,8 @@ static semid_status choose_codewords(plusplus *p, size_t n_codewords, uint64_t s
     return SEMID_OK;
 }
 
-static semid_status plusplus_on(const float *x, size_t n, size_t dim, size_t n_codewords,
-                                uint64_t seed, float *codewords, semid_error *err) {
+semid_status start_plusplus(const float *x, size_t n, size_t dim, size_t n_codewords, uint64_t seed,
+                            float *codewords, semid_error *err) {
     semid_status status;
     plusplus p = {.x = x, .n = n, .dim = dim};
     p.n_trials = 2 + (size_t)log((double)n_codewords);
@@ -204,26 +202,5 @@ done:
     mem_free(p.trial_distances);
     mem_free(p.sums);
     mem_free(p.trial_sums);
-    return status;
-}
-
-semid_status start_plusplus(const float *x, size_t n, size_t dim, size_t n_codewords, uint64_t seed,
-                            float *codewords, semid_error *err) {
-    semid_status status;
-    uint64_t *rows = NULL;
-    float *sample = NULL;
-    size_t n_sample = n_codewords * SAMPLE_ROWS_PER_CODEWORD;
-    if (n <= n_sample) return plusplus_on(x, n, dim, n_codewords, seed, codewords, err);
-    rng r;
-    rng_init(&r, seed, STREAM_SAMPLE);
-    TRY_GOTO(mem_alloc(&rows, n_sample, sizeof *rows, err));
-    TRY_GOTO(mem_alloc(&sample, n_sample, dim * sizeof *sample, err));
-    rng_sample_sorted(&r, n, n_sample, rows);
-    for (size_t i = 0; i < n_sample; i++)
-        memcpy(sample + i * dim, x + rows[i] * dim, dim * sizeof *x);
-    TRY_GOTO(plusplus_on(sample, n_sample, dim, n_codewords, seed, codewords, err));
-done:
-    mem_free(rows);
-    mem_free(sample);
     return status;
 }
