@@ -1,0 +1,236 @@
+#!/usr/bin/env python3
+"""Golden values of the tokenizer from Hugging Face's library `tokenizers` (0.23).
+
+    make_tokens.py                    writes tests/golden/tokenizer/
+    make_tokens.py --check SEMID [N]  compares `semid tokenize` with the library on every code point,
+                                      alone and inside a word, and on N random texts; names the
+                                      code points and texts that differ
+
+The all-MiniLM-L6-v2 values need .deps/models/all-MiniLM-L6-v2 (scripts/get-model).
+"""
+import json
+import pathlib
+import random
+import subprocess
+import sys
+import zlib
+
+from tokenizers import AddedToken, Tokenizer, normalizers, pre_tokenizers, processors
+from tokenizers.models import WordPiece
+
+HERE = pathlib.Path(__file__).parent / "tokenizer"
+MINILM = pathlib.Path(__file__).parents[2] / ".deps/models/all-MiniLM-L6-v2/tokenizer.json"
+BLOCK = 256
+SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+
+
+# ---- the tokenizers ----
+
+def vocabulary(prefix):
+    """Letters of many scripts, as starts and as continuations, and some longer pieces."""
+    spans = ["az", "AZ", "09", "!/", ":@", "[`", "{~", "\u00df\u00ff", "\u0131\u0131", "\u03b1\u03c9", "\u0430\u044f",
+             "\u05d0\u05ea", "\u0627\u064a", "\u0905\u0939", "\u0e01\u0e2e", "\u1100\u1112",
+             "\u1161\u1175", "\u11a8\u11c2", "\u3041\u3050", "\u30a1\u30b0", "\u4e00\u4e10",
+             "\u8c48\u8c48", "\U0001f600\U0001f608", "\U0001d157\U0001d158", "\U0001d165\U0001d165",
+             "\u2010\u2015", "\u08d4\u08d5", "\u302e\u302f", "\u0307\u0307", "\u0300\u0301",
+             "\ufffd\ufffd", "\u200d\u200d", "\u3000\u3000", "\u09c7\u09c7", "\u09be\u09be"]
+    singles = [chr(c) for s in spans for c in range(ord(s[0]), ord(s[1]) + 1)]
+    words = ["the", "semantic", "token", "new", "york", "ing", "er", "un", "able", "caf\u00e9", "cafe",
+             "stra\u00dfe", "\u4e2d", "\u6587", "new york", "A b"]
+    tokens = SPECIAL + singles + words
+    tokens += [prefix + t for t in singles + words]
+    return {t: i for i, t in enumerate(dict.fromkeys(tokens))}
+
+
+def build(normalizer, prefix="##", longest=100, added=(), template=True):
+    vocab = vocabulary(prefix)
+    t = Tokenizer(WordPiece(vocab, unk_token="[UNK]", continuing_subword_prefix=prefix,
+                            max_input_chars_per_word=longest))
+    t.normalizer = normalizer
+    t.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    cls, sep = ("[CLS]", vocab["[CLS]"]), ("[SEP]", vocab["[SEP]"])
+    if template:
+        t.post_processor = processors.TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=[cls, sep])
+    else:
+        t.post_processor = processors.BertProcessing(sep, cls)
+    t.add_special_tokens(SPECIAL)
+    t.add_tokens(list(added))
+    return t
+
+
+def tokenizers():
+    bert = normalizers.BertNormalizer
+    added = [
+        AddedToken("<Item>", normalized=True),
+        AddedToken("New York", normalized=True),
+        AddedToken("Caf\u00c9", normalized=True, single_word=True),
+        AddedToken("<L>", lstrip=True, normalized=False),
+        AddedToken("<R>", rstrip=True, normalized=False),
+        AddedToken("<LR>", lstrip=True, rstrip=True, normalized=False),
+        AddedToken("<LRX", lstrip=True, rstrip=True, normalized=False),
+        AddedToken("<W>", single_word=True, normalized=False),
+        AddedToken("w", single_word=True, normalized=False),
+        AddedToken(" \u3000", rstrip=True, normalized=False),
+        AddedToken("\u4e2d", normalized=False),
+        AddedToken("the", normalized=True, lstrip=True),
+    ]
+    return {
+        "small": build(bert(True, True, None, True)),
+        "cased": build(bert(True, True, None, False), template=False),
+        "raw": build(bert(False, False, False, False), prefix="@", longest=10),
+        "accents": build(bert(False, False, True, False), prefix="", longest=20),
+        "added": build(bert(True, True, None, True), added=added),
+    }
+
+
+# ---- the texts ----
+
+HARD = [
+    "", " ", "\t\n\r \u00a0\u3000", "The semantic tokening unable CAFE!", "a,b.c", "don't-stop", "a" * 10000,
+    "a" * 100, "a" * 101, "\u00e9" * 100, "\u00e9" * 101, "e\u0301" * 101, ("the " * 3000), "!" * 300,
+    "[CLS] the [SEP] [sep] [MASK][PAD]x[UNK]", "[CLS", "CLS]", "[[SEP]]", "the[SEP]the", "[ SEP ]",
+    "\u4e2d\u6587\u5b57the\u4e00", "\u3400\U00020000\U0002b820\U0002b920\uf900\U0002f800",
+    "\U0001f600\U0001f468\u200d\U0001f469\u200d\U0001f467\ufe0f", "caf\u00e9 cafe\u0301 CAFE\u0301",
+    "\u0130stanbul I\u0131 \u0131\u0307", "\u039f\u0394\u039f\u03a3 \u03a3\u03a3 \u03c2", "Stra\u00dfe STRA\u1e9eE", "\ufb01 \u210c \u2126 \u212a \u212b",
+    "\ud55c\uad6d\uc5b4 \u1112\u1161\u11ab \uac00\u11a8", "a\u200bb\u200cc\u200dd\ufeffe\u2060f\u00adg", "a\u0000b\ufffdc\u0001d\u007fe\u0085f\u000bg",
+    "\ue000 a\ue000b \U000f0000 \U0010fffd \U0010ffff", "\u2028a\u2029b\u180ec\u1680d\u2003e\u202ff\u205fg",
+    "\u0300\u0301", "a\u08d4\u302e\u1b44\u0301b", "\u302e\u08d4", "\u08d4\u0000\u302e", "\u08d4\u0c48\u302e", "\u08d4\u0344\u302e", "\U0001d15e\U0001d160\U0001d165\U0001d16d",
+    "\u09cb\u0b94\u1b06", "\u0915\u093f\u0924\u093e\u092c \u0995\u09bf", "\u0e20\u0e32\u0e29\u0e32\u0e44\u0e17\u0e22",
+    "\u05e9\u05c1\u05b8\u05dc\u05d5\u05b9\u05dd \u0627\u064e\u0644", "\u1c80\u1c90\u10d0\u13a0\uab70", "\u2160\u2170\u24b6\uff21\uff41\uff01",
+    "$+<=>^`|~ \u00a7\u00b6\u00a2\u00a9 \u2e4f\u2e52\U00010ead", "\u0378\U0001fffe\U000e0001", "NEW YORK new  york New\u3000York", "<item> <ITEM> <Item> x<Item>x",
+    "caf\u00e9 CAFE cafes xcafe cafe! cafe\u0301\u4e2d", "a <L> b <R> c <LR> d<LR>e  <LRX  f", "<W> x<W> <W>x a<W>! _<W> \u0301<W>", "w ww w. .w aw w\u00e9", " \u3000 \u3000\u3000 x", "\u4e2d\u4e2d a\u4e2db", "  The the THE cathedral",
+    "<R>   <L>", "<R> \u3000 x", " \u3000\u3000 \u3000", "[SEP]<R>  [SEP]  <LR>  [SEP]", "\u00c5\u212b\u0041\u030a", "\U0001e900\U00010400\U000104b0\u2c00", "\u1e9e\u0149\u01c5\u1f88\u01f0",
+]
+# bytes that are no UTF-8: each maximal part counts as U+FFFD
+BROKEN = [b"a\xffb", b"\xc3", b"\xc3(", b"\xe4\xb8", b"\xe4\xb8x", b"\xed\xa0\x80", b"\xf0\x9f\x98", b"\xf0\x9f\x98the",
+          b"\xf4\x90\x80\x80", b"\xc0\xafthe", b"\xf8\x88\x80\x80\x80", b"\x80\x81the\xbf", b"the\xe2\x80[SEP]\xf0[SEP]", b"w\xffw \xe3\x80<L>",
+          b"\xe0\x80\x80a", b"\xf0\x80\x80\x80a", b"\xef\xbf"]
+
+
+def random_text(rng):
+    pools = [
+        lambda: chr(rng.randrange(0x20, 0x7f)), lambda: chr(rng.randrange(0x20, 0x7f)),
+        lambda: rng.choice("aeiouthsnrd"), lambda: rng.choice("  \t\u3000\u00a0\n"),
+        lambda: chr(rng.randrange(0x80, 0x600)), lambda: chr(rng.randrange(0x300, 0x370)),
+        lambda: rng.choice("\u08d4\u08e0\u302e\u302f\u1b44\U0001d165\U0001d16d\u0334\u0345\u0c48\u0344\u0bcb\u0301"),
+        lambda: chr(rng.randrange(0x600, 0xd800)), lambda: chr(rng.randrange(0xe000, 0x20000)),
+        lambda: chr(rng.randrange(0x20000, 0x110000)), lambda: chr(rng.randrange(0xac00, 0xd7a4)),
+        lambda: chr(rng.randrange(0x4e00, 0x4e20)),
+        lambda: rng.choice(SPECIAL + ["<Item>", "<L>", "<R>", "<LR>", "<LRX", "<W>", "w", "new york", "the", "caf\u00e9", "cafe", "<lr>"]),
+    ]
+    some = [rng.choice(pools) for _ in range(rng.randrange(1, 5))]
+    return "".join(rng.choice(some)() for _ in range(rng.randrange(1, 40)))
+
+
+# ---- every code point ----
+
+def code_points(block):
+    return [c for c in range(block * BLOCK, (block + 1) * BLOCK) if not 0xD800 <= c < 0xE000]
+
+
+def contexts(c):
+    return [c, "a" + c, "a" + c + "b", "ab" + c]
+
+
+def ids_hashes(t):
+    for block in range(0x110000 // BLOCK):
+        texts = [x for cp in code_points(block) for x in contexts(chr(cp))]
+        lines = "".join(" ".join(map(str, e.ids)) + "\n" for e in t.encode_batch_fast(texts))
+        yield zlib.crc32(lines.encode())
+
+
+def normal_hashes():
+    """Every setting of the normalizer around a letter; the usual one where marks are reordered."""
+    settings = [(bool(i & 1), bool(i & 2), bool(i & 4), bool(i & 8)) for i in range(16)]
+    all_settings = [normalizers.BertNormalizer(*s).normalize_str for s in settings]
+    usual = all_settings[15]
+    for block in range(0x110000 // BLOCK):
+        lines = []
+        for cp in code_points(block):
+            c = chr(cp)
+            lines += [f("a" + c + "B") for f in all_settings]
+            lines += [usual("\u08d4" + c + "\u302e\u1b44\U0001d165"), usual(c + "\u302e"), usual("\u08d4" + c)]
+        yield zlib.crc32("".join(line + "\n" for line in lines).encode())
+
+
+def write_hashes(name, hashes):
+    (HERE / name).write_text("".join(f"{h:08x}\n" for h in hashes))
+
+
+# ---- writing ----
+
+def array(ids):
+    return "[" + ",".join(map(str, ids)) + "]\n"
+
+
+def write_all():
+    rng = random.Random(7)
+    texts = HARD + [random_text(rng) for _ in range(300)]
+    broken = [b'"' + b + b'"\n' for b in BROKEN]
+    (HERE / "texts.jsonl").write_bytes("".join(json.dumps(t) + "\n" for t in texts).encode() + b"".join(broken))
+    texts += [b.decode("utf-8", "replace") for b in BROKEN]
+    all_tokenizers = tokenizers()
+    for name, t in all_tokenizers.items():
+        folder = HERE / name
+        folder.mkdir(parents=True, exist_ok=True)
+        t.save(str(folder / "tokenizer.json"), pretty=False)
+        expected = "".join(array(t.encode(x).ids) for x in texts)
+        t.enable_truncation(16)
+        expected += "".join(array(t.encode(x).ids) for x in texts)
+        t.no_truncation()
+        (folder / "expected.jsonl").write_text(expected)
+    write_hashes("normalized.crc", normal_hashes())
+    write_hashes("small.crc", ids_hashes(all_tokenizers["small"]))
+    minilm = load_minilm()
+    if minilm:
+        write_hashes("minilm.crc", ids_hashes(minilm))
+
+
+def load_minilm():
+    if not MINILM.exists():
+        return None
+    t = Tokenizer.from_file(str(MINILM))
+    t.no_truncation()
+    t.no_padding()
+    return t
+
+
+# ---- checking ----
+
+def ours(semid, folder, texts):
+    lines = "".join(json.dumps(t) + "\n" for t in texts).encode()
+    run = subprocess.run([semid, "tokenize", "--quiet", "--no-truncate", "--model", str(folder)], input=lines,
+                         stdout=subprocess.PIPE, check=True)
+    return [json.loads(line) for line in run.stdout.splitlines()]
+
+
+def compare(semid, name, folder, t, texts):
+    n_bad = 0
+    expected = [e.ids for e in t.encode_batch_fast(texts)]
+    for text, a, b in zip(texts, ours(semid, folder, texts), expected, strict=True):
+        if a != b:
+            n_bad += 1
+            if n_bad <= 20:
+                print(f"{name}: {ascii(text)[:200]}: expected {b[:20]}, found {a[:20]}")
+    return n_bad
+
+
+def check(semid, n_random):
+    rng = random.Random()
+    texts = [random_text(rng) for _ in range(n_random)] + HARD
+    every = [x for block in range(0x110000 // BLOCK) for cp in code_points(block) for x in contexts(chr(cp))]
+    n_bad = 0
+    for name, t in tokenizers().items():
+        n_bad += compare(semid, name, HERE / name, t, texts)
+    for name, t, folder in (("small", tokenizers()["small"], HERE / "small"), ("minilm", load_minilm(), MINILM.parent)):
+        if t:
+            n_bad += compare(semid, name, folder, t, texts)
+            n_bad += compare(semid, name, folder, t, every)
+    print(f"{len(every)} texts of every code point, {len(texts)} others: {n_bad} differ")
+    return n_bad == 0
+
+
+if __name__ == "__main__":
+    if len(sys.argv) > 2 and sys.argv[1] == "--check":
+        sys.exit(not check(sys.argv[2], int(sys.argv[3]) if len(sys.argv) > 3 else 10000))
+    write_all()
