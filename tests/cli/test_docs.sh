@@ -9,7 +9,7 @@ for format in md man bash zsh fish; do "$SEMID" docs --format $format --out "$ou
 diff -r "$SOURCE_DIR/docs/cli" "$out/md" || fail "docs/cli is out of date: run make docs"
 
 for page in "$out"/man/*.1; do
-    head -1 "$page" | grep -q '^\.TH ' || fail "$page has no title line"
+    head -1 "$page" | grep '^\.TH ' >/dev/null || fail "$page has no title line"
     if command -v groff >/dev/null; then
         groff -man -Tutf8 -ww "$page" 2>&1 >/dev/null | grep . && fail "$page has warnings"
     fi

@@ -15,7 +15,7 @@ cmake --install "$BUILD_DIR" --prefix "$out/first" >/dev/null
 mv "$out/first" "$out/tree"
 tree=$out/tree
 
-"$tree/bin/semid" --version | grep -q '^semid [0-9]' || fail "the installed command does not start"
+"$tree/bin/semid" --version | grep '^semid [0-9]' >/dev/null || fail "the installed command does not start"
 for file in share/man/man1/semid-embed.1 share/bash-completion/completions/semid \
     share/zsh/site-functions/_semid share/fish/vendor_completions.d/semid.fish; do
     [ -s "$tree/$file" ] || fail "$file is not installed"
@@ -37,12 +37,15 @@ for example in "$SOURCE_DIR"/examples/*.c; do
     name=$(basename "$example" .c)
     # shellcheck disable=SC2046 # flags are words
     cc -std=c17 -Wall -Wextra -Werror "$example" -o "$out/$name" $(pkg-config --cflags --libs semid) -lm
-    ldd "$out/$name" | grep -q "$tree" || fail "$name does not use the installed library"
+    ldd "$out/$name" | grep "$tree" >/dev/null || fail "$name does not use the installed library"
     cp "$example" "$out/"
 done
 
-# Every header stands alone, in C and in C++.
+# Every header stands alone, in C and in C++, and semid.h has them all.
 for header in "$tree"/include/semid/*.h; do
+    name=$(basename "$header")
+    [ "$name" = semid.h ] || grep -q "\"semid/$name\"" "$tree/include/semid/semid.h" ||
+        fail "semid.h lacks $name"
     echo "#include <semid/$(basename "$header")>" >"$out/alone.c"
     cc -std=c17 -Wall -Wextra -Wpedantic -Werror -fsyntax-only -I "$tree/include" "$out/alone.c"
     c++ -x c++ -Wall -Wextra -Werror -fsyntax-only -I "$tree/include" "$out/alone.c"
