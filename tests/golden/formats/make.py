@@ -24,9 +24,13 @@ def write(name, data, *corpora):
     with open(os.path.join(HERE, name), "wb") as f:
         f.write(data)
     for corpus in corpora:
-        os.makedirs(os.path.join(CORPUS, corpus), exist_ok=True)
-        with open(os.path.join(CORPUS, corpus, name), "wb") as f:
-            f.write(data)
+        seed(corpus, name, data)
+
+
+def seed(corpus, name, data):
+    os.makedirs(os.path.join(CORPUS, corpus), exist_ok=True)
+    with open(os.path.join(CORPUS, corpus, name), "wb") as f:
+        f.write(data)
 
 
 def npy(array, version=None, protocol=None):
@@ -98,6 +102,12 @@ def good_pt():
     write("x_parameter.pt", pt(torch.nn.Parameter(t)))
     write("x_protocol4.pt", pt({"emb": t, "ids": IDS}, pickle_protocol=4))
     write("ids_list.pt", pt(IDS))
+    for name, protocol in (("dict_2.pkl", 2), ("dict_4.pkl", 4), ("dict_5.pkl", 5)):
+        seed("pickle", name, pickle.dumps({"ids": IDS + [1, -2**40, 0.5, None, True]}, protocol=protocol))
+    seed("pickle", "object_2.pkl", pickle.dumps(np.array(IDS, dtype=object), protocol=2))
+    seed("pickle", "U_2.pkl", pickle.dumps(np.array(IDS), protocol=2))
+    seed("pickle", "scalars_4.pkl", pickle.dumps([np.str_("a"), np.int64(7)], protocol=4))
+    seed("pickle", "tensor_2.pkl", tensor_pickle())
     write("x_deflated.pt", deflated(pt(t)), "pt")
 
 
