@@ -215,7 +215,7 @@ semid_status embeddings_gather(const embeddings *e, const uint64_t *rows, size_t
     size_t n_rows = embeddings_rows(e), dim = embeddings_dim(e);
     for (size_t i = 0; i < n; i++) {
         TRY(embeddings_read(e, rows[i], 1, out + i * dim, err));
-        if ((i + 1) % ROWS_BETWEEN_DROPS != 0) continue;
+        if ((i + 1) % ROWS_BETWEEN_DROPS != 0 && i + 1 < n) continue;
         embeddings_drop(e, 0, n_rows);
         if (interrupted()) FAIL(SEMID_ERR_INTERRUPTED, "interrupted");
     }
