@@ -29,7 +29,7 @@ static uint32_t crc32(uint32_t crc, const void *data, size_t n_bytes) {
 /* before + c + after as UTF-8 */
 static size_t surround(char *out, const char *before, uint32_t c, const char *after) {
     char *p = stpcpy(out, before);
-    p = utf8_encode(p, c);
+    p = utf8_put(p, c);
     return (size_t)(stpcpy(p, after) - out);
 }
 
