@@ -1,0 +1,96 @@
+/* Tiny BERT models against Hugging Face's BertModel (make_bert.py): every activation, pooling and
+ * weight type, names with and without prefix, gamma/beta, sizes that fill no vector. */
+#include "support/support.h"
+
+#include "base/memory.h"
+#include "encoder/encoder.h"
+#include "formats/array.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_LEN = 24, MAX_DIM = 64, MAX_TEXTS = 16 };
+static semid_error err;
+
+static const char *variant_path(const char *variant, const char *name) {
+    char path[128];
+    snprintf(path, sizeof path, "bert/%s/%s", variant, name);
+    return golden_path(path);
+}
+
+static ids read_texts(void) {
+    ids texts = {0};
+    char *all;
+    assert_ok(file_read_all(golden_path("bert/texts.txt"), 1 << 20, &all, NULL, &err));
+    for (char *line = all, *end; (end = strchr(line, '\n')); line = end + 1)
+        assert_ok(ids_append(&texts, line, (size_t)(end - line), &err));
+    mem_free(all);
+    return texts;
+}
+
+static void normalize(float *x, size_t dim) {
+    double sum = 0;
+    for (size_t j = 0; j < dim; j++) sum += (double)x[j] * (double)x[j];
+    for (size_t j = 0; j < dim; j++) x[j] = (float)((double)x[j] / sqrt(sum));
+}
+
+static void check_pooling(const char *variant, pooling pool, tristate scaled,
+                          const array *expected) {
+    ids texts = read_texts();
+    encoder *e;
+    encoder_counts counts = {0};
+    float found[MAX_TEXTS * MAX_DIM], row[MAX_DIM];
+    encoder_params params = {variant_path(variant, ""), MAX_LEN, pool, scaled};
+    assert_ok(encoder_open(&e, &params, &err));
+    size_t dim = encoder_dim(e), which = pool == POOLING_AUTO ? 0 : (size_t)pool - POOLING_MEAN;
+    assert_int_equal(expected->shape[1], texts.n_ids);
+    assert_int_equal(expected->shape[2], dim);
+    assert_ok(encoder_embed(e, &texts, found, &counts, &err));
+    assert_int_equal(counts.n_truncated, 1);
+    for (size_t t = 0; t < texts.n_ids; t++) {
+        assert_ok(array_to_f32(expected, (which * texts.n_ids + t) * dim, dim, row, &err));
+        if (scaled == TRISTATE_YES) normalize(row, dim);
+        for (size_t j = 0; j < dim; j++)
+            if (!(fabsf(found[t * dim + j] - row[j]) <= 2e-5F))
+                fail_msg("%s, %s, text %zu [%zu]: expected %.7g, found %.7g", variant,
+                         pooling_name(pool), t, j, (double)row[j], (double)found[t * dim + j]);
+    }
+    encoder_close(e);
+    ids_release(&texts);
+}
+
+static void check_variant(const char *variant) {
+    array expected;
+    assert_ok(npy_load(&expected, variant_path(variant, "expected.npy"), &err));
+    for (int pool = POOLING_AUTO; pool <= POOLING_POOLER; pool++) {
+        check_pooling(variant, (pooling)pool, TRISTATE_UNSET, &expected);
+        check_pooling(variant, (pooling)pool, TRISTATE_YES, &expected);
+    }
+    array_release(&expected);
+}
+
+static void float32_gelu(void **state) {
+    (void)state;
+    check_variant("gelu");
+}
+
+static void float16_gelu_new_prefixed(void **state) {
+    (void)state;
+    check_variant("gelu_new");
+}
+
+static void bfloat16_relu(void **state) {
+    (void)state;
+    check_variant("relu");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(float32_gelu),
+        cmocka_unit_test(float16_gelu_new_prefixed),
+        cmocka_unit_test(bfloat16_relu),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
