@@ -1,0 +1,52 @@
+#include "cli/options.h"
+#include "pipeline/encode.h"
+
+static const option options[] = {
+    {.name = "load",
+     .type = OPTION_PATH,
+     .offset = offsetof(encode_params, load),
+     .metavar = "FILE",
+     .required = true,
+     .help = "Codebooks from `train`: codebooks.npz"},
+    {.name = "in",
+     .type = OPTION_PATH,
+     .offset = offsetof(encode_params, in),
+     .metavar = "FILE",
+     .required = true,
+     .help = "Vectors: .npy, .npz, .pt, .safetensors or .parquet"},
+    {.name = "out",
+     .type = OPTION_PATH,
+     .offset = offsetof(encode_params, out),
+     .metavar = "FILE",
+     .required = true,
+     .help = "Codes to write: codes.npy, int32 [N,L]"},
+    {.name = "encode-batch-size",
+     .type = OPTION_INT,
+     .offset = offsetof(encode_params, batch_size),
+     .metavar = "N",
+     .default_value = "8192",
+     .min = 1,
+     .max = 1e7,
+     .help = "Rows worked on at a time; the codes do not depend on it"},
+    {.name = "skip-bad-rows",
+     .type = OPTION_FLAG,
+     .offset = offsetof(encode_params, skip_bad_rows),
+     .help = "Leave out rows with NaN or Inf instead of failing; codes.rows.npy lists the others"},
+    {0}};
+
+static semid_status run(const void *params, const step_context *ctx, json_t **report,
+                        semid_error *err) {
+    return step_encode(params, ctx, report, err);
+}
+
+const command cmd_encode = {
+    .name = "encode",
+    .summary = "Vectors to codes with trained codebooks",
+    .description =
+        "Each level takes the codeword nearest to what the levels before left over, ties to the "
+        "lowest index. The codebooks are never changed, and a file of any size is streamed: memory "
+        "does not grow with the number of rows.",
+    .examples = "semid encode --load out/rqkmeans/codebooks.npz --in new_items.npy --out codes.npy",
+    .options = options,
+    .params_size = sizeof(encode_params),
+    .run = run};

@@ -1,0 +1,257 @@
+#include "pipeline/encode.h"
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/threads.h"
+#include "formats/npy.h"
+#include "quant/codebook.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { CHECK_CHUNK_ROWS = 256 };
+
+typedef struct stream {
+    const semid_codebook *cb;
+    const embeddings *in;
+    size_t dim, n_levels, batch_rows;
+    float *block;        /* [batch_rows, dim] rows that cannot be used in place */
+    bool *chunk_has_bad; /* of the batch */
+    int32_t *codes;      /* [batch_rows, n_levels] */
+    float *errors;       /* [batch_rows, n_levels] */
+    uint64_t *bad_rows;  /* [result.n_bad_rows] */
+    size_t bad_capacity;
+    file_out out;
+    encode_result result;
+} stream;
+
+static void stream_release(stream *s) {
+    mem_free(s->block);
+    mem_free(s->chunk_has_bad);
+    mem_free(s->codes);
+    mem_free(s->errors);
+    mem_free(s->bad_rows);
+    mem_free(s->result.level_errors);
+    file_out_release(&s->out);
+}
+
+static semid_status stream_init(stream *s, semid_error *err) {
+    size_t n = s->batch_rows;
+    TRY(mem_alloc(&s->block, n, s->dim * sizeof *s->block, err));
+    TRY(mem_alloc(&s->chunk_has_bad, chunk_count(n, CHECK_CHUNK_ROWS), sizeof(bool), err));
+    TRY(mem_alloc(&s->codes, n, s->n_levels * sizeof *s->codes, err));
+    TRY(mem_alloc(&s->errors, n, s->n_levels * sizeof *s->errors, err));
+    return mem_calloc(&s->result.level_errors, s->n_levels, sizeof(double), err);
+}
+
+/* ---- rows that cannot be encoded ---- */
+
+typedef struct checking {
+    const float *x;
+    size_t dim;
+    bool *chunk_has_bad;
+} checking;
+
+static void check_chunk(void *user, size_t chunk, size_t begin, size_t end) {
+    const checking *q = user;
+    size_t first;
+    q->chunk_has_bad[chunk] =
+        rows_not_finite(q->x + begin * q->dim, end - begin, q->dim, &first) > 0;
+}
+
+static semid_status note_bad_row(stream *s, size_t row, semid_error *err) {
+    encode_result *r = &s->result;
+    TRY(mem_reserve(&s->bad_rows, &s->bad_capacity, r->n_bad_rows + 1, sizeof(uint64_t), err));
+    if (r->n_bad_rows == 0) r->first_bad_row = row;
+    s->bad_rows[r->n_bad_rows++] = row;
+    return SEMID_OK;
+}
+
+/* Move the good rows of the batch to the front of the block. */
+static semid_status drop_bad_rows(stream *s, const float **x, size_t first_row, size_t *n,
+                                  semid_error *err) {
+    size_t n_good = 0, unused;
+    for (size_t i = 0; i < *n; i++) {
+        const float *row = *x + i * s->dim;
+        if (rows_not_finite(row, 1, s->dim, &unused) > 0)
+            TRY(note_bad_row(s, first_row + i, err));
+        else
+            memmove(s->block + n_good++ * s->dim, row, s->dim * sizeof *row);
+    }
+    *x = s->block;
+    *n = n_good;
+    return SEMID_OK;
+}
+
+/* The rows [row, row + *n) of the input, of which *n are left, in place where possible. */
+static semid_status read_batch(stream *s, size_t row, const float **x, size_t *n,
+                               semid_error *err) {
+    const float *view = embeddings_view(s->in);
+    if (!view) TRY(embeddings_read(s->in, row, *n, s->block, err));
+    *x = view ? view + row * s->dim : s->block;
+    checking q = {.x = *x, .dim = s->dim, .chunk_has_bad = s->chunk_has_bad};
+    parallel_chunks(*n, CHECK_CHUNK_ROWS, check_chunk, &q);
+    for (size_t c = 0; c < chunk_count(*n, CHECK_CHUNK_ROWS); c++)
+        if (s->chunk_has_bad[c]) return drop_bad_rows(s, x, row, n, err);
+    return SEMID_OK;
+}
+
+/* ---- codes.npy ---- */
+
+/* The number of rows is known at the end: the header, whose length does not depend on it, is
+ * written twice. */
+static void write_header(stream *s) {
+    char header[NPY_HEADER_MAX_BYTES];
+    size_t shape[] = {s->result.n_rows, s->n_levels};
+    file_out_write(&s->out, header, npy_format_header(header, npy_descr(DTYPE_I32), 2, shape));
+}
+
+static semid_status finish_output(stream *s, const char *path, semid_error *err) {
+    if (fseek(s->out.stream, 0, SEEK_SET) != 0) FAIL(SEMID_ERR_IO, "%s: cannot seek", path);
+    write_header(s);
+    return file_out_commit(&s->out, err);
+}
+
+/* Which rows were kept, in order. */
+static semid_status write_kept_rows(const stream *s, const char *out_path, semid_error *err) {
+    semid_status status;
+    char *path = NULL;
+    file_out f = {0};
+    char header[NPY_HEADER_MAX_BYTES];
+    size_t shape[] = {s->result.n_rows}, next_bad = 0;
+    TRY_GOTO(path_replace_extension(&path, out_path, ".rows.npy", err));
+    TRY_GOTO(file_out_open(&f, path, err));
+    file_out_write(&f, header, npy_format_header(header, npy_descr(DTYPE_I64), 1, shape));
+    for (size_t row = 0; row < embeddings_rows(s->in); row++) {
+        int64_t number = (int64_t)row;
+        if (next_bad < s->result.n_bad_rows && s->bad_rows[next_bad] == row)
+            next_bad++;
+        else
+            file_out_write(&f, &number, sizeof number);
+    }
+    TRY_GOTO(file_out_commit(&f, err));
+done:
+    file_out_release(&f);
+    mem_free(path);
+    return status;
+}
+
+/* ---- the stream ---- */
+
+static void encode_batch(stream *s, const float *x, size_t n) {
+    codebook_encode(s->cb, x, n, s->codes, s->errors);
+    file_out_write(&s->out, s->codes, n * s->n_levels * sizeof *s->codes);
+    for (size_t i = 0; i < n; i++)
+        for (size_t l = 0; l < s->n_levels; l++)
+            s->result.level_errors[l] += (double)s->errors[i * s->n_levels + l];
+    s->result.n_rows += n;
+}
+
+/* Once a bad row was found that may not be skipped, the rest is only counted. */
+static semid_status encode_rows(stream *s, bool skip_bad_rows, semid_error *err) {
+    progress p;
+    size_t n_rows = embeddings_rows(s->in);
+    progress_begin(&p, "encode", "rows", n_rows);
+    for (size_t row = 0; row < n_rows; row += s->batch_rows) {
+        size_t n_read = n_rows - row < s->batch_rows ? n_rows - row : s->batch_rows, n = n_read;
+        const float *x;
+        if (interrupted()) FAIL(SEMID_ERR_INTERRUPTED, "interrupted");
+        TRY(read_batch(s, row, &x, &n, err));
+        if (skip_bad_rows || s->result.n_bad_rows == 0) encode_batch(s, x, n);
+        embeddings_drop(s->in, row, row + n_read);
+        progress_add(&p, n_read);
+    }
+    progress_end(&p);
+    return SEMID_OK;
+}
+
+static semid_status judge_bad_rows(const stream *s, bool skip_bad_rows, semid_error *err) {
+    const encode_result *r = &s->result;
+    const char *path = embeddings_path(s->in);
+    if (r->n_bad_rows == 0) return SEMID_OK;
+    if (!skip_bad_rows || r->n_rows == 0)
+        FAIL(SEMID_ERR_DATA,
+             "%s: expected finite numbers, found NaN or Inf in %zu of %zu rows, first in row %zu%s",
+             path, r->n_bad_rows, embeddings_rows(s->in), r->first_bad_row,
+             skip_bad_rows ? "" : " (--skip-bad-rows drops them)");
+    log_warn("%s: dropped %zu rows with NaN or Inf, first row %zu", path, r->n_bad_rows,
+             r->first_bad_row);
+    return SEMID_OK;
+}
+
+semid_status encode_stream(const semid_codebook *cb, const embeddings *in, const char *out_path,
+                           size_t batch_rows, bool skip_bad_rows, encode_result *result,
+                           semid_error *err) {
+    semid_status status;
+    size_t n_rows = embeddings_rows(in), dim = embeddings_dim(in);
+    char extension[16];
+    if (strcmp(path_extension(out_path, extension), "npy") != 0)
+        FAIL(SEMID_ERR_USAGE, "%s: expected a name ending in .npy for the codes", out_path);
+    if (dim != semid_codebook_dim(cb))
+        FAIL(SEMID_ERR_SHAPE,
+             "%s: expected vectors of dimension %zu as in the codebook, found shape [%zu, %zu]",
+             embeddings_path(in), semid_codebook_dim(cb), n_rows, dim);
+    stream s = {.cb = cb,
+                .in = in,
+                .dim = dim,
+                .n_levels = semid_codebook_levels(cb),
+                .batch_rows = batch_rows < n_rows ? batch_rows : n_rows};
+    TRY_GOTO(stream_init(&s, err));
+    TRY_GOTO(file_out_open(&s.out, out_path, err));
+    write_header(&s);
+    TRY_GOTO(encode_rows(&s, skip_bad_rows, err));
+    TRY_GOTO(judge_bad_rows(&s, skip_bad_rows, err));
+    if (s.result.n_bad_rows > 0) TRY_GOTO(write_kept_rows(&s, out_path, err));
+    TRY_GOTO(finish_output(&s, out_path, err));
+    for (size_t l = 0; l < s.n_levels; l++) s.result.level_errors[l] /= (double)s.result.n_rows;
+    *result = s.result;
+    s.result.level_errors = NULL;
+done:
+    stream_release(&s);
+    return status;
+}
+
+/* ---- the step ---- */
+
+static semid_status make_report(json_t **out, const semid_codebook *cb, const encode_result *r,
+                                double seconds, semid_error *err) {
+    json_t *mse = json_array();
+    double dim = (double)semid_codebook_dim(cb);
+    for (size_t l = 0; l < semid_codebook_levels(cb); l++)
+        json_array_append_new(mse, json_real(r->level_errors[l] / dim));
+    json_t *report = json_pack(
+        "{s:I, s:I, s:I, s:I, s:I, s:o, s:f}", "rows", (json_int_t)r->n_rows, "bad_rows",
+        (json_int_t)r->n_bad_rows, "levels", (json_int_t)semid_codebook_levels(cb), "codewords",
+        (json_int_t)semid_codebook_codewords(cb), "dim", (json_int_t)semid_codebook_dim(cb), "mse",
+        mse, "rows_per_second", seconds > 0 ? (double)r->n_rows / seconds : 0.0);
+    if (!report) FAIL(SEMID_ERR_NO_MEMORY, "out of memory: the report");
+    *out = report;
+    return SEMID_OK;
+}
+
+semid_status step_encode(const encode_params *params, const step_context *ctx, json_t **report,
+                         semid_error *err) {
+    (void)ctx;
+    step_timer timer = step_begin();
+    semid_status status;
+    semid_codebook *cb = NULL;
+    embeddings *in = NULL;
+    encode_result result = {0};
+    json_t *made = NULL;
+    TRY_GOTO(semid_codebook_load(&cb, params->load, err));
+    TRY_GOTO(embeddings_open(&in, params->in, err));
+    double start_s = clock_seconds();
+    TRY_GOTO(encode_stream(cb, in, params->out, (size_t)params->batch_size, params->skip_bad_rows,
+                           &result, err));
+    TRY_GOTO(make_report(&made, cb, &result, clock_seconds() - start_s, err));
+    TRY_GOTO(step_end(timer, made, err));
+    *report = made;
+    made = NULL;
+done:
+    json_decref(made);
+    mem_free(result.level_errors);
+    embeddings_close(in);
+    semid_codebook_free(cb);
+    return status;
+}

@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# `semid encode` as a process: the same codes at any thread count and batch, the exit statuses, and
+# the example that encodes with the library.
+set -euo pipefail
+out=$(mktemp -d)
+trap 'rm -rf "$out"' EXIT
+fail() { echo "FAILED: $*"; exit 1; }
+
+# Two levels of 16 codewords and 500 rows of dimension 12, without NumPy.
+python3 - "$out" <<'PY'
+import random, struct, sys, zipfile
+out = sys.argv[1]
+random.seed(5)
+def npy(shape):
+    n = 1
+    for s in shape:
+        n *= s
+    head = "{'descr': '<f4', 'fortran_order': False, 'shape': %s, }" % (tuple(shape),)
+    head = head.ljust(117) + "\n"
+    data = struct.pack("<%df" % n, *(random.gauss(0, 1) for _ in range(n)))
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) + head.encode() + data, data
+with zipfile.ZipFile(out + "/codebooks.npz", "w") as z:
+    z.writestr("codebooks.npy", npy([2, 16, 12])[0])
+whole, data = npy([500, 12])
+open(out + "/x.npy", "wb").write(whole)
+open(out + "/x.f32", "wb").write(data)
+PY
+
+encode() { "$SEMID" encode --quiet --load "$out/codebooks.npz" "$@"; }
+encode --in "$out/x.npy" --out "$out/a.npy" --threads 1 >/dev/null
+encode --in "$out/x.npy" --out "$out/b.npy" --threads 3 --encode-batch-size 7 >/dev/null
+cmp "$out/a.npy" "$out/b.npy" || fail "codes depend on threads or batches"
+encode --in "$out/x.npy" --out "$out/a.npy" --json | grep -q '"rows": 500' || fail "report"
+
+# codes.npy is a header of 128 bytes and int32 codes.
+tail -c +129 "$out/a.npy" | od -An -v -td4 -w8 | awk '{ print $1 "-" $2 }' >"$out/expected"
+"$BUILD_DIR/examples/encode_vectors" "$out/codebooks.npz" <"$out/x.f32" >"$out/found"
+cmp "$out/expected" "$out/found" || fail "the example's codes differ"
+
+status=0
+encode --in "$out/none.npy" --out "$out/c.npy" 2>"$out/message" || status=$?
+[ $status = 1 ] || fail "exit status $status for a missing file"
+grep -q '^semid encode: .*none.npy' "$out/message" || fail "message: $(cat "$out/message")"
+status=0
+encode --in "$out/x.npy" 2>/dev/null || status=$?
+[ $status = 2 ] || fail "exit status $status without --out"
+echo "encode agrees with the library at any thread count and batch"

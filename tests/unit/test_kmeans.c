@@ -1,0 +1,197 @@
+#include "semid/kmeans.h"
+
+#include "base/memory.h"
+#include "base/rng.h"
+#include "base/threads.h"
+#include "semid/rqkmeans.h"
+#include "support/support.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { N = 600, DIM = 10, BLOBS = 12 };
+
+static semid_error err;
+static float blobs[N * DIM];
+
+/* Tight groups, row i in group i % BLOBS. */
+static void make_blobs(void) {
+    rng r;
+    rng_init(&r, 3, 0);
+    float centres[BLOBS * DIM];
+    for (size_t i = 0; i < BLOBS * DIM; i++) centres[i] = 10 * (float)rng_normal(&r);
+    for (size_t i = 0; i < N; i++)
+        for (size_t j = 0; j < DIM; j++)
+            blobs[i * DIM + j] = centres[i % BLOBS * DIM + j] + 0.1F * (float)rng_normal(&r);
+}
+
+static semid_kmeans_params params_for(size_t n_codewords) {
+    semid_kmeans_params params = semid_kmeans_params_default();
+    params.n_codewords = n_codewords;
+    return params;
+}
+
+static void finds_groups_that_are_there(void **state) {
+    (void)state;
+    float codewords[BLOBS * DIM];
+    int32_t codes[N];
+    semid_kmeans_report report;
+    semid_kmeans_params params = params_for(BLOBS);
+    assert_ok(semid_kmeans_fit(blobs, N, DIM, &params, codewords, codes, &report, &err));
+    for (size_t i = BLOBS; i < N; i++) assert_int_equal(codes[i], codes[i % BLOBS]);
+    for (size_t i = 0; i < BLOBS; i++)
+        for (size_t j = 0; j < i; j++) assert_int_not_equal(codes[i], codes[j]);
+    assert_true(report.mean_error > 0 && report.mean_error < 0.01 * DIM * 1.2);
+    assert_int_equal(report.n_codewords, BLOBS);
+}
+
+/* The codes are the nearest codewords, the codewords the means of their rows. */
+static void ends_in_a_fixed_point(void **state) {
+    (void)state;
+    enum { K = 40 };
+    float codewords[K * DIM];
+    int32_t codes[N];
+    semid_kmeans_params params = params_for(K);
+    params.tol = 0;
+    params.max_iters = 1000;
+    assert_ok(semid_kmeans_fit(blobs, N, DIM, &params, codewords, codes, NULL, &err));
+    double sums[K * DIM] = {0}, counts[K] = {0};
+    for (size_t i = 0; i < N; i++) {
+        counts[codes[i]]++;
+        for (size_t j = 0; j < DIM; j++)
+            sums[(size_t)codes[i] * DIM + j] += (double)blobs[i * DIM + j];
+    }
+    for (size_t k = 0; k < K; k++) {
+        assert_true(counts[k] > 0);
+        for (size_t j = 0; j < DIM; j++)
+            assert_true(fabs(sums[k * DIM + j] / counts[k] - (double)codewords[k * DIM + j]) <
+                        1e-4);
+    }
+}
+
+static void same_bytes_at_any_thread_count(void **state) {
+    (void)state;
+    enum { K = 30 };
+    for (int init = SEMID_KMEANS_PLUSPLUS; init <= SEMID_KMEANS_RANDOM; init++) {
+        float one[K * DIM], three[K * DIM];
+        int32_t codes_one[N], codes_three[N];
+        semid_kmeans_params params = params_for(K);
+        params.init = (semid_kmeans_init)init;
+        threads_set(1);
+        assert_ok(semid_kmeans_fit(blobs, N, DIM, &params, one, codes_one, NULL, &err));
+        threads_set(3);
+        assert_ok(semid_kmeans_fit(blobs, N, DIM, &params, three, codes_three, NULL, &err));
+        threads_set(0);
+        assert_memory_equal(one, three, sizeof one);
+        assert_memory_equal(codes_one, codes_three, sizeof codes_one);
+    }
+}
+
+static void empty_clusters_are_filled(void **state) {
+    (void)state;
+    float initial[BLOBS * DIM], codewords[BLOBS * DIM];
+    int32_t codes[N];
+    for (size_t k = 0; k < BLOBS; k++) memcpy(initial + k * DIM, blobs, DIM * sizeof *blobs);
+    semid_kmeans_params params = params_for(BLOBS);
+    params.initial = initial;
+    assert_ok(semid_kmeans_fit(blobs, N, DIM, &params, codewords, codes, NULL, &err));
+    size_t counts[BLOBS] = {0};
+    for (size_t i = 0; i < N; i++) counts[codes[i]]++;
+    for (size_t k = 0; k < BLOBS; k++) assert_true(counts[k] > 0);
+}
+
+static void too_few_distinct_rows(void **state) {
+    (void)state;
+    float x[N * DIM], codewords[20 * DIM];
+    for (size_t i = 0; i < N; i++) memcpy(x + i * DIM, blobs + i % 7 * DIM, DIM * sizeof *x);
+    semid_kmeans_params params = params_for(20);
+    semid_kmeans_report report;
+    assert_fails(semid_kmeans_fit(x, N, DIM, &params, codewords, NULL, NULL, &err), SEMID_ERR_DATA,
+                 "K = 20 distinct rows, found 7");
+    params.allow_fewer = true;
+    assert_ok(semid_kmeans_fit(x, N, DIM, &params, codewords, NULL, &report, &err));
+    assert_int_equal(report.n_codewords, 7);
+    assert_true(report.mean_error == 0);
+    semid_rqkmeans_params rq = {.n_levels = 3, .kmeans = params};
+    semid_codebook *cb = NULL;
+    double errors[3];
+    int32_t codes[3];
+    assert_ok(semid_rqkmeans_fit(&cb, x, N, DIM, &rq, errors, &err));
+    assert_int_equal(semid_codebook_codewords(cb), 7);
+    assert_true(errors[0] == 0 && errors[2] == 0);
+    assert_ok(semid_encode(cb, blobs, 1, codes, &err));
+    assert_int_equal(codes[1], 0); /* spare codewords are not chosen */
+    semid_codebook_free(cb);
+}
+
+static void unusable_parameters_and_data(void **state) {
+    (void)state;
+    float x[4 * DIM], codewords[N * DIM];
+    semid_kmeans_params params = params_for(0);
+    assert_fails(semid_kmeans_fit(blobs, N, DIM, &params, codewords, NULL, NULL, &err),
+                 SEMID_ERR_ARGUMENT, "K");
+    params = params_for(2);
+    params.tol = NAN;
+    assert_fails(semid_kmeans_fit(blobs, N, DIM, &params, codewords, NULL, NULL, &err),
+                 SEMID_ERR_ARGUMENT, "tol");
+    params = params_for(2);
+    assert_fails(semid_kmeans_fit(blobs, 0, DIM, &params, codewords, NULL, NULL, &err),
+                 SEMID_ERR_DATA, "[0, 10]");
+    memcpy(x, blobs, sizeof x);
+    x[2 * DIM] = NAN;
+    assert_fails(semid_kmeans_fit(x, 4, DIM, &params, codewords, NULL, NULL, &err), SEMID_ERR_DATA,
+                 "first in row 2");
+}
+
+/* From a codebook that is already good, training ends no worse, and other shapes are refused. */
+static void starts_from_a_codebook(void **state) {
+    (void)state;
+    float x[N * DIM];
+    double first[2], second[2];
+    semid_codebook *cb = NULL, *again = NULL;
+    semid_rqkmeans_params params = {.n_levels = 2, .kmeans = params_for(16)};
+    memcpy(x, blobs, sizeof x);
+    assert_ok(semid_rqkmeans_fit(&cb, x, N, DIM, &params, first, &err));
+    params.init = cb;
+    memcpy(x, blobs, sizeof x);
+    assert_ok(semid_rqkmeans_fit(&again, x, N, DIM, &params, second, &err));
+    assert_true(second[0] <= first[0]);
+    params.kmeans.n_codewords = 17;
+    semid_codebook_free(again);
+    again = NULL;
+    assert_fails(semid_rqkmeans_fit(&again, x, N, DIM, &params, second, &err), SEMID_ERR_SHAPE,
+                 "[2, 17, 10], found [2, 16, 10]");
+    semid_codebook_free(cb);
+}
+
+static void failing_allocations_leak_nothing(void **state) {
+    (void)state;
+    for (long i = 1;; i++) {
+        float x[100 * DIM];
+        semid_codebook *cb = NULL;
+        semid_rqkmeans_params params = {.n_levels = 2, .kmeans = params_for(1)};
+        params.kmeans.n_codewords = 1; /* 100 rows > 64: the sample too */
+        memcpy(x, blobs, sizeof x);
+        mem_fail_after(i);
+        semid_status status = semid_rqkmeans_fit(&cb, x, 100, DIM, &params, NULL, &err);
+        mem_fail_after(0);
+        semid_codebook_free(cb);
+        if (status == SEMID_OK) break;
+        assert_int_equal(status, SEMID_ERR_NO_MEMORY);
+    }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(finds_groups_that_are_there),
+        cmocka_unit_test(ends_in_a_fixed_point),
+        cmocka_unit_test(same_bytes_at_any_thread_count),
+        cmocka_unit_test(empty_clusters_are_filled),
+        cmocka_unit_test(too_few_distinct_rows),
+        cmocka_unit_test(unusable_parameters_and_data),
+        cmocka_unit_test(starts_from_a_codebook),
+        cmocka_unit_test(failing_allocations_leak_nothing),
+    };
+    make_blobs();
+    return cmocka_run_group_tests_name("kmeans", tests, NULL, NULL);
+}
