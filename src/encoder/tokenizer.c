@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-static const size_t MAX_FILE_BYTES = (size_t)256 << 20;
+static const size_t MAX_FILE_BYTES = (size_t)64 << 20;
 static const uint32_t NO_TOKEN = UINT32_MAX;
 
 /* Long texts are worked on in parts that end at a space: what truncation cuts off is not looked at,

@@ -1,0 +1,148 @@
+#include "base/memory.h"
+#include "encoder/tokenizer.h"
+#include "support/support.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define ADDED(id, content)                                                                         \
+    "{\"id\": " id ", \"content\": \"" content "\", \"special\": true, \"normalized\": false, "    \
+    "\"single_word\": false, \"lstrip\": false, \"rstrip\": false}"
+#define NORMALIZER                                                                                 \
+    "\"normalizer\": {\"type\": \"BertNormalizer\", \"clean_text\": true, "                        \
+    "\"handle_chinese_chars\": true, \"strip_accents\": null, \"lowercase\": true}"
+#define PRE "\"pre_tokenizer\": {\"type\": \"BertPreTokenizer\"}"
+#define POST                                                                                       \
+    "\"post_processor\": {\"type\": \"BertProcessing\", \"sep\": [\"[SEP]\", 2], "                 \
+    "\"cls\": [\"[CLS]\", 1]}"
+#define MODEL_WITH(type, vocab)                                                                    \
+    "\"model\": {" type "\"unk_token\": \"[UNK]\", \"continuing_subword_prefix\": \"##\", "        \
+    "\"max_input_chars_per_word\": 100, \"vocab\": " vocab "}"
+#define VOCAB "{\"[UNK]\": 0, \"[CLS]\": 1, \"[SEP]\": 2, \"the\": 3}"
+#define MODEL MODEL_WITH("\"type\": \"WordPiece\", ", VOCAB)
+#define FILE_OF(added, normalizer, pre, post, model)                                               \
+    "{\"added_tokens\": [" added "], " normalizer ", " pre ", " post ", " model "}"
+
+static semid_status open_json(tokenizer **t, const char *json, semid_error *err) {
+    static int n;
+    char name[32], path[600];
+    snprintf(name, sizeof name, "model-%d", n++);
+    const char *folder = test_path(name);
+    TRY(dir_create(folder, err));
+    snprintf(path, sizeof path, "%s/tokenizer.json", folder);
+    test_write_file(path, json, strlen(json));
+    return tokenizer_open(t, folder, err);
+}
+
+static void check_opens(const char *json, const char *text, const int32_t *expected, size_t n) {
+    semid_error err = {0};
+    tokenizer *t = NULL;
+    token_ids ids = {0};
+    assert_ok(open_json(&t, json, &err));
+    assert_ok(tokenizer_encode(t, text, strlen(text), 0, &ids, &err));
+    assert_int_equal(ids.n_ids, n);
+    assert_memory_equal(ids.ids, expected, n * sizeof *expected);
+    token_ids_release(&ids);
+    tokenizer_close(t);
+}
+
+static void files_of_every_age_are_read(void **state) {
+    (void)state;
+    check_opens(FILE_OF(ADDED("2", "[SEP]"), NORMALIZER, PRE, POST, MODEL), "The [SEP]",
+                (const int32_t[]){1, 3, 2, 2}, 4);
+    check_opens(FILE_OF("", NORMALIZER, PRE, POST, MODEL_WITH("", VOCAB)), "The",
+                (const int32_t[]){1, 3, 2}, 3);
+    check_opens(FILE_OF("", "\"normalizer\": null", PRE, "\"post_processor\": null", MODEL),
+                "the The", (const int32_t[]){3, 0}, 2);
+    check_opens(FILE_OF(ADDED("4", "<new>"), NORMALIZER, PRE, POST, MODEL), "<new>",
+                (const int32_t[]){1, 4, 2}, 3);
+}
+
+typedef struct refusal {
+    const char *json;
+    semid_status status;
+    const char *message;
+} refusal;
+
+static void others_are_refused_by_name(void **state) {
+    (void)state;
+    static const refusal refusals[] = {
+        {"", SEMID_ERR_FORMAT, "tokenizer.json: expected JSON"},
+        {"{\"model\": ", SEMID_ERR_FORMAT, "line 1"},
+        {"[]", SEMID_ERR_FORMAT, "expected an object"},
+        {"{}", SEMID_ERR_UNSUPPORTED, "model: none given; supported: WordPiece"},
+        {FILE_OF("", NORMALIZER, PRE, POST, "\"model\": {\"type\": \"BPE\"}"),
+         SEMID_ERR_UNSUPPORTED, "model \"BPE\" is not supported; supported: WordPiece"},
+        {FILE_OF("", "\"normalizer\": {\"type\": \"NFKC\"}", PRE, POST, MODEL),
+         SEMID_ERR_UNSUPPORTED, "normalizer \"NFKC\" is not supported; supported: BertNormalizer"},
+        {FILE_OF("", NORMALIZER, "\"pre_tokenizer\": {\"type\": \"Metaspace\"}", POST, MODEL),
+         SEMID_ERR_UNSUPPORTED, "pre_tokenizer \"Metaspace\""},
+        {FILE_OF("", NORMALIZER, "\"pre_tokenizer\": null", POST, MODEL), SEMID_ERR_UNSUPPORTED,
+         "pre_tokenizer: none given"},
+        {FILE_OF("", NORMALIZER, PRE, "\"post_processor\": {\"type\": \"ByteLevel\"}", MODEL),
+         SEMID_ERR_UNSUPPORTED, "post_processor \"ByteLevel\""},
+        {FILE_OF("", NORMALIZER, PRE,
+                 "\"post_processor\": {\"type\": \"BertProcessing\", \"sep\": [\"[SEP]\", 9], "
+                 "\"cls\": [\"[CLS]\", 1]}",
+                 MODEL),
+         SEMID_ERR_FORMAT, "expected the id of a token, found 9"},
+        {FILE_OF("", NORMALIZER, PRE,
+                 "\"post_processor\": {\"type\": \"TemplateProcessing\", \"single\": []}", MODEL),
+         SEMID_ERR_FORMAT, "the sequence A exactly once"},
+        {FILE_OF("", NORMALIZER, PRE, POST, MODEL_WITH("", "{\"[CLS]\": 1, \"[SEP]\": 2}")),
+         SEMID_ERR_FORMAT, "expected the unknown token [UNK] in the vocabulary"},
+        {FILE_OF("", NORMALIZER, PRE, POST, MODEL_WITH("", "{\"[UNK]\": 1, \"the\": 1}")),
+         SEMID_ERR_FORMAT, "have the same id 1"},
+        {FILE_OF("", NORMALIZER, PRE, POST, MODEL_WITH("", "{\"[UNK]\": 0, \"[UNK]\": 1}")),
+         SEMID_ERR_FORMAT, "duplicate object key"},
+        {FILE_OF("", NORMALIZER, PRE, POST, MODEL_WITH("", "{\"[UNK]\": -1}")), SEMID_ERR_FORMAT,
+         "expected token ids from 0 to 4194303, found -1"},
+        {FILE_OF("", NORMALIZER, PRE, POST, MODEL_WITH("", "{\"[UNK]\": 2147483647}")),
+         SEMID_ERR_FORMAT, "found 2147483647"},
+        {FILE_OF("", NORMALIZER, PRE, POST, MODEL_WITH("", "{\"[UNK]\": \"0\"}")), SEMID_ERR_FORMAT,
+         "expected an integer id"},
+        {FILE_OF("", NORMALIZER, PRE, POST, MODEL_WITH("", "{\"[UNK]\": 0, \"a\\u0000b\": 1}")),
+         SEMID_ERR_FORMAT, "NUL"},
+        {FILE_OF(ADDED("2", "[CLS]"), NORMALIZER, PRE, POST, MODEL), SEMID_ERR_FORMAT,
+         "added token \"[CLS]\": expected id 1, found 2"},
+        {FILE_OF(ADDED("9", "<new>"), NORMALIZER, PRE, POST, MODEL), SEMID_ERR_FORMAT,
+         "added token \"<new>\": expected id 4, found 9"},
+        {FILE_OF(ADDED("1", "[CLS]") ", " ADDED("1", "[CLS]"), NORMALIZER, PRE, POST, MODEL),
+         SEMID_ERR_FORMAT, "is there twice"},
+        {FILE_OF(ADDED("4", ""), NORMALIZER, PRE, POST, MODEL), SEMID_ERR_FORMAT, "empty string"},
+        {FILE_OF("{\"id\": 1, \"content\": \"[CLS]\"}", NORMALIZER, PRE, POST, MODEL),
+         SEMID_ERR_FORMAT, "added token.special: expected true or false, found nothing"},
+    };
+    for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
+        semid_error err = {0};
+        tokenizer *t = NULL;
+        assert_fails(open_json(&t, refusals[i].json, &err), refusals[i].status,
+                     refusals[i].message);
+        assert_null(t);
+    }
+}
+
+static void a_failed_allocation_leaks_nothing(void **state) {
+    (void)state;
+    const char *json = FILE_OF(ADDED("4", "<new>"), NORMALIZER, PRE, POST, MODEL);
+    semid_status status = SEMID_ERR_NO_MEMORY;
+    for (long n = 1; status != SEMID_OK && n < 1000; n++) {
+        semid_error err = {0};
+        tokenizer *t = NULL;
+        mem_fail_after(n);
+        status = open_json(&t, json, &err);
+        mem_fail_after(0);
+        if (status != SEMID_OK) assert_int_equal(status, SEMID_ERR_NO_MEMORY);
+        tokenizer_close(t);
+    }
+    assert_int_equal(status, SEMID_OK);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(files_of_every_age_are_read),
+        cmocka_unit_test(others_are_refused_by_name),
+        cmocka_unit_test(a_failed_allocation_leaks_nothing),
+    };
+    return cmocka_run_group_tests_name("tokenizer_json", tests, NULL, NULL);
+}
