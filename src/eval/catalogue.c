@@ -1,0 +1,126 @@
+#include "eval/catalogue.h"
+
+#include "base/memory.h"
+#include "base/threads.h"
+
+#include <math.h>
+#include <string.h>
+
+double vector_normalize(float *x, size_t dim) {
+    double sum = 0;
+    for (size_t j = 0; j < dim; j++) sum += (double)x[j] * (double)x[j];
+    double norm = sqrt(sum);
+    if (norm > 0)
+        for (size_t j = 0; j < dim; j++) x[j] = (float)((double)x[j] / norm);
+    return norm;
+}
+
+static semid_status check_distinct(const ids *list, const char *path, semid_error *err) {
+    ids_index index;
+    semid_status status = ids_index_init(&index, list, err);
+    if (status != SEMID_OK) {
+        error_prefix(err, "%s", path);
+        return status;
+    }
+    ids_index_release(&index);
+    return SEMID_OK;
+}
+
+semid_status catalogue_ids_load(ids *out, const embeddings *file, const char *ids_path,
+                                semid_error *err) {
+    const char *path = ids_path ? ids_path : embeddings_path(file);
+    ids list = {0};
+    semid_status status = SEMID_OK;
+    TRY(ids_path ? ids_load(&list, ids_path, err) : embeddings_ids(file, &list, err));
+    if (list.n_ids == 0)
+        FAIL_GOTO(SEMID_ERR_DATA, "%s: expected item ids inside, found none: name an ids file",
+                  path);
+    if (list.n_ids != embeddings_rows(file))
+        FAIL_GOTO(SEMID_ERR_SHAPE, "%s: expected %zu ids, one for each row of %s, found %zu", path,
+                  embeddings_rows(file), embeddings_path(file), list.n_ids);
+    TRY_GOTO(check_distinct(&list, path, err));
+    *out = list;
+    list = (ids){0};
+done:
+    ids_release(&list);
+    return status;
+}
+
+semid_status catalogue_check_rows(const embeddings *file, const float *x, size_t n,
+                                  size_t first_row, semid_error *err) {
+    size_t bad, n_bad = rows_not_finite(x, n, embeddings_dim(file), &bad);
+    if (n_bad)
+        FAIL(SEMID_ERR_DATA,
+             "%s: expected finite values, found NaN or Inf in row %zu (%zu of rows "
+             "%zu to %zu)",
+             embeddings_path(file), first_row + bad, n_bad, first_row, first_row + n - 1);
+    return SEMID_OK;
+}
+
+static semid_status read_raw(catalogue *c, semid_error *err) {
+    c->raw = embeddings_view(c->file);
+    if (!c->raw) {
+        TRY(mem_alloc(&c->read, c->n_items, c->dim * sizeof *c->read, err));
+        TRY(embeddings_read(c->file, 0, c->n_items, c->read, err));
+        c->raw = c->read;
+    }
+    return catalogue_check_rows(c->file, c->raw, c->n_items, 0, err);
+}
+
+enum { ROWS_PER_CHUNK = 1024 };
+
+typedef struct normalize_task {
+    catalogue *c;
+    bool *chunk_is_unit;
+} normalize_task;
+
+static void normalize_chunk(void *user, size_t chunk, size_t begin, size_t end) {
+    normalize_task *task = user;
+    catalogue *c = task->c;
+    bool unit = true;
+    memcpy(c->unit + begin * c->dim, c->raw + begin * c->dim,
+           (end - begin) * c->dim * sizeof *c->unit);
+    for (size_t i = begin; i < end; i++)
+        unit &= fabs(vector_normalize(c->unit + i * c->dim, c->dim) - 1) <= 1e-3;
+    task->chunk_is_unit[chunk] = unit;
+}
+
+static semid_status make_unit(catalogue *c, semid_error *err) {
+    size_t n_chunks = chunk_count(c->n_items, ROWS_PER_CHUNK);
+    normalize_task task = {.c = c};
+    TRY(mem_alloc(&c->unit, c->n_items, c->dim * sizeof *c->unit, err));
+    TRY(mem_alloc(&task.chunk_is_unit, n_chunks, sizeof(bool), err));
+    parallel_chunks(c->n_items, ROWS_PER_CHUNK, normalize_chunk, &task);
+    c->rows_are_unit = true;
+    for (size_t i = 0; i < n_chunks; i++) c->rows_are_unit &= task.chunk_is_unit[i];
+    mem_free(task.chunk_is_unit);
+    return SEMID_OK;
+}
+
+semid_status catalogue_load(catalogue *out, const char *emb, const char *ids_path,
+                            semid_error *err) {
+    semid_status status = SEMID_OK;
+    *out = (catalogue){0};
+    TRY_GOTO(embeddings_open(&out->file, emb, err));
+    out->n_items = embeddings_rows(out->file);
+    out->dim = embeddings_dim(out->file);
+    if (out->n_items >= UINT32_MAX)
+        FAIL_GOTO(SEMID_ERR_UNSUPPORTED, "%s: expected fewer than 2^32 rows, found %zu", emb,
+                  out->n_items);
+    TRY_GOTO(catalogue_ids_load(&out->list, out->file, ids_path, err));
+    TRY_GOTO(ids_index_init(&out->index, &out->list, err));
+    TRY_GOTO(read_raw(out, err));
+    TRY_GOTO(make_unit(out, err));
+done:
+    if (status != SEMID_OK) catalogue_release(out);
+    return status;
+}
+
+void catalogue_release(catalogue *c) {
+    mem_free(c->unit);
+    mem_free(c->read);
+    ids_index_release(&c->index);
+    ids_release(&c->list);
+    embeddings_close(c->file);
+    *c = (catalogue){0};
+}

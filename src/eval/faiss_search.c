@@ -1,0 +1,144 @@
+#include "eval/faiss_search.h"
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "retrieval/faiss_library.h"
+
+#include <string.h>
+
+static semid_status check_index(const faiss_search *s, const char *path, const catalogue *items,
+                                semid_error *err) {
+    if (!s->api->is_inner_product(s->index))
+        FAIL(SEMID_ERR_UNSUPPORTED, "%s: expected the inner product as metric, found L2", path);
+    if (s->api->dim(s->index) != s->dim)
+        FAIL(SEMID_ERR_SHAPE, "%s: expected vectors of %zu dimensions, as in %s, found %zu", path,
+             s->dim, embeddings_path(items->file), s->api->dim(s->index));
+    if (s->api->rows(s->index) != s->n_items)
+        FAIL(SEMID_ERR_SHAPE, "%s: expected %zu rows, as in %s, found %zu", path, s->n_items,
+             embeddings_path(items->file), s->api->rows(s->index));
+    return SEMID_OK;
+}
+
+static semid_status map_rows(faiss_search *s, const char *path, const catalogue *items,
+                             semid_error *err) {
+    semid_status status = SEMID_OK;
+    ids list = {0};
+    ids_index distinct = {0};
+    TRY(ids_load(&list, path, err));
+    if (list.n_ids != s->n_items)
+        FAIL_GOTO(SEMID_ERR_SHAPE, "%s: expected %zu ids, one for each row of the index, found %zu",
+                  path, s->n_items, list.n_ids);
+    status = ids_index_init(&distinct, &list, err);
+    if (status != SEMID_OK) {
+        error_prefix(err, "%s", path);
+        goto done;
+    }
+    TRY_GOTO(mem_alloc(&s->rows, list.n_ids, sizeof *s->rows, err));
+    for (size_t i = 0; i < list.n_ids; i++) {
+        size_t n_bytes;
+        const char *id = ids_get(&list, i, &n_bytes);
+        size_t row = ids_index_find(&items->index, id, n_bytes);
+        if (row == IDS_NOT_FOUND)
+            FAIL_GOTO(SEMID_ERR_DATA, "%s: row %zu: expected an id of the catalogue, found %.200s",
+                      path, i, id);
+        s->rows[i] = (uint32_t)row;
+    }
+done:
+    ids_index_release(&distinct);
+    ids_release(&list);
+    return status;
+}
+
+semid_status faiss_search_open(faiss_search *out, const char *index_path, const char *ids_path,
+                               const catalogue *items, semid_error *err) {
+    semid_status status = SEMID_OK;
+    *out = (faiss_search){.n_items = items->n_items, .dim = items->dim};
+    TRY_GOTO(file_check_readable(index_path, err));
+    TRY_GOTO(faiss_library_load(&out->api, err));
+    TRY_GOTO(faiss_file_load(out->api, &out->index, index_path, err));
+    TRY_GOTO(check_index(out, index_path, items, err));
+    TRY_GOTO(map_rows(out, ids_path, items, err));
+done:
+    if (status != SEMID_OK) faiss_search_close(out);
+    return status;
+}
+
+void faiss_search_close(faiss_search *s) {
+    if (s->index) s->api->free(s->index);
+    mem_free(s->rows);
+    *s = (faiss_search){0};
+}
+
+semid_status faiss_search_vectors(const faiss_search *s, float **out, semid_error *err) {
+    semid_status status = SEMID_OK;
+    float *stored = NULL, *ordered = NULL;
+    TRY_GOTO(mem_alloc(&stored, s->n_items, s->dim * sizeof *stored, err));
+    TRY_GOTO(mem_alloc(&ordered, s->n_items, s->dim * sizeof *ordered, err));
+    TRY_GOTO(s->api->reconstruct(s->index, stored, err));
+    for (size_t i = 0; i < s->n_items; i++)
+        memcpy(ordered + s->rows[i] * s->dim, stored + i * s->dim, s->dim * sizeof *stored);
+    *out = ordered;
+    ordered = NULL;
+done:
+    mem_free(stored);
+    mem_free(ordered);
+    return status;
+}
+
+/* ---- searching ---- */
+
+/* Queries searched at a time; results asked for beyond what is needed, because FAISS cuts equal
+ * scores off in an order of its own. */
+enum { BLOCK_QUERIES = 256, SPARE = 32 };
+
+/* The place of the target among the results that are not hidden. */
+static uint32_t place_of(const faiss_search *s, const rank_queries *q, size_t i,
+                         const float *scores, const int64_t *found, size_t k, bool high_row_first) {
+    uint32_t target = q->targets[i], rank = 0;
+    size_t at = 0;
+    while (at < k && (found[at] < 0 || s->rows[found[at]] != target)) at++;
+    if (at == k) return RANK_NONE;
+    for (size_t j = 0; j < k; j++) {
+        if (j == at || found[j] < 0 || scores[j] < scores[at]) continue;
+        uint32_t row = s->rows[found[j]];
+        bool before = high_row_first ? row > target : row < target;
+        if (scores[j] == scores[at] && !before) continue;
+        rank += !(q->masked && histories_has(q->masked, q->users[i], row));
+    }
+    return rank;
+}
+
+static size_t most_masked(const rank_queries *q) {
+    size_t most = 0;
+    for (size_t i = 0; q->masked && i < q->n; i++) {
+        size_t n = histories_length(q->masked, q->users[i]);
+        if (n > most) most = n;
+    }
+    return most;
+}
+
+semid_status faiss_search_ranks(const faiss_search *s, const rank_queries *q, uint32_t limit,
+                                bool high_row_first, uint32_t *ranks, semid_error *err) {
+    semid_status status = SEMID_OK;
+    float *scores = NULL;
+    int64_t *found = NULL;
+    size_t k = limit + most_masked(q) + SPARE;
+    if (k > s->n_items) k = s->n_items;
+    TRY_GOTO(mem_alloc(&scores, k, BLOCK_QUERIES * sizeof *scores, err));
+    TRY_GOTO(mem_alloc(&found, k, BLOCK_QUERIES * sizeof *found, err));
+    for (size_t begin = 0; begin < q->n; begin += BLOCK_QUERIES) {
+        size_t n = q->n - begin < BLOCK_QUERIES ? q->n - begin : BLOCK_QUERIES;
+        if (interrupted()) FAIL_GOTO(SEMID_ERR_INTERRUPTED, "interrupted");
+        TRY_GOTO(s->api->search(s->index, q->profiles + begin * s->dim, n, k, scores, found, err));
+        for (size_t i = 0; i < n; i++) {
+            uint32_t rank =
+                place_of(s, q, begin + i, scores + i * k, found + i * k, k, high_row_first);
+            ranks[begin + i] = rank < limit ? rank : RANK_NONE;
+        }
+    }
+done:
+    mem_free(scores);
+    mem_free(found);
+    return status;
+}

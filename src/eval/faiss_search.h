@@ -1,0 +1,30 @@
+/* eval/faiss_search.h - the catalogue as a FAISS index sees it. */
+#ifndef EVAL_FAISS_SEARCH_H
+#define EVAL_FAISS_SEARCH_H
+
+#include "eval/catalogue.h"
+#include "eval/rank.h"
+#include "retrieval/faiss_bridge.h"
+
+typedef struct faiss_search {
+    const faiss_bridge *api;
+    faiss_index *index;
+    uint32_t *rows; /* [n_items] catalogue row of each row of the index */
+    size_t n_items, dim;
+} faiss_search;
+
+/* The index must have the inner product as its metric and hold the items of the catalogue, in any
+ * order. */
+semid_status faiss_search_open(faiss_search *out, const char *index_path, const char *ids_path,
+                               const catalogue *items, semid_error *err);
+void faiss_search_close(faiss_search *s);
+
+/* The vectors that the index stores, by catalogue row: [n_items, dim], the caller's. */
+semid_status faiss_search_vectors(const faiss_search *s, float **out, semid_error *err);
+
+/* As rank_in_catalogue, with the index's own search: RANK_NONE when it does not find the item. Its
+ * results are put in order again: equal scores by lowest row, or highest. */
+semid_status faiss_search_ranks(const faiss_search *s, const rank_queries *q, uint32_t limit,
+                                bool high_row_first, uint32_t *ranks, semid_error *err);
+
+#endif

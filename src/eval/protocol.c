@@ -1,0 +1,323 @@
+#include "eval/protocol.h"
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/threads.h"
+
+#include <string.h>
+
+/* Rows whose profiles are held at a time, and rows a thread takes at a time. */
+enum { BLOCK_ROWS = 4096, PROFILES_PER_CHUNK = 64, ROWS_PER_CHUNK = 16 };
+
+/* ---- profiles ---- */
+
+typedef struct profile_task {
+    const protocol *p;
+    size_t first_row;
+    const float *x; /* [n_items, dim] */
+    bool normalize;
+    double *work; /* [workers, dim] */
+    float *out;   /* [n, dim] */
+} profile_task;
+
+static void make_profiles(void *user, size_t chunk, size_t begin, size_t end) {
+    (void)chunk;
+    const profile_task *t = user;
+    const protocol *p = t->p;
+    size_t dim = p->items->dim;
+    double *work = t->work + (size_t)threads_worker() * dim;
+    for (size_t i = begin; i < end; i++) {
+        uint32_t who = p->rows->users[t->first_row + i];
+        size_t n = profile_length(p->histories, who, p->params.profile, p->params.last_n);
+        profile_mean(p->histories, who, n, t->x, dim, work, t->out + i * dim);
+        if (t->normalize) vector_normalize(t->out + i * dim, dim);
+    }
+}
+
+/* Profiles of rows [first, first + n), or the means of their raw vectors. */
+static semid_status profiles_of(const protocol *p, size_t first, size_t n, bool raw, float *out,
+                                semid_error *err) {
+    profile_task t = {.p = p,
+                      .first_row = first,
+                      .x = raw ? p->items->raw : p->items->unit,
+                      .normalize = !raw,
+                      .out = out};
+    TRY(mem_alloc(&t.work, (size_t)threads_get(), p->items->dim * sizeof *t.work, err));
+    parallel_chunks(n, PROFILES_PER_CHUNK, make_profiles, &t);
+    mem_free(t.work);
+    return SEMID_OK;
+}
+
+static size_t block_size(const protocol *p, size_t first) {
+    return p->rows->n - first < BLOCK_ROWS ? p->rows->n - first : BLOCK_ROWS;
+}
+
+/* ---- the ceiling ---- */
+
+static rank_queries queries_of(const protocol *p, size_t first, size_t n, const float *profiles) {
+    return (rank_queries){.n = n,
+                          .profiles = profiles,
+                          .targets = p->rows->targets + first,
+                          .users = p->rows->users + first,
+                          .masked = p->params.mask_history ? p->histories : NULL};
+}
+
+static semid_status search_catalogue(protocol *p, semid_error *err) {
+    semid_status status = SEMID_OK;
+    float *profiles;
+    progress bar;
+    double start_s = clock_seconds();
+    TRY(mem_alloc(&profiles, BLOCK_ROWS, p->items->dim * sizeof *profiles, err));
+    progress_begin(&bar, "exhaustive search", "rows", p->rows->n);
+    for (size_t first = 0; first < p->rows->n; first += BLOCK_ROWS) {
+        size_t n = block_size(p, first);
+        TRY_GOTO(profiles_of(p, first, n, false, profiles, err));
+        rank_queries q = queries_of(p, first, n, profiles);
+        TRY_GOTO(rank_in_catalogue(&p->exact, &q, p->params.rank_limit, p->ceiling + first, err));
+        progress_add(&bar, n);
+    }
+    progress_end(&bar);
+    p->ceiling_seconds = clock_seconds() - start_s;
+done:
+    mem_free(profiles);
+    return status;
+}
+
+semid_status protocol_init(protocol *out, const protocol_params *params, const catalogue *items,
+                           const histories *past, const test_rows *rows, const faiss_search *faiss,
+                           const float *vectors, semid_error *err) {
+    semid_status status = SEMID_OK;
+    protocol p = {
+        .params = *params, .items = items, .histories = past, .rows = rows, .faiss = faiss};
+    ranker_init(&p.exact, items->unit, items->n_items, items->dim, params->reference);
+    p.candidates = p.exact;
+    if (vectors) ranker_init(&p.candidates, vectors, items->n_items, items->dim, params->reference);
+    TRY_GOTO(mem_alloc(&p.ceiling, rows->n, sizeof *p.ceiling, err));
+    TRY_GOTO(search_catalogue(&p, err));
+    *out = p;
+    p.ceiling = NULL;
+done:
+    protocol_release(&p);
+    return status;
+}
+
+void protocol_release(protocol *p) {
+    mem_free(p->ceiling);
+    p->ceiling = NULL;
+}
+
+/* ---- one method ---- */
+
+semid_status protocol_check(const protocol_params *params, const catalogue *items,
+                            const method_input *method, semid_error *err) {
+    size_t dim = semid_codebook_dim(method->codebook);
+    if (dim != items->dim)
+        FAIL(SEMID_ERR_SHAPE, "expected codewords of %zu dimensions, as in %s, found %zu",
+             items->dim, embeddings_path(items->file), dim);
+    return expand_check(params->expand.kind, method->codebook, method->index, err);
+}
+
+typedef struct worker {
+    expand_scratch *scratch;
+    uint32_t *rows; /* [n_items] candidates */
+    float *scores;  /* [n_items] */
+} worker;
+
+typedef struct method_run {
+    const protocol *p;
+    const method_input *method;
+    method_result *result;
+    expander *expander;
+    uint32_t *item_rows; /* [items of the index] their catalogue rows, or ROW_NONE */
+    uint32_t *n_listed;  /* [n_rows] candidates and items that the catalogue does not know */
+    worker *workers;
+    size_t n_workers;
+    float *profiles, *queries; /* [BLOCK_ROWS, dim]; the same when queries are profiles */
+    size_t first_row;          /* of the block */
+} method_run;
+
+static semid_status map_items(method_run *run, semid_error *err) {
+    const semid_inverted *index = run->method->index;
+    const catalogue *items = run->p->items;
+    size_t n_found = 0;
+    TRY(mem_alloc(&run->item_rows, semid_inverted_items(index), sizeof *run->item_rows, err));
+    for (size_t i = 0; i < semid_inverted_items(index); i++) {
+        const char *id = semid_inverted_id(index, i);
+        size_t row = ids_index_find(&items->index, id, strlen(id));
+        run->item_rows[i] = row == IDS_NOT_FOUND ? ROW_NONE : (uint32_t)row;
+        n_found += row != IDS_NOT_FOUND;
+    }
+    if (n_found == 0)
+        FAIL(SEMID_ERR_DATA, "expected the items of %s in the inverted index, found none of them",
+             embeddings_path(items->file));
+    run->result->n_unindexed = items->n_items > n_found ? items->n_items - n_found : 0;
+    return SEMID_OK;
+}
+
+static semid_status make_workers(method_run *run, semid_error *err) {
+    size_t n_items = semid_inverted_items(run->method->index);
+    run->n_workers = (size_t)threads_get();
+    TRY(mem_calloc(&run->workers, run->n_workers, sizeof *run->workers, err));
+    for (size_t i = 0; i < run->n_workers; i++) {
+        worker *w = &run->workers[i];
+        TRY(expand_scratch_new(&w->scratch, run->expander, err));
+        TRY(mem_alloc(&w->rows, n_items, sizeof *w->rows, err));
+        TRY(mem_alloc(&w->scores, n_items, sizeof *w->scores, err));
+    }
+    return SEMID_OK;
+}
+
+static semid_status begin_run(method_run *run, semid_error *err) {
+    const protocol *p = run->p;
+    const semid_codebook *cb = run->method->codebook;
+    method_result *r = run->result;
+    expand_params expand = p->params.expand;
+    expand.n_neighbors = semid_codebook_is_vq(cb) ? p->params.vq_neighbors : p->params.rq_neighbors;
+    TRY(expander_new(&run->expander, cb, run->method->index, &expand, err));
+    TRY(map_items(run, err));
+    TRY(make_workers(run, err));
+    TRY(mem_alloc(&run->profiles, BLOCK_ROWS, p->items->dim * sizeof(float), err));
+    run->queries = run->profiles;
+    if (run->method->raw_queries && !p->params.reference)
+        TRY(mem_alloc(&run->queries, BLOCK_ROWS, p->items->dim * sizeof(float), err));
+    TRY(mem_alloc(&run->n_listed, r->n_rows, sizeof *run->n_listed, err));
+    TRY(mem_alloc(&r->codes, r->n_rows, r->n_levels * sizeof *r->codes, err));
+    TRY(mem_alloc(&r->n_cand, r->n_rows, sizeof *r->n_cand, err));
+    TRY(mem_alloc(&r->ranks, r->n_rows, sizeof *r->ranks, err));
+    return mem_alloc(&r->empty, r->n_rows, sizeof *r->empty, err);
+}
+
+static void end_run(method_run *run) {
+    for (size_t i = 0; run->workers && i < run->n_workers; i++) {
+        expand_scratch_free(run->workers[i].scratch);
+        mem_free(run->workers[i].rows);
+        mem_free(run->workers[i].scores);
+    }
+    mem_free(run->workers);
+    if (run->queries != run->profiles) mem_free(run->queries);
+    mem_free(run->profiles);
+    mem_free(run->item_rows);
+    mem_free(run->n_listed);
+    expander_free(run->expander);
+}
+
+static bool is_hidden(const protocol *p, uint32_t user, uint32_t item, uint32_t target) {
+    return p->params.mask_history && item != target && histories_has(p->histories, user, item);
+}
+
+/* The catalogue rows of all candidates; *has_target says whether the held-out item is one. */
+static uint32_t collect(const method_run *run, worker *w, size_t row,
+                        const semid_code_range *ranges, size_t n_ranges, bool *has_target) {
+    const protocol *p = run->p;
+    uint32_t user = p->rows->users[row], target = p->rows->targets[row], n = 0, n_unknown = 0;
+    *has_target = false;
+    for (size_t i = 0; i < n_ranges; i++) {
+        size_t n_items;
+        const uint32_t *items = semid_inverted_rows(run->method->index, ranges[i], &n_items);
+        for (size_t j = 0; j < n_items; j++) {
+            uint32_t item = run->item_rows[items[j]];
+            n_unknown += item == ROW_NONE;
+            *has_target |= item == target;
+            if (item == ROW_NONE || is_hidden(p, user, item, target)) continue;
+            w->rows[n++] = item;
+        }
+    }
+    run->n_listed[row] = n + n_unknown;
+    return n;
+}
+
+static void evaluate_rows(void *user, size_t chunk, size_t begin, size_t end) {
+    (void)chunk;
+    const method_run *run = user;
+    method_result *r = run->result;
+    worker *w = &run->workers[threads_worker()];
+    size_t dim = run->p->items->dim;
+    for (size_t i = begin; i < end; i++) {
+        size_t row = run->first_row + i;
+        const semid_code_range *ranges;
+        bool has_target;
+        size_t n_ranges = expand_query(run->expander, run->queries + i * dim,
+                                       r->codes + row * r->n_levels, w->scratch, &ranges);
+        uint32_t n = collect(run, w, row, ranges, n_ranges, &has_target);
+        uint32_t rank = n == 0 ? RANK_NONE
+                               : rank_among(&run->p->candidates, run->profiles + i * dim,
+                                            run->p->rows->targets[row], w->rows, n, w->scores);
+        r->ranks[row] = has_target && rank < run->p->params.rank_limit ? rank : RANK_NONE;
+        r->n_cand[row] = n;
+        r->empty[row] = n == 0;
+    }
+}
+
+/* Rows of the block without candidates, by the index: their profiles move to the front. */
+static semid_status search_with_faiss(method_run *run, size_t n, semid_error *err) {
+    semid_status status = SEMID_OK;
+    const protocol *p = run->p;
+    method_result *r = run->result;
+    size_t dim = p->items->dim, n_empty = 0;
+    uint32_t *work = NULL; /* row, target, user, rank of each */
+    TRY(mem_alloc(&work, n, 4 * sizeof *work, err));
+    uint32_t *rows = work, *targets = work + n, *users = work + 2 * n, *ranks = work + 3 * n;
+    for (size_t i = 0; i < n; i++) {
+        size_t row = run->first_row + i;
+        if (!r->empty[row]) continue;
+        memmove(run->profiles + n_empty * dim, run->profiles + i * dim, dim * sizeof(float));
+        rows[n_empty] = (uint32_t)row;
+        targets[n_empty] = p->rows->targets[row];
+        users[n_empty++] = p->rows->users[row];
+    }
+    rank_queries q = queries_of(p, 0, n_empty, run->profiles);
+    q.targets = targets;
+    q.users = users;
+    TRY_GOTO(
+        faiss_search_ranks(p->faiss, &q, p->params.rank_limit, p->params.reference, ranks, err));
+    for (size_t i = 0; i < n_empty; i++) r->ranks[rows[i]] = ranks[i];
+done:
+    mem_free(work);
+    return status;
+}
+
+static semid_status run_block(method_run *run, size_t n, semid_error *err) {
+    const protocol *p = run->p;
+    method_result *r = run->result;
+    double start_s = clock_seconds();
+    if (interrupted()) FAIL(SEMID_ERR_INTERRUPTED, "interrupted");
+    TRY(profiles_of(p, run->first_row, n, false, run->profiles, err));
+    if (run->queries != run->profiles)
+        TRY(profiles_of(p, run->first_row, n, true, run->queries, err));
+    TRY(semid_encode(run->method->codebook, run->queries, n,
+                     r->codes + run->first_row * r->n_levels, err));
+    parallel_chunks(n, ROWS_PER_CHUNK, evaluate_rows, run);
+    r->seconds += clock_seconds() - start_s;
+    if (p->params.skip_empty) return SEMID_OK;
+    if (p->faiss) return search_with_faiss(run, n, err);
+    for (size_t row = run->first_row; row < run->first_row + n; row++)
+        if (r->empty[row]) r->ranks[row] = p->ceiling[row];
+    return SEMID_OK;
+}
+
+semid_status protocol_run(method_result *out, const protocol *p, const method_input *method,
+                          semid_error *err) {
+    semid_status status = SEMID_OK;
+    method_result r = {.n_rows = p->rows->n, .n_levels = semid_codebook_levels(method->codebook)};
+    method_run run = {.p = p, .method = method, .result = &r};
+    TRY_GOTO(begin_run(&run, err));
+    for (; run.first_row < r.n_rows; run.first_row += BLOCK_ROWS)
+        TRY_GOTO(run_block(&run, block_size(p, run.first_row), err));
+    for (size_t i = 0; i < r.n_rows; i++) r.n_empty += r.empty[i];
+    /* The reference counts items that it does not know as well. */
+    if (p->params.reference) memcpy(r.n_cand, run.n_listed, r.n_rows * sizeof *r.n_cand);
+    *out = r;
+    r = (method_result){0};
+done:
+    end_run(&run);
+    method_result_release(&r);
+    return status;
+}
+
+void method_result_release(method_result *r) {
+    mem_free(r->codes);
+    mem_free(r->n_cand);
+    mem_free(r->ranks);
+    mem_free(r->empty);
+    *r = (method_result){0};
+}

@@ -1,0 +1,69 @@
+/* eval/protocol.h - the offline protocol: for each test row the place of the held-out item among
+ * the candidates that a method's codes give its user. */
+#ifndef EVAL_PROTOCOL_H
+#define EVAL_PROTOCOL_H
+
+#include "eval/catalogue.h"
+#include "eval/faiss_search.h"
+#include "eval/profile.h"
+#include "eval/rank.h"
+#include "eval/test_rows.h"
+#include "retrieval/expand.h"
+
+typedef struct protocol_params {
+    profile_kind profile;
+    size_t last_n;
+    expand_params expand; /* n_neighbors is set per method from the two below */
+    size_t rq_neighbors, vq_neighbors;
+    bool skip_empty;     /* a row without candidates is a miss; else the catalogue is searched */
+    bool reference;      /* queries are profiles, equal scores by highest row, sizes as listed */
+    bool mask_history;   /* items of the user's history are no candidates, but for the held-out */
+    uint32_t rank_limit; /* ranks from here on do not matter */
+} protocol_params;
+
+/* One method. */
+typedef struct method_input {
+    const semid_codebook *codebook;
+    const semid_inverted *index;
+    bool raw_queries; /* the codebooks were trained on vectors that are not of unit length */
+} method_input;
+
+/* Whether the method fits the catalogue and the expansion. */
+semid_status protocol_check(const protocol_params *params, const catalogue *items,
+                            const method_input *method, semid_error *err);
+
+/* What all methods share. */
+typedef struct protocol {
+    protocol_params params;
+    const catalogue *items;
+    const histories *histories;
+    const test_rows *rows;
+    const faiss_search *faiss; /* answers rows without candidates; NULL: exact search */
+    ranker exact, candidates;  /* of the catalogue; of what candidates are ranked by */
+    uint32_t *ceiling;         /* [rows->n] ranks in the whole catalogue */
+    double ceiling_seconds;
+} protocol;
+
+/* vectors: what candidates are ranked by, [n_items, dim]; NULL: the catalogue. All is borrowed. */
+semid_status protocol_init(protocol *out, const protocol_params *params, const catalogue *items,
+                           const histories *past, const test_rows *rows, const faiss_search *faiss,
+                           const float *vectors, semid_error *err);
+void protocol_release(protocol *p);
+
+typedef struct method_result {
+    size_t n_rows, n_levels;
+    int32_t *codes;   /* [n_rows, n_levels] of the queries */
+    uint32_t *n_cand; /* [n_rows] */
+    uint32_t *ranks;  /* [n_rows], RANK_NONE from rank_limit on */
+    uint8_t *empty;   /* [n_rows] 1: had no candidate */
+    size_t n_empty;
+    size_t n_unindexed; /* catalogue items that the index does not know */
+    double seconds;     /* without the searches of rows that had no candidate */
+} method_result;
+
+/* Of a method that was checked. */
+semid_status protocol_run(method_result *out, const protocol *p, const method_input *method,
+                          semid_error *err);
+void method_result_release(method_result *r);
+
+#endif

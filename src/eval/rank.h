@@ -1,0 +1,46 @@
+/* eval/rank.h - the place of the held-out item among the items that are ranked.
+ *
+ * The rank is how many items score better: a higher inner product with the profile, or an equal one
+ * and a lower row (`high_row_first`: a higher row). Scores are those of exact arithmetic as far as
+ * double goes: inner products in float32 decide where they are further apart than their rounding
+ * error can be, the rest is computed again in double. So neither the order of summation nor the
+ * instruction set can move a rank. */
+#ifndef EVAL_RANK_H
+#define EVAL_RANK_H
+
+#include "base/error.h"
+#include "eval/profile.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define RANK_NONE UINT32_MAX /* not among the items, or not before the limit */
+
+typedef struct ranker {
+    const float *x; /* [n_items, dim], borrowed */
+    size_t n_items, dim;
+    double largest_norm; /* of a row */
+    bool high_row_first;
+} ranker;
+
+void ranker_init(ranker *r, const float *x, size_t n_items, size_t dim, bool high_row_first);
+
+/* The place of item `target` among rows [n], which holds it; scores: work [n]. */
+uint32_t rank_among(const ranker *r, const float *profile, uint32_t target, const uint32_t *rows,
+                    size_t n, float *scores);
+
+/* What the whole catalogue is searched for: profile i [dim] wants item targets[i]; the history of
+ * users[i] is left out when `masked` is not NULL (the target stays). */
+typedef struct rank_queries {
+    size_t n;
+    const float *profiles; /* [n, dim] */
+    const uint32_t *targets, *users;
+    const histories *masked;
+} rank_queries;
+
+/* ranks [n]: the place in the whole catalogue, RANK_NONE from `limit` on. Parallel. */
+semid_status rank_in_catalogue(const ranker *r, const rank_queries *q, uint32_t limit,
+                               uint32_t *ranks, semid_error *err);
+
+#endif

@@ -1,0 +1,310 @@
+#include "pipeline/eval.h"
+
+#include "base/file.h"
+#include "base/json_file.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "eval/protocol.h"
+#include "pipeline/eval_report.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct method_files {
+    const char *name;
+    char *folder, *codebook_path, *index_path, *metrics_path;
+    semid_codebook *codebook;
+    semid_inverted *index;
+    bool unit_space;
+    const char *query_space; /* and how it is known */
+} method_files;
+
+typedef struct evaluation {
+    const eval_params *p;
+    eval_topk topk;
+    protocol_params protocol_params;
+    method_files *methods;
+    catalogue items;
+    interaction_set set;
+    histories histories;
+    test_rows rows;
+    faiss_search faiss;
+    float *faiss_vectors; /* with --use-faiss-rerank */
+    protocol protocol;
+    file_out rows_file;
+    json_t *table;
+} evaluation;
+
+/* ---- options ---- */
+
+static semid_status parse_topk(eval_topk *out, const string_list *list, semid_error *err) {
+    *out = (eval_topk){0};
+    if (list->n_items == 0 || list->n_items > METRICS_MAX_TOPK)
+        FAIL(SEMID_ERR_USAGE, "--topk: expected 1 to %d numbers, found %zu", METRICS_MAX_TOPK,
+             list->n_items);
+    for (size_t i = 0; i < list->n_items; i++) {
+        char *end;
+        errno = 0;
+        long long k = strtoll(list->items[i], &end, 10);
+        if (end == list->items[i] || *end || errno || k < 1 || k > 1000000)
+            FAIL(SEMID_ERR_USAGE, "--topk: expected numbers from 1 to 1000000, found \"%s\"",
+                 list->items[i]);
+        for (size_t j = 0; j < i; j++)
+            if (out->k[j] == (uint32_t)k)
+                FAIL(SEMID_ERR_USAGE, "--topk: expected different numbers, found %lld twice", k);
+        out->k[out->n++] = (uint32_t)k;
+    }
+    return SEMID_OK;
+}
+
+static semid_status check_usage(const eval_params *p, semid_error *err) {
+    char extension[16];
+    if (strcmp(path_extension(p->out, extension), "csv") != 0)
+        FAIL(SEMID_ERR_USAGE, "--out: expected a .csv file, found \"%s\"", p->out);
+    if (p->use_faiss_rerank && !p->faiss_index)
+        FAIL(SEMID_ERR_USAGE, "--use-faiss-rerank: expected --faiss-index FILE as well");
+    if (p->faiss_ids && !p->faiss_index)
+        FAIL(SEMID_ERR_USAGE, "--faiss-ids: expected --faiss-index FILE as well");
+    for (size_t i = 0; i < p->methods.n_items; i++)
+        for (size_t j = 0; j < i; j++)
+            if (strcmp(p->methods.items[i], p->methods.items[j]) == 0)
+                FAIL(SEMID_ERR_USAGE, "--methods: expected different names, found %s twice",
+                     p->methods.items[i]);
+    return SEMID_OK;
+}
+
+static protocol_params protocol_params_of(const eval_params *p, const eval_topk *topk) {
+    protocol_params out = {
+        .profile = (profile_kind)p->profile,
+        .last_n = (size_t)p->last_n,
+        .expand = {.kind = p->reference ? EXPAND_NEIGHBORS : (expand_kind)p->expand,
+                   .n_candidates = (size_t)p->candidates,
+                   .beam_width = (size_t)p->beam},
+        .rq_neighbors = (size_t)p->expand_rq_m,
+        .vq_neighbors = (size_t)p->expand_vq_t,
+        .skip_empty = !p->reference && p->on_empty == EVAL_ON_EMPTY_SKIP,
+        .reference = p->reference,
+        .mask_history = p->mask_history};
+    for (size_t i = 0; i < topk->n; i++)
+        if (topk->k[i] > out.rank_limit) out.rank_limit = topk->k[i];
+    return out;
+}
+
+/* ---- inputs ---- */
+
+static semid_status load_rows(evaluation *e, uint64_t seed, semid_error *err) {
+    semid_status status = SEMID_OK;
+    const char *const files[3] = {e->p->train, e->p->valid, e->p->test};
+    uint32_t *item_rows = NULL;
+    test_sample sample = {
+        .max_rows = (size_t)e->p->max_test, .seed = seed, .as_pandas = e->p->reference};
+    TRY_GOTO(interactions_load(&e->set, files, err));
+    TRY_GOTO(mem_alloc(&item_rows, e->set.items.n_ids, sizeof *item_rows, err));
+    for (size_t i = 0; i < e->set.items.n_ids; i++) {
+        size_t n_bytes;
+        const char *id = ids_get(&e->set.items, i, &n_bytes);
+        size_t row = ids_index_find(&e->items.index, id, n_bytes);
+        item_rows[i] = row == IDS_NOT_FOUND ? ROW_NONE : (uint32_t)row;
+    }
+    TRY_GOTO(histories_init(&e->histories, &e->set, item_rows, err));
+    TRY_GOTO(test_rows_init(&e->rows, &e->set, &e->histories, item_rows, &sample, e->p->test, err));
+done:
+    mem_free(item_rows);
+    return status;
+}
+
+static semid_status load_faiss(evaluation *e, semid_error *err) {
+    if (!e->p->faiss_index) return SEMID_OK;
+    char *ids_path = NULL;
+    semid_status status = SEMID_OK;
+    const char *index = e->p->faiss_index, *name = path_basename(index);
+    if (e->p->faiss_ids)
+        TRY_GOTO(mem_strdup(&ids_path, e->p->faiss_ids, err));
+    else
+        TRY_GOTO(mem_format(&ids_path, err, "%.*sids.npy", (int)(name - index), index));
+    TRY_GOTO(faiss_search_open(&e->faiss, index, ids_path, &e->items, err));
+    if (e->p->use_faiss_rerank) TRY_GOTO(faiss_search_vectors(&e->faiss, &e->faiss_vectors, err));
+done:
+    mem_free(ids_path);
+    return status;
+}
+
+/* ---- methods ---- */
+
+/* The space the codebooks were trained in: what `train` noted, else what the vectors look like. */
+static semid_status find_space(method_files *m, const catalogue *items, bool reference,
+                               semid_error *err) {
+    json_t *noted = NULL, *document = NULL;
+    if (path_exists(m->metrics_path)) {
+        TRY(json_file_load(&document, m->metrics_path, err));
+        noted = json_object_get(document, "input_unit_norm");
+    }
+    m->unit_space = json_is_boolean(noted) ? json_is_true(noted) : items->rows_are_unit;
+    const char *unit = json_is_boolean(noted) ? "profile (metrics.json: unit vectors)"
+                                              : "profile (all vectors are of unit length)";
+    const char *raw = json_is_boolean(noted) ? "raw mean (metrics.json: raw vectors)"
+                                             : "raw mean (not all vectors are of unit length)";
+    m->query_space = reference ? "profile (reference)" : m->unit_space ? unit : raw;
+    json_decref(document);
+    return SEMID_OK;
+}
+
+static semid_status open_method(method_files *m, const evaluation *e, semid_error *err) {
+    TRY(path_join(&m->folder, e->p->outputs_dir, m->name, err));
+    TRY(path_join(&m->codebook_path, m->folder, "codebooks.npz", err));
+    TRY(path_join(&m->index_path, m->folder, "inverted.sid", err));
+    TRY(path_join(&m->metrics_path, m->folder, "metrics.json", err));
+    if (!path_is_dir(m->folder))
+        FAIL(SEMID_ERR_IO, "%s: expected the folder of a method, found %s", m->folder,
+             path_exists(m->folder) ? "a file" : "nothing");
+    TRY(semid_codebook_load(&m->codebook, m->codebook_path, err));
+    TRY(semid_inverted_open(&m->index, m->index_path, err));
+    return find_space(m, &e->items, e->p->reference, err);
+}
+
+static method_input input_of(const method_files *m) {
+    return (method_input){
+        .codebook = m->codebook, .index = m->index, .raw_queries = !m->unit_space};
+}
+
+/* All are opened and checked before the first is evaluated. */
+static semid_status open_methods(evaluation *e, semid_error *err) {
+    size_t n = e->p->methods.n_items;
+    TRY(mem_calloc(&e->methods, n, sizeof *e->methods, err));
+    for (size_t i = 0; i < n; i++) {
+        method_files *m = &e->methods[i];
+        m->name = e->p->methods.items[i];
+        TRY(open_method(m, e, err));
+        method_input input = input_of(m);
+        semid_status status = protocol_check(&e->protocol_params, &e->items, &input, err);
+        if (status != SEMID_OK) {
+            error_prefix(err, "%s", m->folder);
+            return status;
+        }
+    }
+    return SEMID_OK;
+}
+
+static void close_methods(evaluation *e) {
+    for (size_t i = 0; e->methods && i < e->p->methods.n_items; i++) {
+        method_files *m = &e->methods[i];
+        semid_codebook_free(m->codebook);
+        semid_inverted_close(m->index);
+        mem_free(m->folder);
+        mem_free(m->codebook_path);
+        mem_free(m->index_path);
+        mem_free(m->metrics_path);
+    }
+    mem_free(e->methods);
+}
+
+static semid_status evaluate_method(evaluation *e, const method_files *m, semid_error *err) {
+    semid_status status = SEMID_OK;
+    method_input input = input_of(m);
+    method_result result = {0};
+    json_t *row = NULL;
+    status = protocol_run(&result, &e->protocol, &input, err);
+    if (status != SEMID_OK) {
+        if (status != SEMID_ERR_INTERRUPTED) error_prefix(err, "%s", m->folder);
+        goto done;
+    }
+    if (result.n_unindexed > 0)
+        log_warn("%s: %zu of %zu items are not in it and cannot be found", m->index_path,
+                 result.n_unindexed, e->items.n_items);
+    TRY_GOTO(eval_method_json(&row, m->name, &e->protocol, &result, &e->topk,
+                              file_bytes(m->index_path), m->query_space, err));
+    if (json_array_append_new(e->table, row) != 0)
+        FAIL_GOTO(SEMID_ERR_NO_MEMORY, "out of memory: the report");
+    if (e->p->rows) eval_rows_write(&e->rows_file, m->name, &e->protocol, &result, &e->set.users);
+done:
+    method_result_release(&result);
+    return status;
+}
+
+/* ---- the report ---- */
+
+static semid_status make_report(evaluation *e, json_t **out, semid_error *err) {
+    static const char *const profiles[] = {"mean", "last", "lastN"};
+    json_t *ceiling, *report;
+    TRY(eval_ceiling_json(&ceiling, &e->protocol, &e->topk, err));
+    report = json_pack(
+        "{s:O, s:o, s:I, s:I, s:I, s:I, s:s, s:I, s:s, s:b, s:b, s:s, s:I, s:I, s:I, s:s}",
+        "methods", e->table, "ceiling", ceiling, "items", (json_int_t)e->items.n_items, "test_rows",
+        (json_int_t)(e->rows.n + e->rows.n_cold), "evaluated", (json_int_t)e->rows.n,
+        "cold_start_skipped", (json_int_t)e->rows.n_cold, "profile", profiles[e->p->profile],
+        "lastN", (json_int_t)e->p->last_n, "on_empty",
+        e->protocol.params.skip_empty ? "skip" : "full", "reference", e->p->reference,
+        "mask_history", e->p->mask_history, "ranked_by",
+        e->p->use_faiss_rerank ? "FAISS" : "inner product", "candidates",
+        (json_int_t)e->p->candidates, "beam", (json_int_t)e->p->beam, "faiss_index_bytes",
+        (json_int_t)(e->p->faiss_index ? file_bytes(e->p->faiss_index) : 0), "out", e->p->out);
+    if (!report) FAIL(SEMID_ERR_NO_MEMORY, "out of memory: the report");
+    *out = report;
+    return SEMID_OK;
+}
+
+static semid_status save(evaluation *e, json_t *report, step_timer timer, semid_error *err) {
+    char *json_path = NULL;
+    semid_status status = SEMID_OK;
+    TRY_GOTO(path_replace_extension(&json_path, e->p->out, ".json", err));
+    TRY_GOTO(step_end(timer, report, err));
+    if (e->p->rows) TRY_GOTO(file_out_commit(&e->rows_file, err));
+    TRY_GOTO(eval_table_save(e->table, e->p->out, err));
+    TRY_GOTO(json_file_save(report, json_path, err));
+done:
+    mem_free(json_path);
+    return status;
+}
+
+static void release(evaluation *e) {
+    close_methods(e);
+    json_decref(e->table);
+    file_out_release(&e->rows_file);
+    protocol_release(&e->protocol);
+    mem_free(e->faiss_vectors);
+    faiss_search_close(&e->faiss);
+    test_rows_release(&e->rows);
+    histories_release(&e->histories);
+    interactions_release(&e->set);
+    catalogue_release(&e->items);
+}
+
+static semid_status load_inputs(evaluation *e, uint64_t seed, semid_error *err) {
+    TRY(catalogue_load(&e->items, e->p->items_emb, e->p->items_ids, err));
+    TRY(open_methods(e, err));
+    TRY(load_rows(e, seed, err));
+    return load_faiss(e, err);
+}
+
+static semid_status evaluate(evaluation *e, semid_error *err) {
+    TRY(protocol_init(&e->protocol, &e->protocol_params, &e->items, &e->histories, &e->rows,
+                      e->faiss.index ? &e->faiss : NULL, e->faiss_vectors, err));
+    if (e->p->rows) {
+        TRY(file_out_open(&e->rows_file, e->p->rows, err));
+        eval_rows_begin(&e->rows_file);
+    }
+    for (size_t i = 0; i < e->p->methods.n_items; i++) TRY(evaluate_method(e, &e->methods[i], err));
+    return SEMID_OK;
+}
+
+semid_status step_eval(const eval_params *params, const step_context *ctx, json_t **report,
+                       semid_error *err) {
+    step_timer timer = step_begin();
+    semid_status status = SEMID_OK;
+    json_t *whole = NULL;
+    evaluation e = {.p = params, .table = json_array()};
+    TRY_GOTO(check_usage(params, err));
+    TRY_GOTO(parse_topk(&e.topk, &params->topk, err));
+    e.protocol_params = protocol_params_of(params, &e.topk);
+    TRY_GOTO(load_inputs(&e, ctx->seed, err));
+    TRY_GOTO(evaluate(&e, err));
+    TRY_GOTO(make_report(&e, &whole, err));
+    TRY_GOTO(save(&e, whole, timer, err));
+    *report = whole;
+    whole = NULL;
+done:
+    json_decref(whole);
+    release(&e);
+    return status;
+}

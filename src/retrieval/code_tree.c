@@ -1,0 +1,113 @@
+#include "retrieval/code_tree.h"
+
+#include "base/memory.h"
+#include "base/threads.h"
+
+#include <string.h>
+
+/* The first level at which code i differs from the code before it. */
+static size_t first_new_level(const semid_inverted *index, size_t i) {
+    size_t level = 0;
+    if (i == 0) return 0;
+    const int32_t *now = semid_inverted_code(index, i), *before = semid_inverted_code(index, i - 1);
+    while (now[level] == before[level]) level++;
+    return level;
+}
+
+static semid_status allocate_levels(code_tree *t, const semid_inverted *index, semid_error *err) {
+    for (size_t i = 0; i < semid_inverted_codes(index); i++)
+        for (size_t l = first_new_level(index, i); l < t->n_levels; l++) t->levels[l].n_nodes++;
+    for (size_t l = 0; l < t->n_levels; l++) {
+        code_tree_level *level = &t->levels[l];
+        TRY(mem_alloc(&level->values, level->n_nodes, sizeof *level->values, err));
+        TRY(mem_alloc(&level->children, level->n_nodes + 1, sizeof *level->children, err));
+        TRY(mem_alloc(&level->norms, level->n_nodes, sizeof *level->norms, err));
+    }
+    return SEMID_OK;
+}
+
+static void fill_levels(code_tree *t, const semid_inverted *index, size_t *next) {
+    size_t n_codes = semid_inverted_codes(index), last = t->n_levels - 1;
+    memset(next, 0, t->n_levels * sizeof *next);
+    for (size_t i = 0; i < n_codes; i++)
+        for (size_t l = first_new_level(index, i); l < t->n_levels; l++) {
+            code_tree_level *level = &t->levels[l];
+            level->values[next[l]] = semid_inverted_code(index, i)[l];
+            level->children[next[l]++] = (uint32_t)(l == last ? i : next[l + 1]);
+        }
+    for (size_t l = 0; l < t->n_levels; l++)
+        t->levels[l].children[t->levels[l].n_nodes] =
+            (uint32_t)(l == last ? n_codes : t->levels[l + 1].n_nodes);
+}
+
+/* ---- norms: each subtree of the root is one chunk of work ---- */
+
+typedef struct norm_task {
+    code_tree *tree;
+    const semid_codebook *cb;
+    double *sums; /* [workers, n_levels + 1, dim]: the sum of codewords on the way down */
+} norm_task;
+
+static void set_norms(const norm_task *task, double *sums, size_t l, size_t begin, size_t end) {
+    size_t dim = semid_codebook_dim(task->cb);
+    code_tree_level *level = &task->tree->levels[l];
+    double *sum = sums + (l + 1) * dim;
+    for (size_t node = begin; node < end; node++) {
+        const float *codeword =
+            semid_codebook_level(task->cb, l) + (size_t)level->values[node] * dim;
+        double norm = 0;
+        for (size_t j = 0; j < dim; j++) {
+            sum[j] = sums[l * dim + j] + (double)codeword[j];
+            norm += sum[j] * sum[j];
+        }
+        level->norms[node] = norm;
+        if (l + 1 < task->tree->n_levels)
+            set_norms(task, sums, l + 1, level->children[node], level->children[node + 1]);
+    }
+}
+
+static void set_subtree_norms(void *user, size_t chunk, size_t begin, size_t end) {
+    (void)chunk;
+    const norm_task *task = user;
+    size_t dim = semid_codebook_dim(task->cb);
+    double *sums = task->sums + (size_t)threads_worker() * (task->tree->n_levels + 1) * dim;
+    memset(sums, 0, dim * sizeof *sums);
+    set_norms(task, sums, 0, begin, end);
+}
+
+static semid_status compute_norms(code_tree *t, const semid_codebook *cb, semid_error *err) {
+    norm_task task = {.tree = t, .cb = cb};
+    TRY(mem_alloc(&task.sums, (size_t)threads_get() * (t->n_levels + 1),
+                  semid_codebook_dim(cb) * sizeof(double), err));
+    parallel_chunks(t->levels[0].n_nodes, 1, set_subtree_norms, &task);
+    mem_free(task.sums);
+    return SEMID_OK;
+}
+
+semid_status code_tree_init(code_tree *out, const semid_codebook *cb, const semid_inverted *index,
+                            semid_error *err) {
+    semid_status status = SEMID_OK;
+    code_tree t = {.n_levels = semid_inverted_levels(index)};
+    size_t *next = NULL;
+    TRY_GOTO(mem_calloc(&t.levels, t.n_levels, sizeof *t.levels, err));
+    TRY_GOTO(mem_alloc(&next, t.n_levels, sizeof *next, err));
+    TRY_GOTO(allocate_levels(&t, index, err));
+    fill_levels(&t, index, next);
+    TRY_GOTO(compute_norms(&t, cb, err));
+    *out = t;
+    t = (code_tree){0};
+done:
+    mem_free(next);
+    code_tree_release(&t);
+    return status;
+}
+
+void code_tree_release(code_tree *t) {
+    for (size_t l = 0; t->levels && l < t->n_levels; l++) {
+        mem_free(t->levels[l].values);
+        mem_free(t->levels[l].children);
+        mem_free(t->levels[l].norms);
+    }
+    mem_free(t->levels);
+    *t = (code_tree){0};
+}

@@ -1,0 +1,75 @@
+#include "retrieval/faiss_library.h"
+
+#include "base/file.h"
+#include "base/memory.h"
+
+#include <dlfcn.h>
+#include <string.h>
+#include <unistd.h>
+
+/* The folder of the running program, without a final slash. */
+static semid_status program_folder(char folder[4096], semid_error *err) {
+    ssize_t n = readlink("/proc/self/exe", folder, 4095);
+    if (n <= 0) FAIL(SEMID_ERR_IO, "/proc/self/exe: cannot tell where this program is");
+    folder[n] = '\0';
+    *strrchr(folder, '/') = '\0';
+    return SEMID_OK;
+}
+
+/* From the program: the build folder, the tests in it, the installed tree. */
+static const char *const places[] = {"libsemid-faiss.so", "../libsemid-faiss.so",
+                                     SEMID_FAISS_INSTALLED};
+
+static semid_status open_module(void **out, semid_error *err) {
+    char folder[4096];
+    TRY(program_folder(folder, err));
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        char *path;
+        TRY(mem_format(&path, err, "%s/%s", folder, places[i]));
+        bool here = path_exists(path);
+        void *module = here ? dlopen(path, RTLD_NOW | RTLD_LOCAL) : NULL;
+        mem_free(path);
+        if (here && !module)
+            FAIL(SEMID_ERR_UNSUPPORTED, "cannot load libsemid-faiss.so: %s", dlerror());
+        *out = module;
+        if (module) return SEMID_OK;
+    }
+    FAIL(SEMID_ERR_UNSUPPORTED,
+         "expected libsemid-faiss.so in %s or %s/%s: FAISS cannot be used without it", folder,
+         folder, SEMID_FAISS_INSTALLED);
+}
+
+semid_status faiss_library_load(const faiss_bridge **out, semid_error *err) {
+    void *module; /* stays loaded until the process ends */
+    TRY(open_module(&module, err));
+    faiss_bridge_fn bridge;
+    void *symbol = dlsym(module, FAISS_BRIDGE_SYMBOL);
+    if (!symbol) FAIL(SEMID_ERR_UNSUPPORTED, "libsemid-faiss.so: expected %s", FAISS_BRIDGE_SYMBOL);
+    memcpy(&bridge, &symbol, sizeof bridge);
+    *out = bridge();
+    return SEMID_OK;
+}
+
+static semid_status name_file(semid_status status, const char *path, semid_error *err) {
+    if (status != SEMID_OK) error_prefix(err, "%s", path);
+    return status;
+}
+
+semid_status faiss_file_save(const faiss_bridge *faiss, const faiss_index *index, const char *path,
+                             semid_error *err) {
+    file_out f;
+    TRY(file_out_open(&f, path, err));
+    semid_status status = name_file(faiss->write(index, f.stream, err), path, err);
+    if (status == SEMID_OK) status = file_out_commit(&f, err);
+    file_out_release(&f);
+    return status;
+}
+
+semid_status faiss_file_load(const faiss_bridge *faiss, faiss_index **out, const char *path,
+                             semid_error *err) {
+    file_map map;
+    TRY(file_map_open(&map, path, err));
+    semid_status status = name_file(faiss->read(out, map.data, map.n_bytes, err), path, err);
+    file_map_close(&map);
+    return status;
+}
