@@ -6,7 +6,8 @@
 
 #include <string.h>
 
-enum { PREFETCH_ROWS = 4, CACHE_LINE_FLOATS = 16 };
+/* Floats below which waking another thread costs more than it saves. */
+enum { PREFETCH_ROWS = 4, CACHE_LINE_FLOATS = 16, MIN_CHUNK_FLOATS = 1 << 19 };
 
 semid_status clusters_init(clusters *c, size_t n_codewords, size_t dim, size_t max_rows,
                            semid_error *err) {
@@ -51,10 +52,7 @@ static void prefetch_row(const float *row, size_t dim) {
     for (size_t j = 0; j < dim; j += CACHE_LINE_FLOATS) __builtin_prefetch(row + j);
 }
 
-static void sum_cluster(void *user, size_t k, size_t begin, size_t end) {
-    (void)begin;
-    (void)end;
-    const summing *s = user;
+static void sum_cluster(const summing *s, size_t k) {
     const clusters *c = s->c;
     double *sum = c->sums + k * c->dim;
     memset(sum, 0, c->dim * sizeof *sum);
@@ -65,7 +63,14 @@ static void sum_cluster(void *user, size_t k, size_t begin, size_t end) {
     }
 }
 
+static void sum_chunk(void *user, size_t chunk, size_t begin, size_t end) {
+    (void)chunk;
+    for (size_t k = begin; k < end; k++) sum_cluster(user, k);
+}
+
 void clusters_sum(clusters *c, const float *x) {
     summing s = {.c = c, .x = x};
-    parallel_chunks(c->n_codewords, 1, sum_cluster, &s);
+    size_t floats_per_cluster = c->starts[c->n_codewords] * c->dim / c->n_codewords + 1;
+    parallel_chunks(c->n_codewords, chunk_count(MIN_CHUNK_FLOATS, floats_per_cluster), sum_chunk,
+                    &s);
 }

@@ -9,7 +9,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { MAX_TRIALS = 16, CHUNK_ROWS = 512 };
+enum { MAX_TRIALS = 16, CHUNK_FLOATS = 1 << 18 };
 enum { STREAM_DRAWS = 102, STREAM_RANDOM = 103 };
 
 /* ---- distinct rows ---- */
@@ -99,7 +99,7 @@ done:
 
 typedef struct plusplus {
     const float *x; /* [n, dim] */
-    size_t n, dim, n_trials;
+    size_t n, dim, n_trials, chunk_rows, n_chunks;
     uint32_t trials[MAX_TRIALS]; /* rows */
     float *distances;            /* [n] to the nearest codeword so far */
     float *trial_distances;      /* [n_trials, n]: the same were the trial taken */
@@ -109,7 +109,6 @@ typedef struct plusplus {
 
 static void measure_trials(void *user, size_t chunk, size_t begin, size_t end) {
     const plusplus *p = user;
-    size_t n_chunks = chunk_count(p->n, CHUNK_ROWS);
     double sums[MAX_TRIALS] = {0};
     for (size_t i = begin; i < end; i++)
         for (size_t t = 0; t < p->n_trials; t++) {
@@ -123,7 +122,7 @@ static void measure_trials(void *user, size_t chunk, size_t begin, size_t end) {
             p->trial_distances[t * p->n + i] = distance;
             sums[t] += (double)distance;
         }
-    for (size_t t = 0; t < p->n_trials; t++) p->trial_sums[t * n_chunks + chunk] = sums[t];
+    for (size_t t = 0; t < p->n_trials; t++) p->trial_sums[t * p->n_chunks + chunk] = sums[t];
 }
 
 static double sum_of(const double *x, size_t n) {
@@ -134,10 +133,10 @@ static double sum_of(const double *x, size_t n) {
 
 /* The row at which the running sum of distances passes `target`: chunks first, then rows. */
 static uint32_t row_at(const plusplus *p, double target) {
-    size_t n_chunks = chunk_count(p->n, CHUNK_ROWS), chunk = 0;
-    while (chunk + 1 < n_chunks && target >= p->sums[chunk]) target -= p->sums[chunk++];
-    size_t end = (chunk + 1) * CHUNK_ROWS < p->n ? (chunk + 1) * CHUNK_ROWS : p->n;
-    size_t row = chunk * CHUNK_ROWS, last = row;
+    size_t chunk = 0;
+    while (chunk + 1 < p->n_chunks && target >= p->sums[chunk]) target -= p->sums[chunk++];
+    size_t row = chunk * p->chunk_rows, last = row;
+    size_t end = row + p->chunk_rows < p->n ? row + p->chunk_rows : p->n;
     for (; row < end; row++) {
         if (!(p->distances[row] > 0)) continue;
         last = row;
@@ -149,16 +148,16 @@ static uint32_t row_at(const plusplus *p, double target) {
 
 /* Take the best of the trials that were measured: its distances become the current ones. */
 static uint32_t take_best(plusplus *p) {
-    size_t n_chunks = chunk_count(p->n, CHUNK_ROWS), best = 0;
+    size_t best = 0;
     double best_sum = INFINITY;
     for (size_t t = 0; t < p->n_trials; t++) {
-        double sum = sum_of(p->trial_sums + t * n_chunks, n_chunks);
+        double sum = sum_of(p->trial_sums + t * p->n_chunks, p->n_chunks);
         if (sum >= best_sum) continue;
         best_sum = sum;
         best = t;
     }
     memcpy(p->distances, p->trial_distances + best * p->n, p->n * sizeof *p->distances);
-    memcpy(p->sums, p->trial_sums + best * n_chunks, n_chunks * sizeof *p->sums);
+    memcpy(p->sums, p->trial_sums + best * p->n_chunks, p->n_chunks * sizeof *p->sums);
     return p->trials[best];
 }
 
@@ -166,9 +165,9 @@ static semid_status choose_codewords(plusplus *p, size_t n_codewords, uint64_t s
                                      float *codewords, semid_error *err) {
     rng r;
     rng_init(&r, seed, STREAM_DRAWS);
-    size_t n_trials = p->n_trials, n_chunks = chunk_count(p->n, CHUNK_ROWS);
+    size_t n_trials = p->n_trials;
     for (size_t k = 0; k < n_codewords; k++) {
-        double total = k ? sum_of(p->sums, n_chunks) : INFINITY;
+        double total = k ? sum_of(p->sums, p->n_chunks) : INFINITY;
         if (!(total > 0)) {
             repeat_first(codewords, p->dim, k, n_codewords);
             break;
@@ -176,7 +175,7 @@ static semid_status choose_codewords(plusplus *p, size_t n_codewords, uint64_t s
         p->n_trials = k ? n_trials : 1;
         for (size_t t = 0; t < p->n_trials; t++)
             p->trials[t] = k ? row_at(p, rng_uniform(&r) * total) : (uint32_t)rng_below(&r, p->n);
-        parallel_chunks(p->n, CHUNK_ROWS, measure_trials, p);
+        parallel_chunks(p->n, p->chunk_rows, measure_trials, p);
         uint32_t row = take_best(p);
         memcpy(codewords + k * p->dim, p->x + row * p->dim, p->dim * sizeof *codewords);
         if (interrupted()) FAIL(SEMID_ERR_INTERRUPTED, "interrupted");
@@ -190,11 +189,12 @@ semid_status start_plusplus(const float *x, size_t n, size_t dim, size_t n_codew
     plusplus p = {.x = x, .n = n, .dim = dim};
     p.n_trials = 2 + (size_t)log((double)n_codewords);
     if (p.n_trials > MAX_TRIALS) p.n_trials = MAX_TRIALS;
-    size_t n_chunks = chunk_count(n, CHUNK_ROWS);
+    p.chunk_rows = chunk_count(CHUNK_FLOATS, dim);
+    p.n_chunks = chunk_count(n, p.chunk_rows);
     TRY_GOTO(mem_alloc(&p.distances, n, sizeof *p.distances, err));
     TRY_GOTO(mem_alloc(&p.trial_distances, n, p.n_trials * sizeof *p.trial_distances, err));
-    TRY_GOTO(mem_alloc(&p.sums, n_chunks, sizeof *p.sums, err));
-    TRY_GOTO(mem_alloc(&p.trial_sums, n_chunks, p.n_trials * sizeof *p.trial_sums, err));
+    TRY_GOTO(mem_alloc(&p.sums, p.n_chunks, sizeof *p.sums, err));
+    TRY_GOTO(mem_alloc(&p.trial_sums, p.n_chunks, p.n_trials * sizeof *p.trial_sums, err));
     for (size_t i = 0; i < n; i++) p.distances[i] = INFINITY;
     TRY_GOTO(choose_codewords(&p, n_codewords, seed, codewords, err));
 done:

@@ -11,6 +11,9 @@
  * would cost more than it gives. */
 enum { MIN_DIM_OF_LANES = 256, LANES = 8, BLOCK_FLOATS = NEAREST_MAX_DIM };
 
+/* Multiply-adds below which waking another thread costs more than it saves. */
+enum { MIN_CHUNK_OPS = 8 << 20 };
+
 struct nearest {
     size_t n_codewords, dim, row_len; /* row_len = n_lanes * lane_len */
     codeword_panels panels;
@@ -117,9 +120,7 @@ static void finish_level(const search *q, size_t level, float *block, size_t beg
     }
 }
 
-static void search_block(void *user, size_t chunk, size_t begin, size_t end) {
-    (void)chunk;
-    const search *q = user;
+static void search_block(const search *q, size_t begin, size_t end) {
     const nearest *s = q->levels[0];
     size_t n = end - begin;
     int32_t codes[KERNEL_MAX_ROWS];
@@ -131,10 +132,20 @@ static void search_block(void *user, size_t chunk, size_t begin, size_t end) {
     }
 }
 
+static void search_chunk(void *user, size_t chunk, size_t begin, size_t end) {
+    (void)chunk;
+    const search *q = user;
+    size_t rows = block_rows(q->levels[0]);
+    for (; begin < end; begin += rows)
+        search_block(q, begin, end - begin > rows ? begin + rows : end);
+}
+
 void nearest_find_residual(const nearest *const *levels, size_t n_levels, const float *x, size_t n,
                            int32_t *codes, float *errors) {
     search q = {.levels = levels, .n_levels = n_levels, .x = x, .codes = codes, .errors = errors};
-    parallel_chunks(n, block_rows(levels[0]), search_block, &q);
+    const nearest *s = levels[0];
+    size_t rows = block_rows(s), ops = rows * s->n_codewords * s->row_len * n_levels;
+    parallel_chunks(n, rows * chunk_count(MIN_CHUNK_OPS, ops), search_chunk, &q);
 }
 
 void nearest_find(const nearest *s, const float *x, size_t n, int32_t *codes, float *distances) {

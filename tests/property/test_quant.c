@@ -1,0 +1,116 @@
+/* What must hold for any data: seeds and shapes are drawn, hostile data is made on purpose. */
+#include "base/memory.h"
+#include "base/rng.h"
+#include "base/threads.h"
+#include "quant/codebook.h"
+#include "semid/rqkmeans.h"
+#include "support/support.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { N = 700, MAX_DIM = 300, L = 3, K = 24 };
+
+static semid_error err;
+static uint64_t seed;
+static float data[N * MAX_DIM], work[N * MAX_DIM];
+
+typedef enum kind { NORMAL, DUPLICATES, ONE_BLOB, HUGE_NORMS, TINY, N_KINDS } kind;
+
+static void make_data(rng *r, kind what, size_t dim) {
+    for (size_t i = 0; i < N; i++)
+        for (size_t j = 0; j < dim; j++) {
+            float v = (float)rng_normal(r);
+            if (what == DUPLICATES && i >= 2 * K) v = data[i % (2 * K) * dim + j];
+            if (what == ONE_BLOB && i >= K) v = 5 + v * 1e-3F;
+            if (what == HUGE_NORMS) v *= powf(10, (float)(i % 16));
+            if (what == TINY) v *= 1e-20F;
+            data[i * dim + j] = v;
+        }
+}
+
+static semid_codebook *train(size_t dim, double *errors) {
+    semid_codebook *cb = NULL;
+    semid_rqkmeans_params params = {.n_levels = L, .kmeans = semid_kmeans_params_default()};
+    params.kmeans.n_codewords = K;
+    params.kmeans.seed = seed;
+    memcpy(work, data, N * dim * sizeof *data);
+    assert_ok(semid_rqkmeans_fit(&cb, work, N, dim, &params, errors, &err));
+    return cb;
+}
+
+static void check_errors_fall(const semid_codebook *cb, const double *errors, size_t dim) {
+    static int32_t codes[N * L];
+    static float each[N * L];
+    double before = 0, sums[L] = {0};
+    for (size_t i = 0; i < N * dim; i++) before += (double)data[i] * (double)data[i] / N;
+    codebook_encode(cb, data, N, codes, each);
+    for (size_t i = 0; i < N * L; i++) sums[i % L] += (double)each[i] / N;
+    for (size_t l = 0; l < L; l++) {
+        assert_true(errors[l] <= before * (1 + 1e-6));
+        assert_true(fabs(errors[l] - sums[l]) <= 1e-5 * before);
+        before = errors[l];
+    }
+}
+
+/* Rows in another order, one by one, at another thread count: each keeps its code. */
+static void check_codes_belong_to_rows(const semid_codebook *cb, rng *r, size_t dim) {
+    static int32_t codes[N * L], shuffled[N * L];
+    static uint32_t order[N];
+    int32_t alone[L];
+    for (uint32_t i = 0; i < N; i++) order[i] = i;
+    rng_shuffle_u32(r, order, N);
+    for (size_t i = 0; i < N; i++)
+        memcpy(work + i * dim, data + order[i] * dim, dim * sizeof *data);
+    threads_set(1);
+    assert_ok(semid_encode(cb, data, N, codes, &err));
+    threads_set(3);
+    assert_ok(semid_encode(cb, work, N, shuffled, &err));
+    for (size_t i = 0; i < N; i++)
+        assert_memory_equal(shuffled + i * L, codes + order[i] * L, L * sizeof *codes);
+    for (size_t i = 0; i < N; i += 50) {
+        assert_ok(semid_encode(cb, data + i * dim, 1, alone, &err));
+        assert_memory_equal(alone, codes + i * L, sizeof alone);
+    }
+    threads_set(0);
+}
+
+static void check_same_codebook(const semid_codebook *a, size_t dim, int n_threads) {
+    double errors[L];
+    threads_set(n_threads);
+    semid_codebook *b = train(dim, errors);
+    threads_set(0);
+    assert_memory_equal(semid_codebook_level(a, 0), semid_codebook_level(b, 0),
+                        L * K * dim * sizeof(float));
+    semid_codebook_free(b);
+}
+
+static void residual_quantization_holds_its_promises(void **state) {
+    (void)state;
+    rng r;
+    rng_init(&r, seed, 0);
+    for (int what = 0; what < N_KINDS; what++) {
+        size_t dim = 2 + (size_t)rng_below(&r, MAX_DIM - 1);
+        double errors[L];
+        make_data(&r, (kind)what, dim);
+        semid_codebook *cb = train(dim, errors);
+        check_errors_fall(cb, errors, dim);
+        check_codes_belong_to_rows(cb, &r, dim);
+        check_same_codebook(cb, dim, 1);
+        check_same_codebook(cb, dim, 3);
+        semid_codebook_free(cb);
+    }
+}
+
+int main(void) {
+    const char *given = getenv("SEMID_TEST_SEED");
+    seed = given ? strtoull(given, NULL, 10) : (uint64_t)time(NULL);
+    printf("seed %llu (SEMID_TEST_SEED repeats it)\n", (unsigned long long)seed);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(residual_quantization_holds_its_promises),
+    };
+    return cmocka_run_group_tests_name("quant", tests, NULL, NULL);
+}
