@@ -45,46 +45,6 @@ static void written_rows_come_back(void **state) {
     embeddings_close(e);
 }
 
-static void pt_files_carry_their_ids(void **state) {
-    (void)state;
-    write_x(test_path("plain.pt"), NULL);
-    check_x(test_path("plain.pt"));
-    static const char *const texts[] = {"a", "", "naïve 🦊"};
-    ids list = {0}, back;
-    for (int i = 0; i < 3; i++) assert_ok(ids_append(&list, texts[i], strlen(texts[i]), &err));
-    write_x(test_path("x.pt"), &list);
-    check_x(test_path("x.pt"));
-    embeddings *e;
-    assert_ok(embeddings_open(&e, test_path("x.pt"), &err));
-    assert_memory_equal(embeddings_view(e), x, sizeof x);
-    assert_ok(embeddings_ids(e, &back, &err));
-    for (size_t i = 0; i < 3; i++) assert_string_equal(ids_get(&back, i, NULL), texts[i]);
-    embeddings_close(e);
-    ids_release(&back);
-    assert_ok(ids_load(&back, test_path("x.pt"), &err));
-    assert_int_equal(back.n_ids, 3);
-    ids_release(&back);
-    embeddings_writer *w;
-    assert_fails(embeddings_writer_open(&w, test_path("x.pt"), 4, 2, &list, &err), SEMID_ERR_SHAPE,
-                 "an id for each of 4 rows, found 3");
-    ids_release(&list);
-}
-
-static void equal_contents_give_equal_bytes(void **state) {
-    (void)state;
-    char *a, *b;
-    size_t n_a, n_b;
-    npz_member m = {.name = "emb", .type = DTYPE_F32, .n_dims = 2, .shape = {3, 2}, .data = x};
-    assert_ok(npz_save(test_path("1.npz"), &m, 1, &err));
-    assert_ok(npz_save(test_path("2.npz"), &m, 1, &err));
-    assert_ok(file_read_all(test_path("1.npz"), 4096, &a, &n_a, &err));
-    assert_ok(file_read_all(test_path("2.npz"), 4096, &b, &n_b, &err));
-    assert_int_equal(n_a, n_b);
-    assert_memory_equal(a, b, n_a);
-    mem_free(a);
-    mem_free(b);
-}
-
 static void failed_writes_leak_nothing(void **state) {
     (void)state;
     ids list = {0};
@@ -120,24 +80,6 @@ static void other_types_are_converted(void **state) {
     assert_ok(embeddings_open(&e, test_path("h.npy"), &err));
     assert_null(embeddings_view(e));
     embeddings_close(e);
-}
-
-static void npz_members_are_found_in_order(void **state) {
-    (void)state;
-    const float other[] = {9};
-    npz_member members[] = {
-        {.name = "other", .type = DTYPE_F32, .n_dims = 1, .shape = {1}, .data = other},
-        {.name = "Z", .type = DTYPE_F32, .n_dims = 2, .shape = {3, 2}, .data = x},
-    };
-    assert_ok(npz_save(test_path("x.npz"), members, 2, &err));
-    check_x(test_path("x.npz"));
-    embeddings *e;
-    assert_ok(embeddings_open(&e, test_path("x.npz"), &err));
-    assert_non_null(embeddings_view(e)); /* our own members are aligned */
-    embeddings_close(e);
-    assert_ok(npz_save(test_path("y.npz"), members, 1, &err));
-    assert_fails(embeddings_open(&e, test_path("y.npz"), &err), SEMID_ERR_FORMAT,
-                 "expected an array named emb, Z, arr_0, embeddings, features, found other.npy");
 }
 
 static void refuse(dtype type, size_t n_dims, const size_t *shape, semid_status status,
@@ -206,11 +148,8 @@ static void registered_formats_are_used(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(written_rows_come_back),
-        cmocka_unit_test(pt_files_carry_their_ids),
-        cmocka_unit_test(equal_contents_give_equal_bytes),
         cmocka_unit_test(failed_writes_leak_nothing),
         cmocka_unit_test(other_types_are_converted),
-        cmocka_unit_test(npz_members_are_found_in_order),
         cmocka_unit_test(wrong_shapes_are_refused),
         cmocka_unit_test(writers_leave_nothing_half_done),
         cmocka_unit_test(rows_with_nan_are_counted),

@@ -122,6 +122,40 @@ static void bad_arrays_are_refused(void **state) {
                  SEMID_ERR_DATA, "empty strings");
 }
 
+static void files_of_numpy_are_read(void **state) {
+    (void)state;
+    static const char *const expected[] = {"B000A", "é", "naïve 🦊"};
+    static const char *const names[] = {
+        "formats/ids_U.npy",        "formats/ids_U_big_endian.npy", "formats/ids_S.npy",
+        "formats/ids_object_2.npy", "formats/ids_object_3.npy",     "formats/ids_object_4.npy",
+        "formats/ids_object_5.npy", "formats/ids_object_numpy2.npy"};
+    ids list;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        assert_ok(ids_load(&list, golden_path(names[i]), &err));
+        assert_int_equal(list.n_ids, 3);
+        for (size_t k = 0; k < 3; k++) assert_string_equal(ids_get(&list, k, NULL), expected[k]);
+        ids_release(&list);
+    }
+    static const char *const mixed[] = {"a", "7", "c", "-8"};
+    assert_ok(ids_load(&list, golden_path("formats/ids_object_mixed.npy"), &err));
+    for (size_t k = 0; k < 4; k++) assert_string_equal(ids_get(&list, k, NULL), mixed[k]);
+    ids_release(&list);
+}
+
+static void bad_pickles_are_refused(void **state) {
+    (void)state;
+    ids list;
+    assert_fails(ids_load(&list, golden_path("formats/bad_code_ids.npy"), &err), SEMID_ERR_FORMAT,
+                 "refused: this pickle asks for posix.system");
+    assert_fails(ids_load(&list, golden_path("formats/bad_truncated_ids.npy"), &err),
+                 SEMID_ERR_FORMAT, "truncated");
+    assert_fails(ids_load(&list, golden_path("formats/bad_count_ids.npy"), &err), SEMID_ERR_FORMAT,
+                 "expected 4 ids, found 3");
+    assert_fails(ids_load(&list, golden_path("formats/ids_object_none.npy"), &err),
+                 SEMID_ERR_FORMAT, "id 1: expected text or an integer, found None");
+    assert_false(path_exists("/tmp/this-must-not-exist"));
+}
+
 static void the_index_finds_every_id(void **state) {
     (void)state;
     ids list = {0};
@@ -152,18 +186,24 @@ static void duplicates_are_named(void **state) {
     ids_release(&list);
 }
 
-static void failed_allocations_leak_nothing(void **state) {
-    (void)state;
-    ids list = make_list(texts, 5), back;
-    assert_ok(ids_save(&list, test_path("m.npy"), &err));
+static void load_with_failures(const char *path) {
+    ids list;
     for (long n = 1;; n++) {
         mem_fail_after(n);
-        semid_status status = ids_load(&back, test_path("m.npy"), &err);
+        semid_status status = ids_load(&list, path, &err);
         mem_fail_after(0);
         if (status == SEMID_OK) break;
         assert_int_equal(status, SEMID_ERR_NO_MEMORY);
     }
-    assert_same(&list, &back);
+    ids_release(&list);
+}
+
+static void failed_allocations_leak_nothing(void **state) {
+    (void)state;
+    load_with_failures(golden_path("formats/ids_U.npy"));
+    load_with_failures(golden_path("formats/ids_object_2.npy"));
+    load_with_failures(golden_path("formats/ids_list.pt"));
+    ids list = make_list(texts, 5);
     for (long n = 1;; n++) {
         mem_fail_after(n);
         semid_status status = ids_save(&list, test_path("m2.npy"), &err);
@@ -171,7 +211,6 @@ static void failed_allocations_leak_nothing(void **state) {
         if (status == SEMID_OK) break;
         assert_int_equal(status, SEMID_ERR_NO_MEMORY);
     }
-    ids_release(&back);
     ids_release(&list);
 }
 
@@ -182,6 +221,8 @@ int main(void) {
         cmocka_unit_test(bad_text_files_are_refused),
         cmocka_unit_test(other_numpy_types_are_ids_too),
         cmocka_unit_test(bad_arrays_are_refused),
+        cmocka_unit_test(files_of_numpy_are_read),
+        cmocka_unit_test(bad_pickles_are_refused),
         cmocka_unit_test(the_index_finds_every_id),
         cmocka_unit_test(duplicates_are_named),
         cmocka_unit_test(failed_allocations_leak_nothing),

@@ -141,6 +141,53 @@ static void floats_are_integers_only_when_whole(void **state) {
     assert_fails(array_to_i64(&b, 0, 1, v, &err), SEMID_ERR_FORMAT, "expected int64");
 }
 
+static void every_type_of_numpy_is_read(void **state) {
+    (void)state;
+    static const char *const names[] = {
+        "formats/x_i1.npy",    "formats/x_u1.npy",      "formats/x_i2.npy",
+        "formats/x_u2.npy",    "formats/x_i4.npy",      "formats/x_u4.npy",
+        "formats/x_i8.npy",    "formats/x_u8.npy",      "formats/x_f2.npy",
+        "formats/x_f4.npy",    "formats/x_f8.npy",      "formats/x_f4_v2.npy",
+        "formats/x_f4_v3.npy", "formats/x_fortran.npy", "formats/x_big_endian.npy"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        array a;
+        int64_t v[6];
+        float f[6];
+        assert_ok(npy_load(&a, golden_path(names[i]), &err));
+        assert_true(a.n_dims == 2 && a.shape[0] == 3 && a.shape[1] == 2);
+        assert_ok(array_to_i64(&a, 0, 6, v, &err));
+        assert_ok(array_to_f32(&a, 0, 6, f, &err));
+        for (int k = 0; k < 6; k++) assert_true(v[k] == k + 1 && f[k] == (float)v[k]);
+        assert_int_equal(array_to_f32(&a, 5, 2, f, &err), SEMID_ERR_ARGUMENT);
+        array_release(&a);
+    }
+    array a;
+    int64_t v[6];
+    assert_ok(npy_load(&a, golden_path("formats/x_bool.npy"), &err));
+    assert_ok(array_to_i64(&a, 0, 6, v, &err));
+    assert_true(v[0] == 1 && v[1] == 0 && v[4] == 1);
+    array_release(&a);
+    assert_fails(npy_load(&a, golden_path("formats/x_c8.npy"), &err), SEMID_ERR_FORMAT,
+                 "found dtype '<c8'");
+    assert_fails(npy_load(&a, golden_path("formats/x_record.npy"), &err), SEMID_ERR_FORMAT,
+                 "expected an array of one type");
+}
+
+static void failed_allocations_leak_nothing(void **state) {
+    (void)state;
+    for (long n = 1;; n++) {
+        array a;
+        mem_fail_after(n);
+        semid_status status = npy_load(&a, golden_path("formats/x_fortran.npy"), &err);
+        mem_fail_after(0);
+        if (status == SEMID_OK) {
+            array_release(&a);
+            break;
+        }
+        assert_int_equal(status, SEMID_ERR_NO_MEMORY);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(saved_arrays_come_back),
@@ -149,6 +196,8 @@ int main(void) {
         cmocka_unit_test(float16_is_exact),
         cmocka_unit_test(hostile_headers_are_refused),
         cmocka_unit_test(other_files_are_refused),
+        cmocka_unit_test(every_type_of_numpy_is_read),
+        cmocka_unit_test(failed_allocations_leak_nothing),
         cmocka_unit_test(floats_are_integers_only_when_whole),
     };
     return cmocka_run_group_tests_name("npy", tests, NULL, NULL);

@@ -77,6 +77,19 @@ static void embeddings_are_the_only_matrix(void **state) {
     embeddings_close(e);
 }
 
+static void files_of_the_official_library_are_read(void **state) {
+    (void)state;
+    static const char *const names[] = {"formats/x.safetensors", "formats/x_f16.safetensors"};
+    for (int i = 0; i < 2; i++) {
+        embeddings *e;
+        float out[6];
+        assert_ok(embeddings_open(&e, golden_path(names[i]), &err));
+        assert_ok(embeddings_read(e, 0, 3, out, &err));
+        assert_memory_equal(out, x, sizeof x);
+        embeddings_close(e);
+    }
+}
+
 static void embeddings_are_written(void **state) {
     (void)state;
     const char *path = test_path("x.safetensors");
@@ -140,6 +153,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(saved_tensors_come_back),
         cmocka_unit_test(embeddings_are_the_only_matrix),
+        cmocka_unit_test(files_of_the_official_library_are_read),
         cmocka_unit_test(embeddings_are_written),
         cmocka_unit_test(hostile_headers_are_refused),
         cmocka_unit_test(failed_allocations_leak_nothing),

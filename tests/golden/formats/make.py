@@ -7,6 +7,7 @@ import pickle
 import struct
 import warnings
 import zipfile
+import zlib
 
 import numpy as np
 import torch
@@ -84,6 +85,23 @@ def good_npz():
     write("x_deflated.npz", npz(np.savez_compressed, Z=X), "npz")
     write("x_arr_0.npz", npz(lambda f: np.savez(f, np.asfortranarray(X))), "npz")
     write("x_other.npz", npz(np.savez, other=X))
+    write("x_zip64.npz", zip64(b"emb.npy", npy(X)), "npz")
+
+
+def zip64(name, data):
+    """Every field that has a 64-bit form in it."""
+    crc, n = struct.pack("<I", zlib.crc32(data)), len(data)
+    common = struct.pack("<HHHHH", 45, 0, 0, 0, 0x21) + crc + b"\xff" * 8 + struct.pack("<H", len(name))
+    sizes = struct.pack("<QQ", n, n)
+    local = b"PK\3\4" + common + struct.pack("<H", 20) + name + struct.pack("<HH", 1, 16) + sizes + data
+    entry = (b"PK\1\2" + struct.pack("<H", 45) + common + struct.pack("<HHHHI", 28, 0, 0, 0, 0) + b"\xff" * 4 +
+             name + struct.pack("<HH", 1, 24) + sizes + struct.pack("<Q", 0))
+    end64 = b"PK\6\6" + struct.pack("<QHHIIQQQQ", 44, 45, 45, 0, 0, 1, 1, len(entry), len(local))
+    locator = b"PK\6\7" + struct.pack("<IQI", 0, len(local) + len(entry), 1)
+    end = b"PK\5\6" + struct.pack("<HH", 0, 0) + b"\xff" * 12 + struct.pack("<H", 0)
+    out = local + entry + end64 + locator + end
+    assert zipfile.ZipFile(io.BytesIO(out)).read(name.decode()) == data
+    return out
 
 
 def good_pt():
