@@ -6,7 +6,13 @@
 
 #include "semid/codebook.h"
 #include "semid/codes.h"
+#include "semid/ema.h"
 #include "semid/inverted.h"
+#include "semid/kmeans.h"
+#include "semid/quality.h"
+#include "semid/rqkmeans.h"
+#include "semid/rqvae.h"
 #include "semid/status.h"
+#include "semid/vqvae.h"
 
 #endif

@@ -1,0 +1,55 @@
+/*
+ * semid/quality.h - how healthy the codes of a catalogue are: how well each level uses its
+ * codewords, what error it leaves, and how often items share a code.
+ *
+ * With p_k the share of rows that have codeword k at a level: perplexity = exp(-sum p log p), from
+ * 1 (one codeword takes all) to K; gini = sum over ascending p of (2 i - K - 1) p_i / K, from 0
+ * (all equal) to 1 - 1/K; conditional perplexity = exp(H(c_l | c_1..c_l-1)), the choices a level
+ * really adds to a known prefix.
+ */
+#ifndef SEMID_QUALITY_H
+#define SEMID_QUALITY_H
+
+#include "semid/codes.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct semid_level_quality {
+    size_t n_used;                 /* codewords with at least one row */
+    double used_ratio;             /* n_used / K */
+    double perplexity;             /* 1 .. K */
+    double gini;                   /* 0 .. 1 - 1/K */
+    double largest_ratio;          /* share of the rows of the most used codeword */
+    double conditional_perplexity; /* 1 .. perplexity */
+    double mse;                    /* mean squared error a dimension after this level, or NaN */
+    double explained_ratio;        /* 1 - mse / variance, or NaN */
+} semid_level_quality;
+
+typedef struct semid_quality {
+    size_t n_rows, n_levels, n_codewords;
+    semid_level_quality *levels; /* [n_levels], owned */
+    size_t n_unique;             /* distinct codes */
+    double collision_ratio;      /* 1 - n_unique / n_rows */
+    size_t n_sharing;            /* rows whose code another row has too */
+    size_t largest_bucket;       /* rows of the most common code */
+    double entropy_bits;         /* of the full code */
+} semid_quality;
+
+/*
+ * All figures of codes [N, L] (N >= 1) over K codewords a level. mse [L] and variance (mean squared
+ * deviation from the mean vector, a dimension): what the errors came to, or NULL and NaN figures.
+ * SEMID_ERR_DATA for no rows or a code that is not in [0, K). Release with semid_quality_release.
+ * Cost: O(N L + L K log K) time, 16 bytes a row.
+ */
+SEMID_API semid_status semid_quality_measure(semid_quality *out, const semid_codes *codes,
+                                             size_t n_codewords, const double *mse, double variance,
+                                             semid_error *err);
+
+SEMID_API void semid_quality_release(semid_quality *quality);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

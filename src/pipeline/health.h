@@ -1,0 +1,14 @@
+/* pipeline/health.h - quality figures as JSON: what metrics.json, train and inspect report. */
+#ifndef PIPELINE_HEALTH_H
+#define PIPELINE_HEALTH_H
+
+#include "base/error.h"
+#include "semid/quality.h"
+
+#include <jansson.h>
+
+/* Adds "levels" (an array, a level each) and "codes" (an object) to `report`. Figures that are not
+ * known are null. */
+semid_status health_add(json_t *report, const semid_quality *quality, semid_error *err);
+
+#endif

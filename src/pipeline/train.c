@@ -1,0 +1,234 @@
+#include "pipeline/train.h"
+
+#include "base/file.h"
+#include "base/json_file.h"
+#include "base/log.h"
+#include "base/memory.h"
+#include "kernels/kernels.h"
+#include "pipeline/health.h"
+#include "pipeline/train_data.h"
+#include "pipeline/train_encode.h"
+#include "pipeline/train_fit.h"
+#include "pipeline/vectors.h"
+#include "quant/kmeans_start.h"
+
+/* A plain quantizer needs many codewords, and each of them some rows to be learned from. */
+enum { VQ_CODEWORDS = 4096, VQ_ROWS_PER_CODEWORD = 8, RQ_LEVELS = 4, RQ_CODEWORDS = 256 };
+
+typedef struct training {
+    const train_params *p;
+    const step_context *ctx;
+    json_t *report;
+    semid_codebook *start; /* of --load or --init, or NULL */
+    vectors train_vectors, encode_vectors;
+    const vectors *encoded_vectors; /* the one of both that is encoded */
+    train_data data;
+    train_shape shape;
+    semid_codebook *codebook;
+    encoded result;
+    double fit_seconds, encode_seconds;
+} training;
+
+/* ---- what is asked for ---- */
+
+static semid_status check_usage(const train_params *p, semid_error *err) {
+    if (p->load && p->init)
+        FAIL(SEMID_ERR_USAGE, "--load and --init: expected one of them, found both");
+    if (!p->train && !p->load)
+        FAIL(SEMID_ERR_USAGE, "--no-train: expected --load codebooks.npz to encode with");
+    if (!p->train && p->holdout > 0)
+        FAIL(SEMID_ERR_USAGE, "--holdout: nothing is held out with --no-train");
+    if (p->encode && p->holdout > 0)
+        FAIL(SEMID_ERR_USAGE, "--holdout measures the training file: it excludes --encode");
+    if (p->method == TRAIN_VQVAE && p->L > 1)
+        FAIL(SEMID_ERR_USAGE, "--L: vqvae has one level, found %lld", (long long)p->L);
+    return SEMID_OK;
+}
+
+static const char *start_path(const train_params *p) {
+    return p->load ? p->load : p->init;
+}
+
+/* The start must be of the method's kind and of the shape that was asked for, if any was. */
+static semid_status check_start(const training *t, semid_error *err) {
+    const train_params *p = t->p;
+    size_t L = semid_codebook_levels(t->start), K = semid_codebook_codewords(t->start);
+    size_t d = semid_codebook_dim(t->start), want_L = p->L > 0 ? (size_t)p->L : L;
+    size_t want_K = p->K > 0 ? (size_t)p->K : K;
+    if (p->method == TRAIN_VQVAE && L != 1)
+        FAIL(SEMID_ERR_SHAPE, "%s: expected [K, d] codewords for vqvae, found [%zu, %zu, %zu]",
+             start_path(p), L, K, d);
+    if (p->method != TRAIN_VQVAE && semid_codebook_is_vq(t->start))
+        FAIL(SEMID_ERR_SHAPE,
+             "%s: expected [L, K, d] codewords for %s, found [%zu, %zu] (of vqvae?)", start_path(p),
+             train_method_names[p->method], K, d);
+    if (L != want_L || K != want_K)
+        FAIL(SEMID_ERR_SHAPE, "%s: expected [%zu, %zu, d] codewords, found [%zu, %zu, %zu]",
+             start_path(p), want_L, want_K, L, K, d);
+    return SEMID_OK;
+}
+
+static semid_status load_start(training *t, semid_error *err) {
+    if (!start_path(t->p)) return SEMID_OK;
+    TRY(semid_codebook_load(&t->start, start_path(t->p), err));
+    return check_start(t, err);
+}
+
+/* ---- training ---- */
+
+static train_shape choose_shape(const training *t) {
+    if (t->start)
+        return (train_shape){semid_codebook_levels(t->start), semid_codebook_codewords(t->start)};
+    bool vq = t->p->method == TRAIN_VQVAE;
+    size_t K = RQ_CODEWORDS;
+    if (vq) {
+        K = t->data.n_rows / VQ_ROWS_PER_CODEWORD;
+        K = K > VQ_CODEWORDS ? VQ_CODEWORDS : K > 0 ? K : 1;
+    }
+    return (train_shape){.n_levels = vq            ? 1
+                                     : t->p->L > 0 ? (size_t)t->p->L
+                                                   : RQ_LEVELS,
+                         .n_codewords = t->p->K > 0 ? (size_t)t->p->K : K};
+}
+
+/* As many codewords as there are different rows can be told apart, no more. */
+static semid_status check_distinct(training *t, semid_error *err) {
+    size_t n = 0, K = t->shape.n_codewords;
+    const char *path = embeddings_path(t->train_vectors.file);
+    TRY(distinct_rows(t->data.x, t->data.n_rows, t->data.dim, K, &n, err));
+    if (n >= K) return SEMID_OK;
+    if (t->start || !t->p->allow_fewer)
+        FAIL(SEMID_ERR_DATA, "%s: expected at least K = %zu distinct training rows, found %zu; %s",
+             path, K, n,
+             t->start ? "start with fewer codewords" : "lower --K or give --allow-fewer");
+    log_warn("%s: %zu distinct training rows: K is %zu instead of %zu", path, n, n, K);
+    t->shape.n_codewords = n;
+    return SEMID_OK;
+}
+
+static semid_status check_start_dim(const training *t, semid_error *err) {
+    size_t dim = t->start ? semid_codebook_dim(t->start) : t->data.dim;
+    if (dim != t->data.dim)
+        FAIL(SEMID_ERR_SHAPE, "%s: expected vectors of dimension %zu as in %s, found %zu", t->p->in,
+             dim, start_path(t->p), t->data.dim);
+    return SEMID_OK;
+}
+
+static semid_status fit(training *t, semid_error *err) {
+    TRY(vectors_open(&t->train_vectors, t->p->in, t->p->skip_bad_rows, err));
+    TRY(train_data_take(&t->data, &t->train_vectors, t->p, t->ctx->seed, err));
+    TRY(check_start_dim(t, err));
+    t->shape = choose_shape(t);
+    TRY(check_distinct(t, err));
+    double start_s = clock_seconds();
+    TRY(train_fit(&t->codebook, t->p, t->shape, t->start, &t->data, t->ctx->seed, t->report, err));
+    t->fit_seconds = clock_seconds() - start_s;
+    mem_free(t->data.owned); /* the sample is not needed while encoding */
+    t->data.owned = NULL;
+    return SEMID_OK;
+}
+
+/* ---- encoding ---- */
+
+static semid_status encode(training *t, semid_error *err) {
+    const char *path = t->p->encode ? t->p->encode : t->p->in;
+    const semid_codebook *cb = t->p->train ? t->codebook : t->start;
+    t->encoded_vectors = &t->train_vectors;
+    if (t->p->encode || !t->p->train) {
+        TRY(vectors_open(&t->encode_vectors, path, t->p->skip_bad_rows, err));
+        t->encoded_vectors = &t->encode_vectors;
+    }
+    double start_s = clock_seconds();
+    TRY(train_encode(&t->result, cb, t->encoded_vectors, (size_t)t->p->encode_batch_size,
+                     t->data.held, t->data.n_held, err));
+    t->encode_seconds = clock_seconds() - start_s;
+    return SEMID_OK;
+}
+
+/* ---- report ---- */
+
+static json_t *options_json(const train_params *p) {
+    return json_pack("{s:I, s:I, s:I, s:f, s:I, s:f, s:I, s:I, s:I, s:f, s:f, s:f, s:s?, s:s?}",
+                     "L", (json_int_t)p->L, "K", (json_int_t)p->K, "max_train",
+                     (json_int_t)p->max_train, "holdout", p->holdout, "iters", (json_int_t)p->iters,
+                     "tol", p->tol, "epochs", (json_int_t)p->epochs, "batch_size",
+                     (json_int_t)p->batch_size, "dist_chunk", (json_int_t)p->dist_chunk, "beta",
+                     p->beta, "decay", p->decay, "entropy_reg", p->entropy_reg, "init", p->init,
+                     "load", p->load);
+}
+
+static semid_status report_inputs(const training *t, semid_error *err) {
+    const vectors *trained = t->p->train ? &t->train_vectors : &t->encode_vectors;
+    json_t *inputs = json_pack(
+        "{s:s, s:s, s:I, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:b, s:o}", "method",
+        train_method_names[t->p->method], "version", semid_version(), "seed",
+        (json_int_t)t->ctx->seed, "isa", kernels()->tier, "input", t->p->in, "encoded",
+        embeddings_path(t->encoded_vectors->file), "train_rows", (json_int_t)t->data.n_rows,
+        "skipped_rows", (json_int_t)t->encoded_vectors->n_bad, "K",
+        (json_int_t)t->result.quality.n_codewords, "dim", (json_int_t)t->encoded_vectors->dim,
+        "input_unit_norm", (int)trained->unit_norm, "options", options_json(t->p));
+    int failed = !inputs || json_object_update(t->report, inputs) != 0;
+    json_decref(inputs);
+    if (failed) FAIL(SEMID_ERR_NO_MEMORY, "out of memory: the report");
+    return SEMID_OK;
+}
+
+static semid_status report_results(const training *t, semid_error *err) {
+    json_t *timings = json_pack("{s:f, s:f}", "train", t->fit_seconds, "encode", t->encode_seconds);
+    if (json_object_set_new(t->report, "timings", timings) != 0)
+        FAIL(SEMID_ERR_NO_MEMORY, "out of memory: the report");
+    TRY(health_add(t->report, &t->result.quality, err));
+    if (t->data.n_held == 0) return SEMID_OK;
+    json_t *held = json_object();
+    if (json_object_set_new(t->report, "holdout", held) != 0)
+        FAIL(SEMID_ERR_NO_MEMORY, "out of memory: the report");
+    return health_add(held, &t->result.held_quality, err);
+}
+
+static semid_status save(const training *t, semid_error *err) {
+    semid_status status = SEMID_OK;
+    const semid_codebook *cb = t->p->train ? t->codebook : t->start;
+    char *codebooks = NULL, *codes = NULL, *metrics = NULL;
+    TRY_GOTO(path_join(&codebooks, t->p->out, "codebooks.npz", err));
+    TRY_GOTO(path_join(&codes, t->p->out, "codes.npy", err));
+    TRY_GOTO(path_join(&metrics, t->p->out, "metrics.json", err));
+    TRY_GOTO(semid_codebook_save(cb, codebooks, err));
+    TRY_GOTO(semid_codes_save(&t->result.codes, codes, err));
+    TRY_GOTO(json_file_save(t->report, metrics, err));
+done:
+    mem_free(codebooks);
+    mem_free(codes);
+    mem_free(metrics);
+    return status;
+}
+
+static void release(training *t) {
+    encoded_release(&t->result);
+    semid_codebook_free(t->codebook);
+    semid_codebook_free(t->start);
+    train_data_release(&t->data);
+    vectors_close(&t->train_vectors);
+    vectors_close(&t->encode_vectors);
+    json_decref(t->report);
+}
+
+semid_status step_train(const train_params *params, const step_context *ctx, json_t **report,
+                        semid_error *err) {
+    semid_status status = SEMID_OK;
+    step_timer timer = step_begin();
+    training t = {.p = params, .ctx = ctx};
+    TRY(check_usage(params, err));
+    t.report = json_object();
+    if (!t.report) FAIL(SEMID_ERR_NO_MEMORY, "out of memory: the report");
+    TRY_GOTO(load_start(&t, err));
+    if (params->train) TRY_GOTO(fit(&t, err));
+    TRY_GOTO(encode(&t, err));
+    TRY_GOTO(report_inputs(&t, err));
+    TRY_GOTO(report_results(&t, err));
+    TRY_GOTO(step_end(timer, t.report, err));
+    TRY_GOTO(save(&t, err));
+    *report = json_incref(t.report);
+done:
+    release(&t);
+    return status;
+}

@@ -1,0 +1,28 @@
+/* pipeline/train.h - learn codebooks from vectors, encode the catalogue, measure both. */
+#ifndef PIPELINE_TRAIN_H
+#define PIPELINE_TRAIN_H
+
+#include "pipeline/step.h"
+
+typedef enum train_method { TRAIN_RQKMEANS, TRAIN_RQVAE, TRAIN_VQVAE } train_method;
+
+typedef struct train_params {
+    const char *in, *out, *init, *load, *encode;
+    int method;        /* train_method */
+    int64_t L, K;      /* 0: those of init or load, else 4 and 256 (VQ: 1 and see train.c) */
+    int64_t max_train; /* 0: all rows */
+    double holdout;    /* share of the rows that training does not see */
+    int64_t iters;     /* rqkmeans */
+    double tol;        /* rqkmeans */
+    int64_t epochs;    /* rqvae, vqvae, as the rest */
+    int64_t batch_size, dist_chunk;
+    double beta, decay, entropy_reg;
+    int64_t encode_batch_size;
+    bool train, allow_fewer, skip_bad_rows;
+} train_params;
+
+/* Writes codebooks.npz, codes.npy and metrics.json (the report) into `out`. */
+semid_status step_train(const train_params *params, const step_context *ctx, json_t **report,
+                        semid_error *err);
+
+#endif

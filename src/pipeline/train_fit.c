@@ -1,0 +1,71 @@
+#include "pipeline/train_fit.h"
+
+#include "base/memory.h"
+#include "semid/rqkmeans.h"
+#include "semid/rqvae.h"
+#include "semid/vqvae.h"
+
+const char *const train_method_names[] = {"rqkmeans", "rqvae", "vqvae"};
+
+static semid_status fit_rqkmeans(semid_codebook **out, const train_params *params,
+                                 train_shape shape, const semid_codebook *start,
+                                 const train_data *data, uint64_t seed, semid_error *err) {
+    semid_rqkmeans_params p = semid_rqkmeans_params_default();
+    p.n_levels = shape.n_levels;
+    p.init = start;
+    p.kmeans.n_codewords = shape.n_codewords;
+    p.kmeans.max_iters = (size_t)params->iters;
+    p.kmeans.tol = params->tol;
+    p.kmeans.seed = seed;
+    return semid_rqkmeans_fit(out, data->owned, data->n_rows, data->dim, &p, NULL, err);
+}
+
+static semid_status report_epochs(json_t *report, const semid_ema_epoch *epochs, size_t n,
+                                  semid_error *err) {
+    json_t *list = json_array();
+    int failed = !list;
+    for (size_t e = 0; e < n; e++)
+        failed |= json_array_append_new(
+            list,
+            json_pack("{s:I, s:f, s:f, s:f, s:f, s:I}", "epoch", (json_int_t)e + 1, "loss",
+                      epochs[e].loss, "recon", epochs[e].recon, "commit", epochs[e].commit,
+                      "entropy", epochs[e].entropy, "revived", (json_int_t)epochs[e].n_revived));
+    failed |= json_object_set_new(report, "epochs", list);
+    if (failed) FAIL(SEMID_ERR_NO_MEMORY, "out of memory: the report");
+    return SEMID_OK;
+}
+
+static semid_status fit_ema(semid_codebook **out, const train_params *params, train_shape shape,
+                            const semid_codebook *start, const train_data *data, uint64_t seed,
+                            json_t *report, semid_error *err) {
+    semid_status status = SEMID_OK;
+    semid_ema_epoch *epochs = NULL;
+    semid_ema_params p = semid_ema_params_default();
+    p.n_codewords = shape.n_codewords;
+    p.n_epochs = (size_t)params->epochs;
+    p.batch_rows = (size_t)params->batch_size;
+    p.dist_chunk_rows = (size_t)params->dist_chunk;
+    p.beta = params->beta;
+    p.decay = params->decay;
+    p.entropy_reg = params->entropy_reg;
+    p.seed = seed;
+    p.init = start;
+    TRY_GOTO(mem_alloc(&epochs, p.n_epochs, sizeof *epochs, err));
+    if (params->method == TRAIN_VQVAE)
+        TRY_GOTO(semid_vqvae_fit(out, &p, data->x, data->n_rows, data->dim, epochs, err));
+    else
+        TRY_GOTO(semid_rqvae_fit(out, shape.n_levels, &p, data->x, data->n_rows, data->dim, epochs,
+                                 err));
+    TRY_GOTO(report_epochs(report, epochs, p.n_epochs, err));
+done:
+    mem_free(epochs);
+    return status;
+}
+
+semid_status train_fit(semid_codebook **out, const train_params *params, train_shape shape,
+                       const semid_codebook *start, const train_data *data, uint64_t seed,
+                       json_t *report, semid_error *err) {
+    if (params->method == TRAIN_RQKMEANS)
+        return fit_rqkmeans(out, params, shape, start, data, seed, err);
+    return fit_ema(out, params, shape, start, data, seed, report, err);
+}

@@ -1,0 +1,23 @@
+/* pipeline/train_fit.h - the three methods of training behind one call. */
+#ifndef PIPELINE_TRAIN_FIT_H
+#define PIPELINE_TRAIN_FIT_H
+
+#include "pipeline/train.h"
+#include "pipeline/train_data.h"
+#include "semid/codebook.h"
+
+#include <jansson.h>
+
+typedef struct train_shape {
+    size_t n_levels, n_codewords;
+} train_shape;
+
+extern const char *const train_method_names[]; /* by train_method */
+
+/* Train params->method on the rows; start (may be NULL): codewords to begin with. Adds what the
+ * method says about its course to `report`. */
+semid_status train_fit(semid_codebook **out, const train_params *params, train_shape shape,
+                       const semid_codebook *start, const train_data *data, uint64_t seed,
+                       json_t *report, semid_error *err);
+
+#endif

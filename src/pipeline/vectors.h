@@ -1,0 +1,36 @@
+/* pipeline/vectors.h - the usable rows of an embedding file: checked once, then read in blocks. */
+#ifndef PIPELINE_VECTORS_H
+#define PIPELINE_VECTORS_H
+
+#include "base/error.h"
+#include "formats/embeddings.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct vectors {
+    embeddings *file;
+    size_t n_rows, dim; /* usable rows: without NaN and Inf */
+    size_t n_bad;
+    uint64_t *usable; /* [n_rows] their numbers in the file; NULL when all are */
+    bool unit_norm;   /* every |x| is 1 +- 1e-3 */
+    double variance;  /* mean squared deviation from the mean vector, a dimension */
+} vectors;
+
+/* Opens and scans the file. A row with NaN or Inf is SEMID_ERR_DATA, unless skip_bad: then it is
+ * left out with a warning. Zeroed vectors may be closed. */
+semid_status vectors_open(vectors *out, const char *path, bool skip_bad, semid_error *err);
+void vectors_close(vectors *v);
+
+/* Usable rows [row, row + n) into out [n, dim]. */
+semid_status vectors_read(const vectors *v, size_t row, size_t n, float *out, semid_error *err);
+
+/* The usable rows `rows` [n], ascending, replaced by their numbers in the file, into out. */
+semid_status vectors_gather(const vectors *v, uint64_t *rows, size_t n, float *out,
+                            semid_error *err);
+
+/* All usable rows in place, or NULL if they must be read. */
+const float *vectors_view(const vectors *v);
+
+#endif

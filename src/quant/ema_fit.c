@@ -1,0 +1,342 @@
+#include "quant/ema_fit.h"
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/threads.h"
+#include "quant/ema.h"
+#include "quant/ema_settle.h"
+#include "semid/rqkmeans.h"
+
+#include <math.h>
+#include <string.h>
+
+/* The start sees a sample: enough rows a codeword for a good place, at a fixed cost. */
+enum {
+    START_ROWS_PER_CODEWORD = 64,
+    START_MIN_ROWS = 16384,
+    START_ITERATIONS = 10,
+    GATHER_ROWS_PER_CHUNK = 64
+};
+
+enum { STREAM_START = 100, STREAM_TRAIN }; /* of the seed */
+
+typedef struct fit {
+    const ema_fit_shape *shape;
+    const semid_ema_params *p;
+    const float *x; /* [n_rows, dim] */
+    size_t n_levels, n_codewords, dim, n_batches;
+    ema_level *levels; /* [n_levels] */
+    ema_batch batch;
+    ema_rules rules;
+    uint32_t *order; /* [n_rows] the rows as this epoch takes them */
+    uint64_t *usage; /* [n_levels, K] rows of each codeword in this epoch */
+    rng random;
+    progress progress;
+} fit;
+
+semid_ema_params semid_ema_params_default(void) {
+    return (semid_ema_params){.n_codewords = 256,
+                              .n_epochs = 20,
+                              .batch_rows = 1024,
+                              .beta = 0.25,
+                              .decay = 0.99,
+                              .epsilon = 1e-5,
+                              .dead_share = 0.1,
+                              .seed = 42};
+}
+
+/* ---- checks ---- */
+
+static semid_status check_init(const ema_fit_shape *shape, const semid_ema_params *p,
+                               semid_error *err) {
+    size_t L = semid_codebook_levels(p->init), K = semid_codebook_codewords(p->init);
+    size_t d = semid_codebook_dim(p->init);
+    if (L != shape->n_levels || K != p->n_codewords || d != shape->dim)
+        FAIL(SEMID_ERR_SHAPE, "start codewords: expected [%zu, %zu, %zu], found [%zu, %zu, %zu]",
+             shape->n_levels, p->n_codewords, shape->dim, L, K, d);
+    return SEMID_OK;
+}
+
+static semid_status check(const ema_fit_shape *shape, const semid_ema_params *p, semid_error *err) {
+    if (shape->n_levels == 0 || p->n_codewords == 0 || p->batch_rows == 0 || shape->dim == 0)
+        FAIL(SEMID_ERR_ARGUMENT, "levels, codewords, batch and dimension must be at least 1");
+    if (!(p->decay >= 0 && p->decay < 1))
+        FAIL(SEMID_ERR_ARGUMENT, "decay: expected 0 <= decay < 1, found %g", p->decay);
+    if (!(p->beta >= 0) || !(p->entropy_reg >= 0) || !(p->epsilon > 0))
+        FAIL(SEMID_ERR_ARGUMENT,
+             "expected beta >= 0, entropy_reg >= 0, epsilon > 0, found %g, "
+             "%g, %g",
+             p->beta, p->entropy_reg, p->epsilon);
+    if (!(p->dead_share >= 0 && p->dead_share <= 1))
+        FAIL(SEMID_ERR_ARGUMENT, "dead_share: expected 0 to 1, found %g", p->dead_share);
+    if (shape->n_rows < p->n_codewords)
+        FAIL(SEMID_ERR_DATA, "expected at least as many rows as codewords (%zu), found %zu",
+             p->n_codewords, shape->n_rows);
+    if (shape->n_rows > UINT32_MAX)
+        FAIL(SEMID_ERR_UNSUPPORTED, "expected at most %u training rows, found %zu", UINT32_MAX,
+             shape->n_rows);
+    return p->init ? check_init(shape, p, err) : SEMID_OK;
+}
+
+/* ---- rows ---- */
+
+typedef struct gather_job {
+    const fit *f;
+    const uint32_t *rows;
+    float *out;
+} gather_job;
+
+static void gather_chunk(void *user, size_t chunk, size_t begin, size_t end) {
+    const gather_job *job = user;
+    size_t dim = job->f->dim;
+    (void)chunk;
+    for (size_t i = begin; i < end; i++)
+        memcpy(job->out + i * dim, job->f->x + (size_t)job->rows[i] * dim, dim * sizeof(float));
+}
+
+static void gather(const fit *f, const uint32_t *rows, size_t n, float *out) {
+    gather_job job = {f, rows, out};
+    parallel_chunks(n, GATHER_ROWS_PER_CHUNK, gather_chunk, &job);
+}
+
+/* ---- start ---- */
+
+static size_t start_rows(const fit *f) {
+    size_t n = f->n_codewords * START_ROWS_PER_CODEWORD;
+    if (n < START_MIN_ROWS) n = START_MIN_ROWS;
+    return n < f->shape->n_rows ? n : f->shape->n_rows;
+}
+
+/* The sample may have fewer distinct rows than K: spare codewords repeat the first, get no rows and
+ * are revived by the first batches that have rows for them. */
+static semid_status pad_codebook(const fit *f, semid_codebook **inout, semid_error *err) {
+    size_t K = f->n_codewords, found = semid_codebook_codewords(*inout), dim = f->dim;
+    float *all = NULL;
+    if (found == K) return SEMID_OK;
+    TRY(mem_alloc(&all, f->n_levels * K * dim, sizeof(float), err));
+    for (size_t i = 0; i < f->n_levels * K; i++) {
+        const float *level = semid_codebook_level(*inout, i / K);
+        memcpy(all + i * dim, level + (i % K < found ? i % K * dim : 0), dim * sizeof(float));
+    }
+    semid_codebook *padded = NULL;
+    semid_status status = semid_codebook_new(&padded, f->n_levels, K, dim, false, all, err);
+    mem_free(all);
+    if (status != SEMID_OK) return status;
+    semid_codebook_free(*inout);
+    *inout = padded;
+    return SEMID_OK;
+}
+
+/* Level by level k-means on the first rows of a shuffled order. */
+static semid_status start_by_kmeans(const fit *f, semid_codebook **out, semid_error *err) {
+    semid_status status = SEMID_OK;
+    semid_codebook *codebook = NULL;
+    size_t n = start_rows(f);
+    float *sample = NULL;
+    TRY_GOTO(mem_alloc(&sample, n * f->dim, sizeof(float), err));
+    gather(f, f->order, n, sample);
+    semid_rqkmeans_params params = semid_rqkmeans_params_default();
+    params.n_levels = f->n_levels;
+    params.kmeans.n_codewords = f->n_codewords;
+    params.kmeans.max_iters = START_ITERATIONS;
+    params.kmeans.allow_fewer = true;
+    params.kmeans.seed = f->p->seed;
+    TRY_GOTO(semid_rqkmeans_fit(&codebook, sample, n, f->dim, &params, NULL, err));
+    TRY_GOTO(pad_codebook(f, &codebook, err));
+    *out = codebook;
+    codebook = NULL;
+done:
+    semid_codebook_free(codebook);
+    mem_free(sample);
+    return status;
+}
+
+/* One assignment pass over the sample, a batch at a time: usage [n_levels, K]. */
+static semid_status count_usage(fit *f, const semid_codebook *start, size_t n, semid_error *err) {
+    semid_status status = SEMID_OK;
+    int32_t *codes = NULL;
+    TRY_GOTO(mem_alloc(&codes, f->batch.max_rows * f->n_levels, sizeof(int32_t), err));
+    memset(f->usage, 0, f->n_levels * f->n_codewords * sizeof(uint64_t));
+    for (size_t row = 0; row < n; row += f->batch.max_rows) {
+        size_t take = n - row < f->batch.max_rows ? n - row : f->batch.max_rows;
+        if (interrupted()) FAIL_GOTO(SEMID_ERR_INTERRUPTED, "interrupted");
+        gather(f, f->order + row, take, f->batch.r);
+        TRY_GOTO(semid_encode(start, f->batch.r, take, codes, err));
+        for (size_t i = 0; i < take * f->n_levels; i++)
+            f->usage[i % f->n_levels * f->n_codewords + (size_t)codes[i]]++;
+    }
+done:
+    mem_free(codes);
+    return status;
+}
+
+static semid_status start_levels(fit *f, const semid_codebook *start, semid_error *err) {
+    size_t n = start_rows(f);
+    double batch_rows = (double)f->shape->n_rows / (double)f->n_batches;
+    TRY(count_usage(f, start, n, err));
+    for (size_t l = 0; l < f->n_levels; l++) {
+        TRY(ema_level_init(&f->levels[l], f->n_codewords, f->dim, semid_codebook_level(start, l),
+                           f->p->entropy_reg > 0, err));
+        ema_level_start(&f->levels[l], f->usage + l * f->n_codewords, n, batch_rows);
+    }
+    return SEMID_OK;
+}
+
+static semid_status start(fit *f, semid_error *err) {
+    rng shuffle;
+    rng_init(&shuffle, f->p->seed, STREAM_START);
+    for (size_t i = 0; i < f->shape->n_rows; i++) f->order[i] = (uint32_t)i;
+    rng_shuffle_u32(&shuffle, f->order, f->shape->n_rows);
+    if (f->p->init) return start_levels(f, f->p->init, err);
+    semid_codebook *codebook = NULL;
+    semid_status status = start_by_kmeans(f, &codebook, err);
+    if (status == SEMID_OK) status = start_levels(f, codebook, err);
+    semid_codebook_free(codebook);
+    return status;
+}
+
+/* ---- epochs ---- */
+
+/* All levels of one batch; errors[l] grows by the squared error after level l. */
+static void train_batch(fit *f, const uint32_t *rows, size_t n, double *errors,
+                        semid_ema_epoch *epoch) {
+    gather(f, rows, n, f->batch.r);
+    for (size_t l = 0; l < f->n_levels; l++) {
+        ema_level *level = &f->levels[l];
+        ema_assign(level, &f->batch, &f->rules, n);
+        errors[l] += ema_update(level, &f->batch, &f->rules, n, &f->random, &epoch->n_revived);
+        uint64_t *usage = f->usage + l * f->n_codewords;
+        for (size_t i = 0; i < n; i++) usage[f->batch.codes[i]]++;
+    }
+}
+
+static double usage_entropy(const uint64_t *usage, size_t n_codewords, size_t n) {
+    double entropy = 0;
+    for (size_t k = 0; k < n_codewords; k++) {
+        double p = (double)usage[k] / (double)n;
+        if (p > 0) entropy -= p * log(p);
+    }
+    return entropy;
+}
+
+static void sum_up(const fit *f, const double *errors, semid_ema_epoch *epoch) {
+    double scale = 1 / ((double)f->shape->n_rows * (double)f->dim);
+    epoch->recon = errors[f->n_levels - 1] * scale;
+    for (size_t l = 0; l < f->n_levels; l++) {
+        epoch->commit += errors[l] * scale;
+        epoch->entropy +=
+            usage_entropy(f->usage + l * f->n_codewords, f->n_codewords, f->shape->n_rows);
+    }
+    epoch->loss = epoch->recon + f->p->beta * epoch->commit - f->p->entropy_reg * epoch->entropy;
+}
+
+static semid_status train_epoch(fit *f, double *errors, semid_ema_epoch *epoch, semid_error *err) {
+    size_t n_rows = f->shape->n_rows;
+    *epoch = (semid_ema_epoch){0};
+    memset(errors, 0, f->n_levels * sizeof(double));
+    memset(f->usage, 0, f->n_levels * f->n_codewords * sizeof(uint64_t));
+    rng_shuffle_u32(&f->random, f->order, n_rows);
+    for (size_t b = 0; b < f->n_batches; b++) {
+        size_t begin = b * n_rows / f->n_batches, end = (b + 1) * n_rows / f->n_batches;
+        if (interrupted()) FAIL(SEMID_ERR_INTERRUPTED, "interrupted");
+        train_batch(f, f->order + begin, end - begin, errors, epoch);
+        progress_add(&f->progress, end - begin);
+    }
+    sum_up(f, errors, epoch);
+    return SEMID_OK;
+}
+
+static semid_status train(fit *f, semid_ema_epoch *epochs, semid_error *err) {
+    semid_status status = SEMID_OK;
+    double *errors = NULL;
+    progress_begin(&f->progress, "train", "rows", f->p->n_epochs * f->shape->n_rows);
+    TRY_GOTO(mem_alloc(&errors, f->n_levels, sizeof(double), err));
+    for (size_t e = 0; e < f->p->n_epochs; e++) {
+        semid_ema_epoch epoch;
+        TRY_GOTO(train_epoch(f, errors, &epoch, err));
+        if (e + 1 == f->p->n_epochs)
+            TRY_GOTO(ema_settle(f->levels, f->n_levels, f->x, f->shape->n_rows, &f->batch,
+                                &f->random, &epoch.n_revived, err));
+        log_debug("epoch %zu: loss %.6g, recon %.6g, commit %.6g, entropy %.4f, %zu revived", e + 1,
+                  epoch.loss, epoch.recon, epoch.commit, epoch.entropy, epoch.n_revived);
+        if (epochs) epochs[e] = epoch;
+    }
+done:
+    progress_end(&f->progress);
+    mem_free(errors);
+    return status;
+}
+
+/* ---- the whole ---- */
+
+static void set_rules(fit *f) {
+    const semid_ema_params *p = f->p;
+    double mean_usage = (double)f->shape->n_rows / (double)f->n_batches / (double)f->n_codewords;
+    double dead_rows = p->dead_share * mean_usage;
+    /* A revived codeword stays for an epoch even if its rows do not come up before. */
+    double revived_rows = fmin(mean_usage, dead_rows * pow(p->decay, -(double)f->n_batches));
+    f->rules = (ema_rules){.decay = p->decay,
+                           .epsilon = p->epsilon,
+                           .dead_rows = dead_rows,
+                           .revived_rows = revived_rows,
+                           .usage_cost = p->entropy_reg * (double)f->dim / (1 + p->beta),
+                           .chunk_rows = p->dist_chunk_rows};
+    if (f->rules.chunk_rows == 0 || f->rules.chunk_rows > f->batch.max_rows)
+        f->rules.chunk_rows = f->batch.max_rows;
+}
+
+static semid_status prepare(fit *f, semid_error *err) {
+    size_t n_rows = f->shape->n_rows, batch_rows = f->p->batch_rows;
+    f->n_batches = chunk_count(n_rows, batch_rows);
+    if (batch_rows > n_rows) batch_rows = n_rows;
+    TRY(mem_alloc(&f->order, n_rows, sizeof(uint32_t), err));
+    TRY(mem_calloc(&f->levels, f->n_levels, sizeof(ema_level), err));
+    size_t n = 0;
+    if (!size_mul(f->n_levels, f->n_codewords, &n)) FAIL(SEMID_ERR_NO_MEMORY, "out of memory");
+    TRY(mem_alloc(&f->usage, n, sizeof(uint64_t), err));
+    f->batch.max_rows = batch_rows;
+    set_rules(f);
+    return ema_batch_init(&f->batch, batch_rows, f->rules.chunk_rows, f->n_codewords, f->dim,
+                          f->p->entropy_reg > 0, err);
+}
+
+static semid_status to_codebook(const fit *f, semid_codebook **out, semid_error *err) {
+    size_t level_size = f->n_codewords * f->dim;
+    float *all = NULL;
+    TRY(mem_alloc(&all, f->n_levels * level_size, sizeof(float), err));
+    for (size_t l = 0; l < f->n_levels; l++)
+        memcpy(all + l * level_size, f->levels[l].codewords, level_size * sizeof(float));
+    semid_status status =
+        semid_codebook_new(out, f->n_levels, f->n_codewords, f->dim, f->shape->vq, all, err);
+    mem_free(all);
+    return status;
+}
+
+static void release(fit *f) {
+    for (size_t l = 0; f->levels && l < f->n_levels; l++) ema_level_release(&f->levels[l]);
+    mem_free(f->levels);
+    ema_batch_release(&f->batch);
+    mem_free(f->order);
+    mem_free(f->usage);
+}
+
+semid_status ema_fit(semid_codebook **out, const ema_fit_shape *shape,
+                     const semid_ema_params *params, const float *x, semid_ema_epoch *epochs,
+                     semid_error *err) {
+    semid_status status = SEMID_OK;
+    fit f = {.shape = shape,
+             .p = params,
+             .x = x,
+             .n_levels = shape->n_levels,
+             .n_codewords = params->n_codewords,
+             .dim = shape->dim};
+    TRY(check(shape, params, err));
+    rng_init(&f.random, params->seed, STREAM_TRAIN);
+    TRY_GOTO(prepare(&f, err));
+    TRY_GOTO(start(&f, err));
+    TRY_GOTO(train(&f, epochs, err));
+    TRY_GOTO(to_codebook(&f, out, err));
+done:
+    release(&f);
+    return status;
+}
