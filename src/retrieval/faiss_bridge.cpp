@@ -1,16 +1,14 @@
 /* The module libsemid-faiss.so: FAISS behind retrieval/faiss_bridge.h. */
 #include "retrieval/faiss_bridge.h"
+#include "retrieval/faiss_check.h"
 
 #include <faiss/IndexFlatCodes.h>
-#include <faiss/IndexHNSW.h>
 #include <faiss/IndexIDMap.h>
 #include <faiss/IndexIVF.h>
 #include <faiss/IndexPreTransform.h>
-#include <faiss/impl/FaissException.h>
 #include <faiss/impl/io.h>
 #include <faiss/index_factory.h>
 #include <faiss/index_io.h>
-#include <faiss/invlists/InvertedLists.h>
 
 #include <omp.h>
 
@@ -168,80 +166,13 @@ struct MemoryReader : faiss::IOReader {
     }
 };
 
-void require(bool condition, const char *what) {
-    if (!condition) throw faiss::FaissException(what);
-}
-
-void check_index(const faiss::Index *index);
-
-void check_lists(const faiss::IndexIVF *ivf) {
-    auto *lists = dynamic_cast<const faiss::ArrayInvertedLists *>(ivf->invlists);
-    require(lists, "expected inverted lists inside the file");
-    require(lists->nlist == ivf->nlist && lists->code_size == ivf->code_size,
-            "the inverted lists contradict the header");
-    require(ivf->quantizer && ivf->quantizer->d == ivf->d &&
-                ivf->quantizer->ntotal == static_cast<faiss::Index::idx_t>(ivf->nlist),
-            "the coarse quantizer contradicts the header");
-    check_index(ivf->quantizer);
-    size_t n_rows = 0;
-    for (size_t i = 0; i < lists->nlist; i++) {
-        require(lists->codes[i].size() == lists->ids[i].size() * lists->code_size,
-                "the length of an inverted list contradicts its codes");
-        for (auto row : lists->ids[i])
-            require(row >= 0 && row < ivf->ntotal, "a row in an inverted list does not exist");
-        n_rows += lists->ids[i].size();
-    }
-    require(n_rows == static_cast<size_t>(ivf->ntotal), "expected every row in one inverted list");
-}
-
-void check_graph(const faiss::IndexHNSW *graph) {
-    const faiss::HNSW &h = graph->hnsw;
-    auto n = static_cast<size_t>(graph->ntotal);
-    require(graph->storage && graph->storage->d == graph->d &&
-                graph->storage->ntotal == graph->ntotal,
-            "the stored vectors contradict the header");
-    check_index(graph->storage);
-    require(h.levels.size() == n && h.offsets.size() == n + 1 && h.offsets[0] == 0 &&
-                h.offsets[n] == h.neighbors.size(),
-            "the graph contradicts the header");
-    for (size_t i = 0; i < n; i++)
-        require(h.levels[i] >= 1 &&
-                    h.levels[i] < static_cast<int>(h.cum_nneighbor_per_level.size()) &&
-                    h.levels[i] - 1 <= h.max_level && h.offsets[i] <= h.offsets[i + 1] &&
-                    h.offsets[i + 1] - h.offsets[i] ==
-                        static_cast<size_t>(h.cum_nneighbor_per_level[h.levels[i]]),
-                "a level of the graph does not exist");
-    for (auto row : h.neighbors)
-        require(row >= -1 && row < graph->ntotal, "a row in the graph does not exist");
-    require(n == 0 || (h.entry_point >= 0 && h.entry_point < graph->ntotal &&
-                       h.levels[h.entry_point] - 1 == h.max_level),
-            "the graph has no entry");
-}
-
-/* What FAISS 1.7 itself does not check and would follow blindly. */
-void check_index(const faiss::Index *index) {
-    require(index->d > 0 && index->ntotal >= 0, "impossible dimension or number of rows");
-    if (auto *flat = dynamic_cast<const faiss::IndexFlatCodes *>(index))
-        require(flat->code_size > 0 &&
-                    flat->codes.size() / flat->code_size == static_cast<size_t>(flat->ntotal),
-                "the stored vectors contradict the header");
-    else if (auto *ivf = dynamic_cast<const faiss::IndexIVF *>(index))
-        check_lists(ivf);
-    else if (auto *graph = dynamic_cast<const faiss::IndexHNSW *>(index))
-        check_graph(graph);
-    else if (auto *map = dynamic_cast<const faiss::IndexIDMap *>(index))
-        check_index(map->index);
-    else if (auto *pre = dynamic_cast<const faiss::IndexPreTransform *>(index))
-        check_index(pre->index);
-}
-
 semid_status read(faiss_index **out, const uint8_t *data, size_t n_bytes, semid_error *err) {
     return guarded(err, SEMID_ERR_FORMAT, [&] {
         LimitedAllocations limited(n_bytes);
         MemoryReader reader(data, n_bytes);
         std::unique_ptr<faiss::Index> index(
             faiss::read_index(&reader, faiss::IO_FLAG_SKIP_PRECOMPUTE_TABLE));
-        check_index(index.get());
+        faiss_check_index(index.get());
         *out = reinterpret_cast<faiss_index *>(index.release());
     });
 }
