@@ -8,7 +8,9 @@ done
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 cd "$SOURCE_DIR"
-aarch64-linux-gnu-gcc -std=gnu17 -O2 -static -D_GNU_SOURCE -Iinclude -Isrc -o "$dir/test_kernels" \
-    tests/kernels/test_kernels.c src/kernels/{dispatch,kernels_ref,kernels_neon}.c \
-    src/base/{rng,log}.c -lm
-qemu-aarch64 "$dir/test_kernels"
+kernels=(src/kernels/{dispatch,kernels_ref,kernels_neon,encoder,encoder_ref,encoder_neon}.c)
+for test in kernels encoder; do
+    aarch64-linux-gnu-gcc -std=gnu17 -O2 -static -D_GNU_SOURCE -Iinclude -Isrc -o "$dir/$test" \
+        tests/kernels/test_$test.c "${kernels[@]}" src/base/{rng,log}.c -lm
+    qemu-aarch64 "$dir/$test"
+done
