@@ -17,7 +17,7 @@ extern "C" {
 #endif
 
 typedef enum semid_kmeans_init {
-    SEMID_KMEANS_PLUSPLUS, /* greedy k-means++ (Arthur & Vassilvitskii 2007), 2 + ln K trials */
+    SEMID_KMEANS_PLUSPLUS, /* the best of three greedy k-means++ (Arthur & Vassilvitskii 2007) */
     SEMID_KMEANS_RANDOM    /* K distinct rows */
 } semid_kmeans_init;
 

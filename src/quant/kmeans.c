@@ -155,7 +155,7 @@ static semid_status iterate(lloyd *l, const semid_kmeans_params *params, const c
 
 /* Several starts are tried by a few iterations on a sample of so many rows a codeword: the best one
  * costs little and saves iterations over all rows. */
-enum { N_STARTS = 4, START_ITERS = 10, SAMPLE_ROWS_PER_CODEWORD = 64, STREAM_SAMPLE = 101 };
+enum { N_STARTS = 3, START_ITERS = 10, SAMPLE_ROWS_PER_CODEWORD = 64, STREAM_SAMPLE = 101 };
 
 /* *sample: n_sample rows of x drawn by the seed, owned by the caller; NULL if x itself serves. */
 static semid_status draw_sample(float **sample, size_t *n_sample, const float *x, size_t n,

@@ -9,7 +9,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { MAX_TRIALS = 16, CHUNK_FLOATS = 1 << 18 };
+enum { N_TRIALS = PANEL_WIDTH, CHUNK_FLOATS = 1 << 18 };
 enum { STREAM_DRAWS = 102, STREAM_RANDOM = 103 };
 
 /* ---- distinct rows ---- */
@@ -100,29 +100,51 @@ done:
 typedef struct plusplus {
     const float *x; /* [n, dim] */
     size_t n, dim, n_trials, chunk_rows, n_chunks;
-    uint32_t trials[MAX_TRIALS]; /* rows */
-    float *distances;            /* [n] to the nearest codeword so far */
-    float *trial_distances;      /* [n_trials, n]: the same were the trial taken */
-    double *sums;                /* [n_chunks] of distances */
-    double *trial_sums;          /* [n_trials, n_chunks] */
+    uint32_t trials[N_TRIALS]; /* rows */
+    float *panel;              /* [dim, PANEL_WIDTH] the trials as the kernel reads them */
+    float *norms;              /* [n] squared */
+    float *distances;          /* [n] to the nearest codeword so far */
+    float *trial_distances;    /* [n_trials, n]: the same were the trial taken */
+    double *sums;              /* [n_chunks] of distances */
+    double *trial_sums;        /* [n_trials, n_chunks] */
 } plusplus;
+
+/* |x|^2 + |c|^2 - 2 x.c, or where that cancels the sum of squared differences: equal rows must be
+ * at distance 0. */
+static float trial_distance(const plusplus *p, size_t row, size_t trial, float inner) {
+    float squares = p->norms[row] + p->norms[p->trials[trial]], distance = squares - 2 * inner;
+    if (distance > 1e-4F * squares) return distance;
+    return kernels()->sqdist_f32(p->x + row * p->dim, p->x + p->trials[trial] * p->dim, p->dim);
+}
+
+/* Rows [begin, end), few enough for the kernel: the distances were each trial taken. */
+static void measure_rows(const plusplus *p, size_t begin, size_t end, double *sums) {
+    static const float no_floors[PANEL_WIDTH];
+    float inner[KERNEL_MAX_ROWS * PANEL_WIDTH];
+    uint16_t unused[KERNEL_MAX_ROWS];
+    kernels()->inner_f32(p->x + begin * p->dim, end - begin, p->panel, p->dim, no_floors, inner,
+                         unused);
+    for (size_t i = begin; i < end; i++)
+        for (size_t t = 0; t < p->n_trials; t++) {
+            float other = trial_distance(p, i, t, inner[(i - begin) * PANEL_WIDTH + t]);
+            if (p->distances[i] < other) other = p->distances[i];
+            p->trial_distances[t * p->n + i] = other;
+            sums[t] += (double)other;
+        }
+}
 
 static void measure_trials(void *user, size_t chunk, size_t begin, size_t end) {
     const plusplus *p = user;
-    double sums[MAX_TRIALS] = {0};
-    for (size_t i = begin; i < end; i++)
-        for (size_t t = 0; t < p->n_trials; t++) {
-            float distance = p->distances[i];
-            /* A row that is a codeword stays one; most time is spent elsewhere. */
-            if (distance > 0) {
-                float other =
-                    kernels()->sqdist_f32(p->x + i * p->dim, p->x + p->trials[t] * p->dim, p->dim);
-                if (other < distance) distance = other;
-            }
-            p->trial_distances[t * p->n + i] = distance;
-            sums[t] += (double)distance;
-        }
+    double sums[N_TRIALS] = {0};
+    for (size_t i = begin; i < end; i += KERNEL_MAX_ROWS)
+        measure_rows(p, i, end - i > KERNEL_MAX_ROWS ? i + KERNEL_MAX_ROWS : end, sums);
     for (size_t t = 0; t < p->n_trials; t++) p->trial_sums[t * p->n_chunks + chunk] = sums[t];
+}
+
+static void pack_trials(plusplus *p) {
+    for (size_t t = 0; t < p->n_trials; t++)
+        for (size_t j = 0; j < p->dim; j++)
+            p->panel[j * PANEL_WIDTH + t] = p->x[p->trials[t] * p->dim + j];
 }
 
 static double sum_of(const double *x, size_t n) {
@@ -165,16 +187,16 @@ static semid_status choose_codewords(plusplus *p, size_t n_codewords, uint64_t s
                                      float *codewords, semid_error *err) {
     rng r;
     rng_init(&r, seed, STREAM_DRAWS);
-    size_t n_trials = p->n_trials;
     for (size_t k = 0; k < n_codewords; k++) {
         double total = k ? sum_of(p->sums, p->n_chunks) : INFINITY;
         if (!(total > 0)) {
             repeat_first(codewords, p->dim, k, n_codewords);
             break;
         }
-        p->n_trials = k ? n_trials : 1;
+        p->n_trials = k ? N_TRIALS : 1;
         for (size_t t = 0; t < p->n_trials; t++)
             p->trials[t] = k ? row_at(p, rng_uniform(&r) * total) : (uint32_t)rng_below(&r, p->n);
+        pack_trials(p);
         parallel_chunks(p->n, p->chunk_rows, measure_trials, p);
         uint32_t row = take_best(p);
         memcpy(codewords + k * p->dim, p->x + row * p->dim, p->dim * sizeof *codewords);
@@ -187,17 +209,22 @@ semid_status start_plusplus(const float *x, size_t n, size_t dim, size_t n_codew
                             float *codewords, semid_error *err) {
     semid_status status;
     plusplus p = {.x = x, .n = n, .dim = dim};
-    p.n_trials = 2 + (size_t)log((double)n_codewords);
-    if (p.n_trials > MAX_TRIALS) p.n_trials = MAX_TRIALS;
     p.chunk_rows = chunk_count(CHUNK_FLOATS, dim);
     p.n_chunks = chunk_count(n, p.chunk_rows);
     TRY_GOTO(mem_alloc(&p.distances, n, sizeof *p.distances, err));
-    TRY_GOTO(mem_alloc(&p.trial_distances, n, p.n_trials * sizeof *p.trial_distances, err));
+    TRY_GOTO(mem_alloc(&p.trial_distances, n, N_TRIALS * sizeof *p.trial_distances, err));
     TRY_GOTO(mem_alloc(&p.sums, p.n_chunks, sizeof *p.sums, err));
-    TRY_GOTO(mem_alloc(&p.trial_sums, p.n_chunks, p.n_trials * sizeof *p.trial_sums, err));
-    for (size_t i = 0; i < n; i++) p.distances[i] = INFINITY;
+    TRY_GOTO(mem_alloc(&p.trial_sums, p.n_chunks, N_TRIALS * sizeof *p.trial_sums, err));
+    TRY_GOTO(mem_calloc(&p.panel, dim, PANEL_WIDTH * sizeof *p.panel, err));
+    TRY_GOTO(mem_alloc(&p.norms, n, sizeof *p.norms, err));
+    for (size_t i = 0; i < n; i++) {
+        p.distances[i] = INFINITY;
+        p.norms[i] = kernels()->dot_f32(x + i * dim, x + i * dim, dim);
+    }
     TRY_GOTO(choose_codewords(&p, n_codewords, seed, codewords, err));
 done:
+    mem_free(p.panel);
+    mem_free(p.norms);
     mem_free(p.distances);
     mem_free(p.trial_distances);
     mem_free(p.sums);
