@@ -75,9 +75,7 @@ static semid_status append_ndarray(ids *list, const pickle *p, const pickle_valu
     if (!ids_npy_type(&h) || data->kind != PICKLE_BYTES || h.item_bytes == 0 ||
         data->n % h.item_bytes != 0 || data->n / h.item_bytes != n)
         FAIL(SEMID_ERR_FORMAT,
-             "expected a NumPy array of %zu strings or integers, found other "
-             "data",
-             n);
+             "expected a NumPy array of %zu strings or integers, found other data", n);
     return ids_append_array(list, &h, (const uint8_t *)data->as.bytes, n, err);
 }
 

@@ -136,9 +136,8 @@ static semid_status find_storage(const pt_file *f, const pickle_value *v, dtype 
     if (!*out) FAIL(SEMID_ERR_FORMAT, "%s: corrupt: the storage %s is missing", f->path, name);
     if (!size_mul(n_elements, dtype_bytes(*type), &n_bytes) || (*out)->n_bytes != n_bytes)
         FAIL(SEMID_ERR_FORMAT,
-             "%s: truncated or corrupt: %s: expected %zu elements of %s, found "
-             "%zu bytes",
-             f->path, name, n_elements, dtype_name(*type), (*out)->n_bytes);
+             "%s: truncated or corrupt: %s: expected %zu elements of %s, found %zu bytes", f->path,
+             name, n_elements, dtype_name(*type), (*out)->n_bytes);
     return SEMID_OK;
 }
 
@@ -160,8 +159,8 @@ static bool fit_storage(strided *s, size_t offset, size_t storage_bytes) {
         if (!size_mul(s->shape[i] - 1, s->stride_bytes[i], &step) || !size_add(last, step, &last))
             return false;
     if (last >= storage_bytes / size) return false;
-    for (size_t i = 0; i < s->n_dims;
-         i++) /* where there is one element, its stride is never used */
+    /* The stride of a dimension of one is never used, and may be anything. */
+    for (size_t i = 0; i < s->n_dims; i++)
         s->stride_bytes[i] = s->shape[i] > 1 ? s->stride_bytes[i] * size : size;
     return true;
 }
@@ -236,9 +235,7 @@ semid_status pt_load_ids(ids *out, const char *path, semid_error *err) {
         root = pickle_find(&f.pickle, root, "ids");
         if (!root)
             FAIL_GOTO(SEMID_ERR_FORMAT,
-                      "%s: expected a list of ids or a dict with ids, found a "
-                      "dict without",
-                      path);
+                      "%s: expected a list of ids or a dict with ids, found a dict without", path);
     }
     TRY_GOTO(append_ids(out, &f, root, err));
 done:
