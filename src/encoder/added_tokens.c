@@ -18,34 +18,29 @@ static size_t select_tokens(added_token *out, const added_token *tokens, size_t 
     return n;
 }
 
-/* The contents as they are looked for, one behind the other in `text`. */
+/* The contents as they are looked for, normalised into `text`. */
 static semid_status make_keys(trie_key *keys, const token_matcher *m, const normalizer *n,
-                              text_buffer *text, semid_error *err) {
-    text_buffer one = {0};
-    semid_status status = SEMID_OK;
+                              char *text, semid_error *err) {
     for (size_t i = 0; i < m->n_tokens; i++) {
         const added_token *token = &m->tokens[i];
         keys[i] = (trie_key){token->content, strlen(token->content), (int32_t)i};
         if (!token->normalized) continue;
-        TRY_GOTO(normalizer_run(n, token->content, keys[i].n_bytes, &one, err));
-        if (one.n_bytes == 0)
-            FAIL_GOTO(SEMID_ERR_UNSUPPORTED,
-                      "added token \"%s\": nothing is left of it after normalisation",
-                      token->content);
-        TRY_GOTO(mem_reserve(&text->bytes, &text->capacity, text->n_bytes + one.n_bytes, 1, err));
-        memcpy(text->bytes + text->n_bytes, one.bytes, one.n_bytes);
-        text->n_bytes += one.n_bytes;
-        keys[i].n_bytes = one.n_bytes;
+        size_t n_bytes = normalizer_run(n, token->content, keys[i].n_bytes, text);
+        if (n_bytes == 0)
+            FAIL(SEMID_ERR_UNSUPPORTED,
+                 "added token \"%s\": nothing is left of it after normalisation", token->content);
+        keys[i].bytes = text;
+        keys[i].n_bytes = n_bytes;
+        text += n_bytes;
     }
-    size_t at = 0; /* the buffer no longer moves */
-    for (size_t i = 0; i < m->n_tokens; i++) {
-        if (!m->tokens[i].normalized) continue;
-        keys[i].bytes = text->bytes + at;
-        at += keys[i].n_bytes;
-    }
-done:
-    mem_free(one.bytes);
-    return status;
+    return SEMID_OK;
+}
+
+/* Room for all of them normalised. */
+static size_t text_room(const token_matcher *m) {
+    size_t room = 0;
+    for (size_t i = 0; i < m->n_tokens; i++) room += NORMALIZER_ROOM(strlen(m->tokens[i].content));
+    return room;
 }
 
 static void note_starts(token_matcher *m, const trie_key *keys) {
@@ -62,20 +57,21 @@ static void note_starts(token_matcher *m, const trie_key *keys) {
 semid_status token_matcher_init(token_matcher *out, const added_token *tokens, size_t n_tokens,
                                 bool normalized, const normalizer *n, semid_error *err) {
     token_matcher m = {0};
-    text_buffer text = {0};
     trie_key *keys = NULL;
+    char *text = NULL;
     semid_status status = SEMID_OK;
     TRY_GOTO(mem_alloc(&m.tokens, n_tokens, sizeof *m.tokens, err));
     m.n_tokens = select_tokens(m.tokens, tokens, n_tokens, normalized);
     TRY_GOTO(mem_alloc(&keys, m.n_tokens, sizeof *keys, err));
-    TRY_GOTO(make_keys(keys, &m, n, &text, err));
+    TRY_GOTO(mem_alloc(&text, text_room(&m), 1, err));
+    TRY_GOTO(make_keys(keys, &m, n, text, err));
     note_starts(&m, keys);
     TRY_GOTO(trie_build(&m.contents, keys, m.n_tokens, err));
     for (size_t i = 0; i < m.n_tokens; i++) m.tokens[i].content = NULL;
     *out = m;
 done:
     mem_free(keys);
-    mem_free(text.bytes);
+    mem_free(text);
     if (status != SEMID_OK) token_matcher_release(&m);
     return status;
 }

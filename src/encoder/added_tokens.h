@@ -3,6 +3,7 @@
 #ifndef ENCODER_ADDED_TOKENS_H
 #define ENCODER_ADDED_TOKENS_H
 
+#include "base/error.h"
 #include "encoder/normalizer.h"
 #include "encoder/trie.h"
 

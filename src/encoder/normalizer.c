@@ -1,12 +1,8 @@
 #include "encoder/normalizer.h"
 
-#include "base/memory.h"
 #include "encoder/unicode.h"
 
 #include <string.h>
-
-/* No character grows by more: a Hangul syllable becomes three jamo, an invalid byte U+FFFD. */
-enum { MAX_GROWTH = 3 };
 
 /* Where the output stands. Characters of combining class other than 0 that accent stripping keeps
  * form a run, which canonical ordering sorts by class before the next character follows. */
@@ -124,14 +120,8 @@ static const char *write_ascii(writer *w, const char *p, const char *end) {
     return p;
 }
 
-semid_status normalizer_run(const normalizer *n, const char *text, size_t n_bytes, text_buffer *out,
-                            semid_error *err) {
-    size_t room;
-    /* twice: sort_run copies */
-    if (!size_mul(n_bytes, 2 * MAX_GROWTH, &room) || !size_add(room, UTF8_MAX_BYTES, &room))
-        FAIL(SEMID_ERR_NO_MEMORY, "out of memory: a text of %zu bytes", n_bytes);
-    TRY(mem_reserve(&out->bytes, &out->capacity, room, 1, err));
-    writer w = {.n = n, .out = out->bytes};
+size_t normalizer_run(const normalizer *n, const char *text, size_t n_bytes, char *out) {
+    writer w = {.n = n, .out = out};
     for (const char *p = text, *end = text + n_bytes; p < end;) {
         if ((uint8_t)*p < 0x80 && !w.run)
             p = write_ascii(&w, p, end);
@@ -139,6 +129,5 @@ semid_status normalizer_run(const normalizer *n, const char *text, size_t n_byte
             write_character(&w, utf8_next(&p, end));
     }
     close_run(&w);
-    out->n_bytes = (size_t)(w.out - out->bytes);
-    return SEMID_OK;
+    return (size_t)(w.out - out);
 }

@@ -3,8 +3,6 @@
 #ifndef ENCODER_NORMALIZER_H
 #define ENCODER_NORMALIZER_H
 
-#include "base/error.h"
-
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -20,16 +18,14 @@ typedef struct normalizer {
     const uint8_t *properties;
 } normalizer;
 
-/* A growing piece of text. */
-typedef struct text_buffer {
-    char *bytes;
-    size_t n_bytes, capacity;
-} text_buffer;
-
 void normalizer_init(normalizer *n, normalizer_options options);
 
-/* Replaces the contents of `out` by the normalised text, valid UTF-8 even where `text` is not. */
-semid_status normalizer_run(const normalizer *n, const char *text, size_t n_bytes, text_buffer *out,
-                            semid_error *err);
+/* Bytes that normalizer_run needs for a text. No character grows to more than three times its bytes
+ * (a Hangul syllable becomes three jamo, an invalid byte U+FFFD), and sorting takes a copy. */
+#define NORMALIZER_ROOM(n_bytes) (6 * (n_bytes) + 4)
+
+/* Writes the normalised text, valid UTF-8 even where `text` is not; returns its bytes.
+ * out: [NORMALIZER_ROOM(n_bytes)]. */
+size_t normalizer_run(const normalizer *n, const char *text, size_t n_bytes, char *out);
 
 #endif

@@ -239,19 +239,32 @@ static size_t part_end(const char *text, size_t n_bytes) {
     return space ? (size_t)(space - text) + 1 : n_bytes;
 }
 
+static semid_status append_normal(const tokenizer *t, const char *text, size_t n_bytes,
+                                  size_t enough, token_ids *out, semid_error *err) {
+    match_state state = {0};
+    text_piece piece;
+    while (out->n_ids < enough &&
+           token_matcher_next(&t->normalized_tokens, text, n_bytes, &state, &piece))
+        TRY(piece.id >= 0 ? append_ids(out, &piece.id, 1, err)
+                          : wordpiece_append(&t->wordpiece, text + piece.begin,
+                                             piece.end - piece.begin, enough, out, err));
+    return SEMID_OK;
+}
+
 /* Text that holds no raw added token, in one go. */
 static semid_status append_part(const tokenizer *t, const char *text, size_t n_bytes, size_t enough,
                                 token_ids *out, semid_error *err) {
-    TRY(normalizer_run(&t->normalizer, text, n_bytes, &out->scratch, err));
-    const text_buffer *normal = &out->scratch;
-    match_state state = {0};
-    text_piece piece;
-    while (out->n_ids < enough && token_matcher_next(&t->normalized_tokens, normal->bytes,
-                                                     normal->n_bytes, &state, &piece))
-        TRY(piece.id >= 0 ? append_ids(out, &piece.id, 1, err)
-                          : wordpiece_append(&t->wordpiece, normal->bytes + piece.begin,
-                                             piece.end - piece.begin, enough, out, err));
-    return SEMID_OK;
+    char usual[NORMALIZER_ROOM(PART_BYTES)], *large = NULL;
+    if (n_bytes > PART_BYTES) {
+        if (n_bytes > SIZE_MAX / 8)
+            FAIL(SEMID_ERR_NO_MEMORY, "out of memory: a text of %zu bytes", n_bytes);
+        TRY(mem_alloc(&large, NORMALIZER_ROOM(n_bytes), 1, err));
+    }
+    char *normal = large ? large : usual;
+    size_t n_normal = normalizer_run(&t->normalizer, text, n_bytes, normal);
+    semid_status status = append_normal(t, normal, n_normal, enough, out, err);
+    mem_free(large);
+    return status;
 }
 
 static semid_status append_text(const tokenizer *t, const char *text, size_t n_bytes, size_t enough,
@@ -286,6 +299,5 @@ semid_status tokenizer_encode(const tokenizer *t, const char *text, size_t n_byt
 
 void token_ids_release(token_ids *ids) {
     mem_free(ids->ids);
-    mem_free(ids->scratch.bytes);
     *ids = (token_ids){0};
 }

@@ -3,19 +3,17 @@
 #define ENCODER_TOKENIZER_H
 
 #include "base/error.h"
-#include "encoder/normalizer.h"
 
 #include <stddef.h>
 #include <stdint.h>
 
 typedef struct tokenizer tokenizer;
 
-/* Token ids of one text, with [CLS] and [SEP]; grows as needed and is reused between calls: one for
- * each thread. Starts zeroed. */
+/* Token ids of one text, with [CLS] and [SEP]; grows as needed and is reused between calls. Starts
+ * zeroed. */
 typedef struct token_ids {
     int32_t *ids; /* [n_ids] */
     size_t n_ids, capacity;
-    text_buffer scratch; /* the text while it is worked on */
 } token_ids;
 
 /* Reads tokenizer.json, else vocab.txt (+ tokenizer_config.json), from a model folder. Its padding

@@ -20,7 +20,8 @@ typedef struct task {
 
 typedef struct builder {
     trie_node *nodes;
-    size_t n_nodes, capacity;
+    int32_t *values;
+    size_t n_nodes, capacity, value_capacity;
     uint32_t *next_free, *previous_free; /* [capacity] ring of the free places */
     size_t next_capacity, previous_capacity;
     uint32_t first_free; /* FREE: none */
@@ -59,10 +60,12 @@ static semid_status add_block(builder *b, semid_error *err) {
     size_t n = b->n_nodes + BLOCK;
     if (n > MAX_NODES) FAIL(SEMID_ERR_DATA, "the vocabulary is too large");
     TRY(mem_reserve(&b->nodes, &b->capacity, n, sizeof *b->nodes, err));
+    TRY(mem_reserve(&b->values, &b->value_capacity, n, sizeof *b->values, err));
     TRY(mem_reserve(&b->next_free, &b->next_capacity, n, sizeof *b->next_free, err));
     TRY(mem_reserve(&b->previous_free, &b->previous_capacity, n, sizeof *b->previous_free, err));
     for (size_t i = b->n_nodes; i < n; i++) {
-        b->nodes[i] = (trie_node){.parent = FREE, .value = TRIE_NONE};
+        b->nodes[i] = (trie_node){.parent = FREE};
+        b->values[i] = TRIE_NONE;
         free_place_add(b, (uint32_t)i);
     }
     b->n_nodes = n;
@@ -110,12 +113,15 @@ static semid_status push_task(builder *b, task t, semid_error *err) {
 static semid_status place_children(builder *b, const trie_key *keys, task t, semid_error *err) {
     uint8_t labels[BLOCK];
     size_t n_labels = collect_labels(keys, &t, labels), key = t.begin;
-    if (keys[key].n_bytes == t.depth) b->nodes[t.node].value = keys[key].value;
+    if (keys[key].n_bytes == t.depth) {
+        b->values[t.node] = keys[key].value;
+        b->nodes[t.node].base_and_end |= 1;
+    }
     while (key < t.end && keys[key].n_bytes == t.depth) key++;
     if (n_labels == 0) return SEMID_OK;
     uint32_t base;
     TRY(find_base(b, labels, n_labels, &base, err));
-    b->nodes[t.node].base = base;
+    b->nodes[t.node].base_and_end |= base << 1;
     for (size_t i = 0; i < n_labels; i++) {
         uint32_t child = base ^ labels[i];
         free_place_remove(b, child);
@@ -146,20 +152,21 @@ semid_status trie_build(trie *out, trie_key *keys, size_t n_keys, semid_error *e
     mem_free(b.previous_free);
     mem_free(b.tasks);
     if (status == SEMID_OK)
-        *out = (trie){.nodes = b.nodes, .n_nodes = b.n_nodes};
-    else
-        mem_free(b.nodes);
+        *out = (trie){.nodes = b.nodes, .values = b.values, .n_nodes = b.n_nodes};
+    if (status != SEMID_OK) mem_free(b.nodes);
+    if (status != SEMID_OK) mem_free(b.values);
     return status;
 }
 
 void trie_release(trie *t) {
     mem_free(t->nodes);
+    mem_free(t->values);
     *t = (trie){0};
 }
 
 uint32_t trie_walk(const trie *t, uint32_t node, const char *bytes, size_t n_bytes) {
     for (size_t i = 0; i < n_bytes; i++) {
-        uint32_t child = t->nodes[node].base ^ (uint8_t)bytes[i];
+        uint32_t child = t->nodes[node].base_and_end >> 1 ^ (uint8_t)bytes[i];
         if (t->nodes[child].parent != node) return UINT32_MAX;
         node = child;
     }
@@ -168,5 +175,5 @@ uint32_t trie_walk(const trie *t, uint32_t node, const char *bytes, size_t n_byt
 
 int32_t trie_find(const trie *t, const char *bytes, size_t n_bytes) {
     uint32_t node = trie_walk(t, TRIE_ROOT, bytes, n_bytes);
-    return node == UINT32_MAX ? TRIE_NONE : t->nodes[node].value;
+    return node == UINT32_MAX ? TRIE_NONE : t->values[node];
 }

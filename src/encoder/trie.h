@@ -6,16 +6,18 @@
 
 #include "base/error.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 typedef struct trie_node {
-    uint32_t base, parent;
-    int32_t value; /* TRIE_NONE: no key ends here */
+    uint32_t base_and_end; /* base * 2 + 1 if a key ends here, else base * 2 */
+    uint32_t parent;
 } trie_node;
 
 typedef struct trie {
     trie_node *nodes; /* [n_nodes], the root first; n_nodes is a multiple of 256 */
+    int32_t *values;  /* [n_nodes], TRIE_NONE where no key ends */
     size_t n_nodes;
 } trie;
 
@@ -42,17 +44,18 @@ int32_t trie_find(const trie *t, const char *bytes, size_t n_bytes);
 static inline int32_t trie_longest(const trie *t, uint32_t node, const char *bytes, size_t n_bytes,
                                    size_t *n_matched) {
     const trie_node *nodes = t->nodes;
-    int32_t value = TRIE_NONE;
-    for (size_t i = 0; i < n_bytes; i++) {
-        uint32_t child = nodes[node].base ^ (uint8_t)bytes[i];
+    uint32_t last = UINT32_MAX;
+    size_t n_last = 0;
+    for (size_t i = 0; i < n_bytes;) {
+        uint32_t child = nodes[node].base_and_end >> 1 ^ (uint8_t)bytes[i++];
         if (nodes[child].parent != node) break;
         node = child;
-        if (nodes[node].value != TRIE_NONE) {
-            value = nodes[node].value;
-            *n_matched = i + 1;
-        }
+        bool ends = nodes[node].base_and_end & 1;
+        last = ends ? node : last;
+        n_last = ends ? i : n_last;
     }
-    return value;
+    *n_matched = n_last;
+    return n_last ? t->values[last] : TRIE_NONE;
 }
 
 #endif

@@ -45,13 +45,10 @@ static tokenizer *build(const char *json) {
 /* Cut, the ids are the start of the whole. */
 static void check_truncation(const tokenizer *t, const char *text, size_t n, const token_ids *all) {
     token_ids cut = {0};
-    for (size_t max_len = 2; max_len < 12; max_len += 3) {
-        if (tokenizer_encode(t, text, n, max_len, &cut, NULL) != SEMID_OK) abort();
-        size_t expected = all->n_ids < max_len ? all->n_ids : max_len;
-        if (cut.n_ids != expected ||
-            memcmp(cut.ids, all->ids, (expected - 1) * sizeof *cut.ids) != 0)
-            abort();
-    }
+    size_t max_len = 2 + n % 12, expected = all->n_ids < max_len ? all->n_ids : max_len;
+    if (tokenizer_encode(t, text, n, max_len, &cut, NULL) != SEMID_OK) abort();
+    if (cut.n_ids != expected || memcmp(cut.ids, all->ids, (expected - 1) * sizeof *cut.ids) != 0)
+        abort();
     token_ids_release(&cut);
 }
 
@@ -64,14 +61,14 @@ static void check_text(const tokenizer *t, const char *text, size_t n) {
     token_ids_release(&all);
 }
 
-static void check_normalizers(const char *text, size_t n) {
-    text_buffer out = {0};
-    for (int i = 0; i < 16; i++) {
-        normalizer norm;
-        normalizer_init(&norm, (normalizer_options){i & 1, i & 2, i & 4, i & 8});
-        if (normalizer_run(&norm, text, n, &out, NULL) != SEMID_OK) abort();
-    }
-    mem_free(out.bytes);
+/* One setting for each text: the first byte says which. */
+static void check_normalizer(const char *text, size_t n) {
+    normalizer norm;
+    char *out = malloc(NORMALIZER_ROOM(n));
+    int i = n > 0 ? text[0] : 0;
+    normalizer_init(&norm, (normalizer_options){i & 1, i & 2, i & 4, i & 8});
+    if (normalizer_run(&norm, text, n, out) > NORMALIZER_ROOM(n)) abort();
+    free(out);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
@@ -82,7 +79,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
         if (!tokenizers[i]) tokenizers[i] = build(settings[i]);
         check_text(tokenizers[i], text, n);
     }
-    check_normalizers(text, n);
+    check_normalizer(text, n);
     if (json_line_decode(text, n, &decoded, NULL) == SEMID_OK)
         check_text(tokenizers[0], decoded.bytes, decoded.n_bytes);
     mem_free(decoded.bytes);
