@@ -10,7 +10,7 @@
 static const size_t MAX_HASHED_BYTES = (size_t)16 << 20;
 
 /* FNV-1a: enough to tell versions of a file apart, not to resist forgery. */
-static uint64_t hash_bytes(const uint8_t *data, size_t n) {
+static uint64_t fnv1a(const uint8_t *data, size_t n) {
     uint64_t h = 0xcbf29ce484222325u;
     for (size_t i = 0; i < n; i++) h = (h ^ data[i]) * 0x100000001b3u;
     return h;
@@ -27,7 +27,7 @@ semid_status fingerprint_file(const char *path, json_t **out, semid_error *err) 
         file_map map;
         TRY(file_map_open(&map, path, err));
         snprintf(text, sizeof text, "%zu bytes, hash %016" PRIx64, map.n_bytes,
-                 hash_bytes(map.data, map.n_bytes));
+                 fnv1a(map.data, map.n_bytes));
         file_map_close(&map);
     }
     *out = json_string(text);

@@ -1,0 +1,35 @@
+/* cli/run_plan.h - which steps a `semid run` has, and what each is told. */
+#ifndef CLI_RUN_PLAN_H
+#define CLI_RUN_PLAN_H
+
+#include "cli/options.h"
+#include "pipeline/run.h"
+
+typedef struct run_params {
+    const char *out, *config;
+    const char *reviews, *meta;                   /* raw files ... */
+    const char *train_csv, *valid_csv, *test_csv; /* ... or official splits ... */
+    const char *data;                             /* ... or a folder that preprocess made ... */
+    const char *in, *ids;                         /* ... or vectors */
+    const char *model, *core;
+    string_list methods, set;
+    bool force, dry_run;
+} run_params;
+
+typedef struct run_plan {
+    run_step *steps;
+    const command **commands; /* of each step */
+    size_t n_steps, capacity_steps, capacity_commands;
+    string_list strings; /* paths that params point to */
+    const run_params *params;
+    const json_t *config;
+    const char *items, *train, *valid, *test; /* Parquet; NULL: there is none */
+    const char *emb, *ids;
+} run_plan;
+
+/* `params` and `config` (NULL allowed; borrowed) must outlive the plan. */
+semid_status run_plan_make(run_plan *plan, const run_params *params, const json_t *config,
+                           semid_error *err);
+void run_plan_release(run_plan *plan);
+
+#endif
