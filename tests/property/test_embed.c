@@ -21,7 +21,7 @@ static void write_items(const char *path, const char *suffix) {
     sql_text sql = {0};
     assert_ok(sql_open(&db, 0, NULL, &err));
     sql_add(&sql,
-            "SELECT 'i' || i AS item_id, CASE WHEN i %% 50 = 7 THEN NULL ELSE repeat("
+            "SELECT 'i' || i AS item_id, CASE WHEN i %% 50 = 5 THEN NULL ELSE repeat("
             "['steel bolt ', 'hex screw, ', 'rubber glove ', 'pack of 100 '][1 + i %% 4], 1 + i "
             "%% 15) || '%s' END AS title, list_transform(range(i %% 5), x -> 'washer ' || x) AS "
             "features, i * 7 %% 100 AS timestamp FROM range(%d) t(i)",
@@ -57,6 +57,7 @@ static void run_ok(const embed_params *params) {
     json_t *report = NULL;
     assert_ok(run(params, &report));
     assert_int_equal(json_integer_value(json_object_get(report, "rows")), ROWS);
+    assert_int_equal(json_integer_value(json_object_get(report, "empty_texts")), ROWS / 50);
     json_decref(report);
     assert_false(partial_exists(params));
 }
