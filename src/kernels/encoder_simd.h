@@ -13,6 +13,12 @@
 typedef float vf __attribute__((vector_size(WIDTH * 4), aligned(4), may_alias));
 typedef int32_t vi __attribute__((vector_size(WIDTH * 4), aligned(4), may_alias));
 
+#if defined(__clang__)
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 32")
+#endif
+
 enum { VECTORS = GEMM_PANEL / WIDTH, K_BLOCK = 384, M_BLOCK = 96 / TILE_ROWS * TILE_ROWS };
 
 static inline vf load(const float *x) {
@@ -111,28 +117,30 @@ static inline __attribute__((always_inline)) void tile(int rows, int panels, siz
                                                        const float *const *b, const float *start,
                                                        bool resume, float *c, size_t ldc) {
     vf sum[TILE_ROWS][TILE_PANELS * VECTORS];
-#pragma GCC unroll 32
-    for (int i = 0; i < rows; i++)
-#pragma GCC unroll 8
+    UNROLL
+    for (int i = 0; i < rows; i++) {
+        UNROLL
         for (int j = 0; j < panels * VECTORS; j++)
             sum[i][j] = load(resume ? c + (size_t)i * ldc + j * WIDTH : start + j * WIDTH);
+    }
     for (size_t p = 0; p < k; p++) {
         vf w[TILE_PANELS * VECTORS];
-#pragma GCC unroll 8
+        UNROLL
         for (int j = 0; j < panels * VECTORS; j++)
             w[j] = load(b[j / VECTORS] + p * GEMM_PANEL + j % VECTORS * WIDTH);
-#pragma GCC unroll 32
+        UNROLL
         for (int i = 0; i < rows; i++) {
             vf x = splat(a[(size_t)i * lda + p]);
-#pragma GCC unroll 8
+            UNROLL
             for (int j = 0; j < panels * VECTORS; j++) sum[i][j] += x * w[j];
         }
     }
-#pragma GCC unroll 32
-    for (int i = 0; i < rows; i++)
-#pragma GCC unroll 8
+    UNROLL
+    for (int i = 0; i < rows; i++) {
+        UNROLL
         for (int j = 0; j < panels * VECTORS; j++)
             store(c + (size_t)i * ldc + j * WIDTH, sum[i][j]);
+    }
 }
 
 typedef struct strip {
