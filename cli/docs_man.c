@@ -47,7 +47,7 @@ static void write_options(FILE *out, const option *options) {
             docs_escape(out, option_value(o), "\\-", roff);
             fputs("\\fR", out);
         }
-        fprintf(out, "\n%s", option_is_on(o) ? "Off: " : "");
+        fprintf(out, "\n\\&%s", option_is_on(o) ? "Off: " : "");
         docs_escape(out, o->help, "\\-", roff);
         fputs(o->required ? " (required).\n" : ".\n", out);
         if (o->default_value && *o->default_value && o->type != OPTION_FLAG) {
