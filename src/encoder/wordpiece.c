@@ -28,44 +28,52 @@ void wordpiece_release(wordpiece *w) {
     trie_release(&w->vocabulary);
 }
 
-/* Greedy longest match from the left; a word that cannot be covered is unknown as a whole. */
-static semid_status append_word(const wordpiece *w, const char *word, size_t n_bytes,
-                                token_ids *out, semid_error *err) {
-    size_t before = out->n_ids;
-    TRY(mem_reserve(&out->ids, &out->capacity, before + n_bytes, sizeof *out->ids, err));
+static semid_status reserve(token_ids *out, size_t n_more, semid_error *err) {
+    if (out->capacity - out->n_ids >= n_more) return SEMID_OK;
+    return mem_reserve(&out->ids, &out->capacity, out->n_ids + n_more, sizeof *out->ids, err);
+}
+
+/* Greedy longest match from the left; a word that cannot be covered is unknown as a whole. There is
+ * room for n_bytes ids. */
+static void append_pieces(const wordpiece *w, const char *word, size_t n_bytes, token_ids *out) {
+    int32_t *ids = out->ids + out->n_ids;
+    size_t n_ids = 0;
     uint32_t node = TRIE_ROOT;
     for (size_t at = 0, n_matched; at < n_bytes; at += n_matched) {
         int32_t id = TRIE_NONE;
         if (node != UINT32_MAX)
             id = trie_longest(&w->vocabulary, node, word + at, n_bytes - at, &n_matched);
         if (id == TRIE_NONE) {
-            out->n_ids = before;
-            out->ids[out->n_ids++] = w->unknown_id;
-            return SEMID_OK;
+            ids[0] = w->unknown_id;
+            n_ids = 1;
+            break;
         }
-        out->ids[out->n_ids++] = id;
+        ids[n_ids++] = id;
         node = w->continuation;
     }
+    out->n_ids += n_ids;
+}
+
+static semid_status append_word(const wordpiece *w, const char *word, const char *end,
+                                size_t n_chars, token_ids *out, semid_error *err) {
+    if (word == end) return SEMID_OK;
+    bool too_long = n_chars > w->max_word_chars;
+    TRY(reserve(out, too_long ? 1 : (size_t)(end - word), err));
+    if (too_long)
+        out->ids[out->n_ids++] = w->unknown_id;
+    else
+        append_pieces(w, word, (size_t)(end - word), out);
     return SEMID_OK;
 }
 
 /* The kind of the character at *p (0: part of a word), which moves past it. */
-static uint8_t next_kind(const wordpiece *w, const char **p, const char *end) {
-    uint8_t byte = (uint8_t) * *p;
+static inline uint8_t next_kind(const wordpiece *w, const char **p, const char *end) {
+    uint8_t byte = (uint8_t)**p;
     if (byte < 0x80) {
         ++*p;
         return w->ascii_kinds[byte];
     }
     return w->properties[utf8_next(p, end)] & (CHAR_WHITESPACE | CHAR_PUNCTUATION);
-}
-
-static semid_status append_counted(const wordpiece *w, const char *word, const char *end,
-                                   size_t n_chars, token_ids *out, semid_error *err) {
-    if (word == end) return SEMID_OK;
-    if (n_chars <= w->max_word_chars) return append_word(w, word, (size_t)(end - word), out, err);
-    TRY(mem_reserve(&out->ids, &out->capacity, out->n_ids + 1, sizeof *out->ids, err));
-    out->ids[out->n_ids++] = w->unknown_id;
-    return SEMID_OK;
 }
 
 semid_status wordpiece_append(const wordpiece *w, const char *text, size_t n_bytes, size_t enough,
@@ -79,11 +87,11 @@ semid_status wordpiece_append(const wordpiece *w, const char *text, size_t n_byt
             n_chars++;
             continue;
         }
-        TRY(append_counted(w, word, character, n_chars, out, err));
-        if (kind & CHAR_PUNCTUATION) TRY(append_counted(w, character, p, 1, out, err));
+        TRY(append_word(w, word, character, n_chars, out, err));
+        if (kind & CHAR_PUNCTUATION) TRY(append_word(w, character, p, 1, out, err));
         word = p;
         n_chars = 0;
     }
-    if (out->n_ids < enough) TRY(append_counted(w, word, end, n_chars, out, err));
+    if (out->n_ids < enough) TRY(append_word(w, word, end, n_chars, out, err));
     return SEMID_OK;
 }
