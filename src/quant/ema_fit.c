@@ -5,16 +5,17 @@
 #include "base/threads.h"
 #include "quant/ema.h"
 #include "quant/ema_settle.h"
-#include "semid/rqkmeans.h"
+#include "quant/ema_start.h"
 
 #include <math.h>
 #include <string.h>
 
-/* The start sees a sample: enough rows a codeword for a good place, at a fixed cost. */
+/* The start sees a sample: the first rows of a shuffled order. */
 enum {
-    START_ROWS_PER_CODEWORD = 64,
     START_MIN_ROWS = 16384,
-    START_ITERATIONS = 10,
+    KMEANS_ROWS_PER_CODEWORD = 16,
+    KMEANS_MAX_SHARE = 8, /* one eighth of the rows */
+    COUNT_ROWS_PER_CODEWORD = 64,
     GATHER_ROWS_PER_CHUNK = 64
 };
 
@@ -101,52 +102,24 @@ static void gather(const fit *f, const uint32_t *rows, size_t n, float *out) {
 
 /* ---- start ---- */
 
-static size_t start_rows(const fit *f) {
-    size_t n = f->n_codewords * START_ROWS_PER_CODEWORD;
-    if (n < START_MIN_ROWS) n = START_MIN_ROWS;
-    return n < f->shape->n_rows ? n : f->shape->n_rows;
+static size_t at_most(size_t n, size_t limit) {
+    return n < limit ? n : limit;
 }
 
-/* The sample may have fewer distinct rows than K: spare codewords repeat the first, get no rows and
- * are revived by the first batches that have rows for them. */
-static semid_status pad_codebook(const fit *f, semid_codebook **inout, semid_error *err) {
-    size_t K = f->n_codewords, found = semid_codebook_codewords(*inout), dim = f->dim;
-    float *all = NULL;
-    if (found == K) return SEMID_OK;
-    TRY(mem_alloc(&all, f->n_levels * K * dim, sizeof(float), err));
-    for (size_t i = 0; i < f->n_levels * K; i++) {
-        const float *level = semid_codebook_level(*inout, i / K);
-        memcpy(all + i * dim, level + (i % K < found ? i % K * dim : 0), dim * sizeof(float));
-    }
-    semid_codebook *padded = NULL;
-    semid_status status = semid_codebook_new(&padded, f->n_levels, K, dim, false, all, err);
-    mem_free(all);
-    if (status != SEMID_OK) return status;
-    semid_codebook_free(*inout);
-    *inout = padded;
-    return SEMID_OK;
+/* k-means works on a copy: of all rows if they are few, else of a small part of them. */
+static size_t kmeans_rows(const fit *f) {
+    size_t n_rows = f->shape->n_rows, n = f->n_codewords * KMEANS_ROWS_PER_CODEWORD;
+    n = at_most(n, n_rows / KMEANS_MAX_SHARE);
+    return at_most(n > START_MIN_ROWS ? n : START_MIN_ROWS, n_rows);
 }
 
-/* Level by level k-means on the first rows of a shuffled order. */
 static semid_status start_by_kmeans(const fit *f, semid_codebook **out, semid_error *err) {
-    semid_status status = SEMID_OK;
-    semid_codebook *codebook = NULL;
-    size_t n = start_rows(f);
+    size_t n = kmeans_rows(f);
     float *sample = NULL;
-    TRY_GOTO(mem_alloc(&sample, n * f->dim, sizeof(float), err));
+    TRY(mem_alloc(&sample, n * f->dim, sizeof(float), err));
     gather(f, f->order, n, sample);
-    semid_rqkmeans_params params = semid_rqkmeans_params_default();
-    params.n_levels = f->n_levels;
-    params.kmeans.n_codewords = f->n_codewords;
-    params.kmeans.max_iters = START_ITERATIONS;
-    params.kmeans.allow_fewer = true;
-    params.kmeans.seed = f->p->seed;
-    TRY_GOTO(semid_rqkmeans_fit(&codebook, sample, n, f->dim, &params, NULL, err));
-    TRY_GOTO(pad_codebook(f, &codebook, err));
-    *out = codebook;
-    codebook = NULL;
-done:
-    semid_codebook_free(codebook);
+    semid_status status =
+        ema_start_kmeans(out, f->n_levels, f->n_codewords, sample, n, f->dim, f->p->seed, err);
     mem_free(sample);
     return status;
 }
@@ -171,7 +144,7 @@ done:
 }
 
 static semid_status start_levels(fit *f, const semid_codebook *start, semid_error *err) {
-    size_t n = start_rows(f);
+    size_t n = at_most(f->n_codewords * COUNT_ROWS_PER_CODEWORD + START_MIN_ROWS, f->shape->n_rows);
     double batch_rows = (double)f->shape->n_rows / (double)f->n_batches;
     TRY(count_usage(f, start, n, err));
     for (size_t l = 0; l < f->n_levels; l++) {
