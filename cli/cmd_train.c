@@ -158,7 +158,7 @@ static const option options[] = {
     {.name = "skip-bad-rows",
      .type = OPTION_FLAG,
      AT(skip_bad_rows),
-     .help = "Leave out rows with NaN or Inf instead of failing"},
+     .help = "Leave out rows with NaN or Inf instead of failing; codes.rows.npy lists those kept"},
     {0}};
 
 static semid_status run(const void *params, const step_context *ctx, json_t **report,

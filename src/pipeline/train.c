@@ -4,6 +4,7 @@
 #include "base/json_file.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "formats/array.h"
 #include "kernels/kernels.h"
 #include "pipeline/health.h"
 #include "pipeline/train_data.h"
@@ -185,6 +186,17 @@ static semid_status report_results(const training *t, semid_error *err) {
     return health_add(held, &t->result.held_quality, err);
 }
 
+/* Which rows of the file the codes belong to, where some were left out. */
+static semid_status save_rows(const training *t, semid_error *err) {
+    const vectors *v = t->encoded_vectors;
+    char *path = NULL;
+    if (!v->usable) return SEMID_OK;
+    TRY(path_join(&path, t->p->out, "codes.rows.npy", err));
+    semid_status status = npy_save(path, DTYPE_I64, 1, &v->n_rows, v->usable, err);
+    mem_free(path);
+    return status;
+}
+
 static semid_status save(const training *t, semid_error *err) {
     semid_status status = SEMID_OK;
     const semid_codebook *cb = t->p->train ? t->codebook : t->start;
@@ -194,6 +206,7 @@ static semid_status save(const training *t, semid_error *err) {
     TRY_GOTO(path_join(&metrics, t->p->out, "metrics.json", err));
     TRY_GOTO(semid_codebook_save(cb, codebooks, err));
     TRY_GOTO(semid_codes_save(&t->result.codes, codes, err));
+    TRY_GOTO(save_rows(t, err));
     TRY_GOTO(json_file_save(t->report, metrics, err));
 done:
     mem_free(codebooks);

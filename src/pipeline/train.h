@@ -21,7 +21,8 @@ typedef struct train_params {
     bool train, allow_fewer, skip_bad_rows;
 } train_params;
 
-/* Writes codebooks.npz, codes.npy and metrics.json (the report) into `out`. */
+/* Writes codebooks.npz, codes.npy and metrics.json (the report) into `out`, and, where rows were
+ * left out, codes.rows.npy: the numbers of those that have codes. */
 semid_status step_train(const train_params *params, const step_context *ctx, json_t **report,
                         semid_error *err);
 

@@ -1,0 +1,113 @@
+#!/usr/bin/env bash
+# train as a command: what it writes, that its codes are those of encode, and its error table.
+set -euo pipefail
+out=$(mktemp -d)
+trap 'rm -rf "$out"' EXIT
+x=$SOURCE_DIR/tests/golden/ema/x.npy # 96 rows of 6 dimensions
+small=(--L 2 --K 8 --epochs 5 --batch-size 32)
+fail() { echo "FAILED: $*"; exit 1; }
+
+expect() { # STATUS PART ARGUMENTS...: exit status and part of the one line on stderr; no output left
+    local want=$1 part=$2 got=0
+    shift 2
+    "$SEMID" train "$@" --quiet --out "$out/refused" >"$out/stdout" 2>"$out/stderr" || got=$?
+    [ $got = "$want" ] || fail "$*: exit $got, expected $want: $(cat "$out/stderr")"
+    grep -qF -- "$part" "$out/stderr" || fail "$*: no \"$part\" in: $(cat "$out/stderr")"
+    [ "$(wc -l <"$out/stderr")" = 1 ] || fail "$*: more than one line: $(cat "$out/stderr")"
+    [ -z "$(ls -A "$out/refused" 2>/dev/null)" ] || fail "$*: left something behind"
+}
+
+train() { "$SEMID" train --quiet --in "$x" "$@" >"$out/table"; }
+same() { cmp "$1/codebooks.npz" "$2/codebooks.npz" && cmp "$1/codes.npy" "$2/codes.npy"; }
+
+# ---- every method: the same bytes at 1 and 2 threads, the codes of encode, a table ----
+for method in rqkmeans rqvae vqvae; do
+    options=("${small[@]}")
+    [ $method = vqvae ] && options=(--K 8 --epochs 5 --batch-size 32)
+    train --method $method "${options[@]}" --threads 1 --out "$out/$method"
+    grep -q "distinct codes" "$out/table" || fail "$method: no table"
+    train --method $method "${options[@]}" --threads 2 --out "$out/again"
+    same "$out/$method" "$out/again" || fail "$method: threads change the result"
+    "$SEMID" encode --quiet --load "$out/$method/codebooks.npz" --in "$x" --out "$out/e.npy" >/dev/null
+    cmp "$out/e.npy" "$out/$method/codes.npy" || fail "$method: encode gives other codes"
+    for key in '"input_unit_norm": false' '"perplexity"' '"collision_ratio"' '"train_rows": 96' \
+        "\"method\": \"$method\""; do
+        grep -qF "$key" "$out/$method/metrics.json" || fail "$method: metrics.json lacks $key"
+    done
+    train --method $method "${options[@]}" --no-train --load "$out/$method/codebooks.npz" \
+        --out "$out/again"
+    same "$out/$method" "$out/again" || fail "$method: --no-train changes something"
+    train --method $method "${options[@]}" --load "$out/$method/codebooks.npz" --out "$out/again"
+    train --method $method --init "$out/$method/codebooks.npz" --out "$out/again"
+done
+train --method rqvae "${small[@]}" --seed 7 --out "$out/again"
+cmp -s "$out/rqvae/codebooks.npz" "$out/again/codebooks.npz" && fail "the seed changes nothing"
+grep -q '"revived"' "$out/rqvae/metrics.json" || fail "no revived codewords reported"
+
+# ---- samples, held-out rows, another file to encode ----
+train "${small[@]}" --max-train 40 --holdout 0.25 --out "$out/part"
+grep -q '"train_rows": 40' "$out/part/metrics.json" || fail "sample size"
+grep -q '"rows": 24' "$out/part/metrics.json" || fail "held-out rows"
+train "${small[@]}" --encode "$x" --out "$out/again"
+same "$out/rqkmeans" "$out/again" || fail "--encode of the same file"
+
+# ---- bad rows: two with NaN, the third and the last ----
+cp "$x" "$out/nan.npy"
+for row in 2 95; do
+    printf '\x00\x00\xc0\x7f' | dd of="$out/nan.npy" bs=1 seek=$((128 + row * 24)) conv=notrunc 2>/dev/null
+done
+expect 1 "found NaN or Inf in row 2 (2 such rows in all)" --in "$out/nan.npy" "${small[@]}"
+"$SEMID" train --quiet --in "$out/nan.npy" "${small[@]}" --skip-bad-rows --out "$out/skip" \
+    >/dev/null 2>"$out/stderr"
+grep -q "left out 2 rows" "$out/stderr" || fail "skipped rows are not named: $(cat "$out/stderr")"
+grep -q '"skipped_rows": 2' "$out/skip/metrics.json" || fail "skipped rows are not counted"
+[ "$(wc -c <"$out/skip/codes.npy")" = $((128 + 94 * 8)) ] || fail "codes of skipped rows"
+[ "$(wc -c <"$out/skip/codes.rows.npy")" = $((128 + 94 * 8)) ] || fail "numbers of the kept rows"
+
+# ---- few distinct rows: row 0 over all but the last five ----
+cp "$x" "$out/few.npy"
+for row in $(seq 1 90); do
+    dd if="$x" of="$out/few.npy" bs=1 skip=128 count=24 seek=$((128 + row * 24)) conv=notrunc 2>/dev/null
+done
+expect 1 "at least K = 8 distinct training rows, found 6" --in "$out/few.npy" "${small[@]}"
+for method in rqkmeans rqvae; do
+    "$SEMID" train --in "$out/few.npy" --method $method "${small[@]}" --allow-fewer --quiet \
+        --out "$out/fewer" >/dev/null 2>"$out/stderr"
+    grep -q "K is 6 instead of 8" "$out/stderr" || fail "--allow-fewer says nothing"
+    grep -q '"K": 6' "$out/fewer/metrics.json" || fail "--allow-fewer: K"
+done
+
+# ---- the rest of the table ----
+head -c 700 "$x" >"$out/cut.npy"
+printf 'hello' >"$out/text.npy"
+printf 'hello' >"$out/x.doc"
+expect 1 "none.npy" --in "$out/none.npy"
+expect 1 "$out" --in "$out"
+expect 1 "x.doc" --in "$out/x.doc"
+expect 1 "cut.npy" --in "$out/cut.npy"
+expect 1 "text.npy" --in "$out/text.npy"
+expect 1 "codes.npy" --in "$out/rqkmeans/codes.npy" --load "$out/rqkmeans/codebooks.npz"
+expect 1 "expected vectors of dimension 6" --in "$SOURCE_DIR/tests/golden/ema/n.npy" \
+    --load "$out/rqkmeans/codebooks.npz" --no-train
+expect 1 "expected vectors of dimension 6" --in "$SOURCE_DIR/tests/golden/ema/n.npy" \
+    --init "$out/rqkmeans/codebooks.npz"
+expect 1 "expected [2, 9, d] codewords, found [2, 8, 6]" --in "$x" --K 9 --init \
+    "$out/rqkmeans/codebooks.npz"
+expect 1 "expected [K, d] codewords for vqvae" --in "$x" --method vqvae --load \
+    "$out/rqkmeans/codebooks.npz"
+expect 1 "(of vqvae?)" --in "$x" --load "$out/vqvae/codebooks.npz"
+expect 1 "none.npz" --in "$x" --load "$out/none.npz"
+expect 2 "--in FILE is required"
+expect 2 "--no-train: expected --load" --in "$x" --no-train
+expect 2 "found both" --in "$x" --load "$out/a.npz" --init "$out/b.npz"
+expect 2 "vqvae has one level" --in "$x" --method vqvae --L 3
+expect 2 "excludes --encode" --in "$x" --encode "$x" --holdout 0.2
+expect 2 "rqkmeans|rqvae|vqvae" --in "$x" --method kmeans
+expect 2 "--decay" --in "$x" --decay 1
+expect 2 "--beta" --in "$x" --beta -1
+mkdir "$out/blocked"
+touch "$out/blocked/file"
+got=0
+"$SEMID" train --quiet --in "$x" "${small[@]}" --out "$out/blocked/file" >/dev/null 2>"$out/stderr" || got=$?
+[ $got = 1 ] && grep -q "blocked/file" "$out/stderr" || fail "a file as the output folder"
+echo "train: all as expected"
