@@ -100,7 +100,7 @@ static const option options[] = {
      .type = OPTION_INT,
      AT(batch_size),
      .metavar = "N",
-     .default_value = "1024",
+     .default_value = "512",
      .min = 1,
      .max = 1 << 24,
      .help = "rqvae, vqvae: rows a step"},

@@ -49,7 +49,7 @@ typedef struct semid_ema_params {
     const semid_codebook *init; /* start codewords [L,K,d], borrowed, or NULL */
 } semid_ema_params;
 
-/* K 256, 20 epochs, batches of 1024, beta 0.25, decay 0.99, epsilon 1e-5, dead_share 0.1. */
+/* K 256, 20 epochs, batches of 512, beta 0.25, decay 0.99, epsilon 1e-5, dead_share 0.1. */
 SEMID_API semid_ema_params semid_ema_params_default(void);
 
 /* What an epoch came to, measured while it ran (each batch before its update). */

@@ -38,7 +38,7 @@ typedef struct fit {
 semid_ema_params semid_ema_params_default(void) {
     return (semid_ema_params){.n_codewords = 256,
                               .n_epochs = 20,
-                              .batch_rows = 1024,
+                              .batch_rows = 512,
                               .beta = 0.25,
                               .decay = 0.99,
                               .epsilon = 1e-5,
