@@ -10,22 +10,26 @@ static semid_status load_unordered(sql_db *db, const char *statement, semid_erro
     return status != SEMID_OK ? status : again;
 }
 
+/* Text as a number; what does not parse, NaN and infinities are NULL. */
+#define NUMBER(column)                                                                             \
+    "CASE WHEN isfinite(TRY_CAST(" column " AS DOUBLE)) THEN TRY_CAST(" column " AS DOUBLE) END "  \
+    "AS " column
+
 /* ---- interactions ---- */
 
 semid_status preprocess_load_reviews(sql_db *db, semid_error *err) {
     return load_unordered(
         db,
         "CREATE TABLE reviews AS SELECT * FROM (SELECT ord, user_id, parent_asin AS item_id, "
-        "TRY_CAST(timestamp AS BIGINT) AS timestamp, TRY_CAST(rating AS DOUBLE) AS rating "
-        "FROM read_reviews()) WHERE user_id <> '' AND item_id <> '' AND timestamp IS NOT NULL",
+        "TRY_CAST(timestamp AS BIGINT) AS timestamp, " NUMBER(
+            "rating") " FROM read_reviews()) "
+                      "WHERE user_id <> '' AND item_id <> '' AND timestamp IS NOT NULL",
         err);
 }
 
-/* DuckDB holds NaN for the largest number; here it is no rating. */
 static void add_rated(sql_text *sql, double min_rating) {
     if (min_rating > 0)
-        sql_add(sql, "(SELECT * FROM reviews WHERE rating >= %.17g AND NOT isnan(rating))",
-                min_rating);
+        sql_add(sql, "(SELECT * FROM reviews WHERE rating >= %.17g)", min_rating);
     else
         sql_add(sql, "reviews");
 }
@@ -176,10 +180,6 @@ semid_status preprocess_count_cold(sql_db *db, int64_t out[2], semid_error *err)
     "CASE WHEN kept.i IS NULL OR " column " IS NULL THEN NULL WHEN " column "[1] = '[' THEN "      \
     "from_json(" column ", '[\"VARCHAR\"]') ELSE [from_json(" column                               \
     ", '\"VARCHAR\"')] END AS " column
-/* Numbers alone: what does not parse, and NaN and infinities, is NULL. */
-#define NUMBER(column)                                                                             \
-    "CASE WHEN isfinite(TRY_CAST(" column " AS DOUBLE)) THEN TRY_CAST(" column " AS DOUBLE) END "  \
-    "AS " column
 #define TEXT(column) "CASE WHEN kept.i IS NOT NULL THEN " column " END AS " column
 
 /* All rows, but texts only of the items that are left. */
