@@ -215,7 +215,7 @@ static const char *copy_options(const char *path) {
     path_extension(path, extension);
     if (strcmp(extension, "csv") == 0) return "FORMAT csv, HEADER true, DELIMITER ','";
     if (strcmp(extension, "jsonl") == 0) return "FORMAT json";
-    return "FORMAT parquet, COMPRESSION zstd";
+    return "FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 30720";
 }
 
 semid_status sql_copy(sql_db *db, sql_text *select, const char *path, semid_error *err) {
