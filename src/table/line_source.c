@@ -110,7 +110,6 @@ static void skip_byte_order_mark(line_block *b) {
 }
 
 static semid_status next_of(line_source *s, line_file *f, line_block *b, semid_error *err) {
-    b->n_bytes = 0;
     if (f->at_end) return SEMID_OK;
     if (!f->stream) TRY(byte_stream_open(&f->stream, f->path, err));
     TRY(append(b, f->carry, f->n_carry, err));
@@ -148,6 +147,7 @@ static semid_status try_file(line_source *s, line_file *f, line_block *b, bool w
 /* First a file that nobody reads at this moment, so that several are decompressed at once; then
  * wait for one. */
 semid_status line_source_next(line_source *s, line_block *block, size_t n_files, semid_error *err) {
+    block->n_bytes = 0;
     if (n_files > s->n_files) n_files = s->n_files;
     for (int wait = 0; wait < 2; wait++)
         for (size_t i = 0; i < n_files; i++) {
