@@ -1,14 +1,15 @@
 # Two commands for a bare Debian/Ubuntu machine, each does all of its own set-up:
 #   make demo    the whole way on a sample catalogue, ending in the evaluation table
 #   make test    build and run the tests
-# and: make (build/semid), make install PREFIX=..., make check, make asan, make fuzz, make docs (docs/cli), make clean
+# and: make (build/semid), make install PREFIX=..., make docs (docs/cli), make clean, and the gates
+# make check, make asan, make fuzz
 
 PREFIX ?= /usr/local
 DEMO_ITEMS ?= 3000
 FUZZ_SECONDS ?= 60
 MODEL = .deps/models/all-MiniLM-L6-v2
 
-.PHONY: all build bootstrap demo test install check asan fuzz docs clean
+.PHONY: all bootstrap configure build build-all demo test install check asan fuzz docs clean
 .NOTPARALLEL:
 
 all: build
@@ -17,10 +18,16 @@ all: build
 bootstrap:
 	@scripts/bootstrap
 
-build: bootstrap
-	@echo "make: building build/semid"
+configure: bootstrap
 	@mkdir -p build
 	@cmake --preset release >build/configure.log 2>&1 || { cat build/configure.log; exit 1; }
+
+build: configure
+	@echo "make: building build/semid"
+	@cmake --build build --target semid_command semid_faiss
+
+build-all: configure
+	@echo "make: building everything"
 	@cmake --build build
 
 $(MODEL)/model.safetensors:
@@ -32,11 +39,11 @@ demo: build $(MODEL)/model.safetensors
 	@build/semid run --reviews demo/raw/reviews.jsonl --meta demo/raw/meta.jsonl \
 	    --model $(MODEL) --out demo
 
-test: build
+test: build-all
 	@echo "make: running the tests"
 	@cd build && ctest --output-on-failure
 
-install: build
+install: build-all
 	@cmake --install build --prefix "$(PREFIX)"
 
 check:
