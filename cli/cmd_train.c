@@ -88,6 +88,12 @@ static const option options[] = {
      .min = 0,
      .max = 1,
      .help = "rqkmeans: stop when an iteration lowers the error by less than this share"},
+    {.name = "shrink",
+     .type = OPTION_FLAG,
+     AT(shrink),
+     .default_value = "true",
+     .help = "rqkmeans: codewords of few rows are pulled towards the mean, which serves unseen "
+             "rows and keeps deep levels in use; off: plain means"},
     {.name = "epochs",
      .type = OPTION_INT,
      AT(epochs),

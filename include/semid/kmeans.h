@@ -1,6 +1,12 @@
 /*
  * semid/kmeans.h - k-means clustering: a good start, Lloyd's iterations, no empty clusters.
  *
+ * With `shrink`, k-means++ works in the 64 leading principal directions, and a codeword is not the
+ * mean of its rows but their posterior mean under a normal prior whose variance, direction by
+ * direction, is estimated from the clusters (empirical Bayes; James & Stein 1961): codewords of few
+ * rows are pulled towards the mean of all. The error on the rows given rises where there are few
+ * rows a codeword, the error on rows to come falls, and residual levels keep all codewords in use.
+ *
  * Results depend on the data, the parameters and the instruction set, never on the thread count.
  */
 #ifndef SEMID_KMEANS_H
@@ -27,11 +33,12 @@ typedef struct semid_kmeans_params {
     double tol;             /* stop when the objective drops by less than this share of itself */
     semid_kmeans_init init; /* how to start without `initial` */
     const float *initial;   /* [K, dim] to start from, or NULL; borrowed for the call */
+    bool shrink;            /* codewords by empirical Bayes, see above */
     bool allow_fewer;       /* fewer distinct rows than K: lower K instead of failing */
     uint64_t seed;
 } semid_kmeans_params;
 
-/* K = 256, 100 iterations, tol 1e-4, k-means++, seed 42. */
+/* K = 256, 100 iterations, tol 1e-4, k-means++, no shrinkage, seed 42. */
 SEMID_API semid_kmeans_params semid_kmeans_params_default(void);
 
 typedef struct semid_kmeans_report {

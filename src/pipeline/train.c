@@ -149,13 +149,13 @@ static semid_status encode(training *t, semid_error *err) {
 /* ---- report ---- */
 
 static json_t *options_json(const train_params *p) {
-    return json_pack("{s:I, s:I, s:I, s:f, s:I, s:f, s:I, s:I, s:I, s:f, s:f, s:f, s:s?, s:s?}",
-                     "L", (json_int_t)p->L, "K", (json_int_t)p->K, "max_train",
-                     (json_int_t)p->max_train, "holdout", p->holdout, "iters", (json_int_t)p->iters,
-                     "tol", p->tol, "epochs", (json_int_t)p->epochs, "batch_size",
-                     (json_int_t)p->batch_size, "dist_chunk", (json_int_t)p->dist_chunk, "beta",
-                     p->beta, "decay", p->decay, "entropy_reg", p->entropy_reg, "init", p->init,
-                     "load", p->load);
+    return json_pack(
+        "{s:I, s:I, s:I, s:f, s:I, s:f, s:b, s:I, s:I, s:I, s:f, s:f, s:f, s:s?, s:s?}", "L",
+        (json_int_t)p->L, "K", (json_int_t)p->K, "max_train", (json_int_t)p->max_train, "holdout",
+        p->holdout, "iters", (json_int_t)p->iters, "tol", p->tol, "shrink", (int)p->shrink,
+        "epochs", (json_int_t)p->epochs, "batch_size", (json_int_t)p->batch_size, "dist_chunk",
+        (json_int_t)p->dist_chunk, "beta", p->beta, "decay", p->decay, "entropy_reg",
+        p->entropy_reg, "init", p->init, "load", p->load);
 }
 
 static semid_status report_inputs(const training *t, semid_error *err) {

@@ -14,6 +14,7 @@ typedef struct train_params {
     double holdout;    /* share of the rows that training does not see */
     int64_t iters;     /* rqkmeans */
     double tol;        /* rqkmeans */
+    bool shrink;       /* rqkmeans */
     int64_t epochs;    /* rqvae, vqvae, as the rest */
     int64_t batch_size, dist_chunk;
     double beta, decay, entropy_reg;

@@ -16,6 +16,7 @@ static semid_status fit_rqkmeans(semid_codebook **out, const train_params *param
     p.kmeans.n_codewords = shape.n_codewords;
     p.kmeans.max_iters = (size_t)params->iters;
     p.kmeans.tol = params->tol;
+    p.kmeans.shrink = params->shrink;
     p.kmeans.seed = seed;
     return semid_rqkmeans_fit(out, data->owned, data->n_rows, data->dim, &p, NULL, err);
 }

@@ -5,9 +5,8 @@
 #include "base/rng.h"
 #include "base/threads.h"
 #include "formats/embeddings.h"
-#include "quant/clusters.h"
 #include "quant/kmeans_start.h"
-#include "quant/nearest.h"
+#include "quant/lloyd.h"
 
 #include <math.h>
 #include <string.h>
@@ -46,116 +45,14 @@ semid_status kmeans_check(const float *x, size_t n, size_t dim, const semid_kmea
     return SEMID_OK;
 }
 
-/* What Lloyd's iterations work with. */
-typedef struct lloyd {
-    const float *x; /* [n, dim] */
-    size_t n, dim, n_codewords;
-    float *codewords; /* [n_codewords, dim], the caller's */
-    int32_t *codes;   /* [n] */
-    float *distances; /* [n] */
-    nearest *search;
-    clusters members;
-} lloyd;
-
-static void lloyd_release(lloyd *l) {
-    mem_free(l->distances);
-    nearest_free(l->search);
-    clusters_release(&l->members);
-}
-
-static semid_status lloyd_init(lloyd *l, semid_error *err) {
-    TRY(mem_alloc(&l->distances, l->n, sizeof *l->distances, err));
-    TRY(nearest_new(&l->search, l->n_codewords, l->dim, err));
-    return clusters_init(&l->members, l->n_codewords, l->dim, l->n, err);
-}
-
-/* Assign every row; the mean squared distance. */
-static double assign(lloyd *l) {
-    nearest_set(l->search, l->codewords);
-    nearest_find(l->search, l->x, l->n, l->codes, l->distances);
-    double sum = 0;
-    for (size_t i = 0; i < l->n; i++) sum += (double)l->distances[i];
-    return sum / (double)l->n;
-}
-
-static size_t largest_cluster(const clusters *c) {
-    size_t largest = 0;
-    for (size_t k = 1; k < c->n_codewords; k++)
-        if (c->counts[k] > c->counts[largest]) largest = k;
-    return largest;
-}
-
-/* The row of cluster k that is farthest from its codeword. */
-static size_t farthest_row(const lloyd *l, size_t k) {
-    const clusters *c = &l->members;
-    size_t farthest = c->order[c->starts[k]];
-    for (size_t i = c->starts[k]; i < c->starts[k + 1]; i++)
-        if (l->distances[c->order[i]] > l->distances[farthest]) farthest = c->order[i];
-    return farthest;
-}
-
-/* Give each empty cluster the farthest row of the largest one. Clusters of equal rows have none to
- * give. */
-static void fill_empty_clusters(lloyd *l) {
-    clusters *c = &l->members;
-    for (size_t k = 0; k < l->n_codewords; k++) {
-        if (c->counts[k] > 0) continue;
-        size_t from = largest_cluster(c), row = farthest_row(l, from);
-        if (c->counts[from] < 2 || !(l->distances[row] > 0)) return;
-        l->distances[row] = 0; /* taken */
-        c->counts[from]--;
-        c->counts[k] = 1;
-        for (size_t j = 0; j < l->dim; j++) {
-            double value = (double)l->x[row * l->dim + j];
-            c->sums[from * l->dim + j] -= value;
-            c->sums[k * l->dim + j] = value;
-        }
-    }
-}
-
-/* Every codeword becomes the mean of its rows. */
-static void update(lloyd *l) {
-    clusters *c = &l->members;
-    clusters_sort(c, l->codes, l->n);
-    clusters_sum(c, l->x);
-    fill_empty_clusters(l);
-    for (size_t k = 0; k < l->n_codewords; k++) {
-        if (c->counts[k] == 0) continue;
-        double count = c->counts[k];
-        for (size_t j = 0; j < l->dim; j++)
-            l->codewords[k * l->dim + j] = (float)(c->sums[k * l->dim + j] / count);
-    }
-}
-
-/* Alternate until the error drops by less than tol of itself; leaves codes that belong to the
- * codewords. No label, no progress. */
-static semid_status iterate(lloyd *l, const semid_kmeans_params *params, const char *label,
-                            semid_kmeans_report *report, semid_error *err) {
-    progress p;
-    if (label) progress_begin(&p, label, "iterations", params->max_iters);
-    double error = assign(l);
-    size_t iters = 0;
-    while (iters < params->max_iters && error > 0) {
-        if (interrupted()) FAIL(SEMID_ERR_INTERRUPTED, "interrupted");
-        update(l);
-        double next = assign(l);
-        iters++;
-        if (label) progress_add(&p, 1);
-        double drop = error - next;
-        error = next;
-        if (drop <= params->tol * (error + drop)) break;
-    }
-    if (label) progress_end(&p);
-    *report =
-        (semid_kmeans_report){.n_codewords = l->n_codewords, .n_iters = iters, .mean_error = error};
-    return SEMID_OK;
-}
-
 /* ---- starting ---- */
 
 /* Several starts are tried by a few iterations on a sample of so many rows a codeword: the best one
  * costs little and saves iterations over all rows. */
 enum { N_STARTS = 3, START_ITERS = 10, SAMPLE_ROWS_PER_CODEWORD = 64, STREAM_SAMPLE = 101 };
+
+/* Principal directions that get a factor of shrinkage each. */
+enum { MAX_AXES = 64 };
 
 /* *sample: n_sample rows of x drawn by the seed, owned by the caller; NULL if x itself serves. */
 static semid_status draw_sample(float **sample, size_t *n_sample, const float *x, size_t n,
@@ -180,22 +77,20 @@ done:
 }
 
 /* The best of several k-means++ starts on these rows, into codewords. */
-static semid_status best_start(const float *x, size_t n, size_t dim,
+static semid_status best_start(const float *x, size_t n, size_t dim, shrinkage *prior,
                                const semid_kmeans_params *params, float *codewords,
                                semid_error *err) {
     semid_status status;
-    lloyd l = {.x = x, .n = n, .dim = dim, .n_codewords = params->n_codewords};
-    semid_kmeans_params brief = *params;
+    lloyd l = {.x = x, .n = n, .dim = dim, .n_codewords = params->n_codewords, .prior = prior};
     semid_kmeans_report report;
     double least = INFINITY;
-    brief.max_iters = START_ITERS;
     TRY_GOTO(mem_alloc(&l.codes, n, sizeof *l.codes, err));
     TRY_GOTO(mem_alloc(&l.codewords, l.n_codewords, dim * sizeof *l.codewords, err));
     TRY_GOTO(lloyd_init(&l, err));
     for (uint64_t s = 0; s < N_STARTS; s++) {
         TRY_GOTO(start_plusplus(x, n, dim, l.n_codewords, params->seed * N_STARTS + s, l.codewords,
                                 err));
-        TRY_GOTO(iterate(&l, &brief, NULL, &report, err));
+        TRY_GOTO(lloyd_run(&l, START_ITERS, params->tol, NULL, &report, err));
         if (report.mean_error >= least) continue;
         least = report.mean_error;
         memcpy(codewords, l.codewords, l.n_codewords * dim * sizeof *codewords);
@@ -207,7 +102,30 @@ done:
     return status;
 }
 
-static semid_status start(const lloyd *l, const semid_kmeans_params *params, semid_error *err) {
+/* The same in the leading principal coordinates alone: less noise, and a fraction of the work. */
+static semid_status best_start_along(const float *x, size_t n, const principal *axes,
+                                     const semid_kmeans_params *params, float *codewords,
+                                     semid_error *err) {
+    semid_status status;
+    size_t m = axes->n_directions;
+    float *along = NULL, *found = NULL;
+    shrinkage prior = {0};
+    TRY_GOTO(mem_alloc(&along, n, m * sizeof *along, err));
+    TRY_GOTO(mem_alloc(&found, params->n_codewords, m * sizeof *found, err));
+    TRY_GOTO(shrinkage_init(&prior, NULL, axes->variances, params->n_codewords, m, err));
+    principal_project(axes, x, n, along);
+    TRY_GOTO(best_start(along, n, m, &prior, params, found, err));
+    principal_lift(axes, found, params->n_codewords, codewords);
+done:
+    shrinkage_release(&prior);
+    mem_free(along);
+    mem_free(found);
+    return status;
+}
+
+/* axes: NULL without shrinkage. */
+static semid_status start(const lloyd *l, const principal *axes, const semid_kmeans_params *params,
+                          semid_error *err) {
     if (params->initial) {
         memcpy(l->codewords, params->initial, l->n_codewords * l->dim * sizeof *l->codewords);
         return SEMID_OK;
@@ -217,8 +135,9 @@ static semid_status start(const lloyd *l, const semid_kmeans_params *params, sem
     size_t n_sample;
     float *sample = NULL;
     TRY(draw_sample(&sample, &n_sample, l->x, l->n, l->dim, params, err));
-    semid_status status =
-        best_start(sample ? sample : l->x, n_sample, l->dim, params, l->codewords, err);
+    const float *x = sample ? sample : l->x;
+    semid_status status = axes ? best_start_along(x, n_sample, axes, params, l->codewords, err)
+                               : best_start(x, n_sample, l->dim, NULL, params, l->codewords, err);
     mem_free(sample);
     return status;
 }
@@ -227,17 +146,27 @@ semid_status kmeans_run(const float *x, size_t n, size_t dim, const semid_kmeans
                         const char *label, float *codewords, int32_t *codes,
                         semid_kmeans_report *report, semid_error *err) {
     semid_status status;
+    principal axes = {0};
+    shrinkage prior = {0};
     lloyd l = {.x = x,
                .n = n,
                .dim = dim,
                .n_codewords = params->n_codewords,
                .codewords = codewords,
                .codes = codes};
-    TRY_GOTO(start(&l, params, err));
+    if (params->shrink) {
+        size_t n_axes = dim < MAX_AXES ? dim : MAX_AXES;
+        TRY_GOTO(principal_fit(&axes, x, n, dim, n_axes, params->seed, err));
+        TRY_GOTO(shrinkage_init(&prior, &axes, axes.variances, l.n_codewords, dim, err));
+        l.prior = &prior;
+    }
+    TRY_GOTO(start(&l, params->shrink ? &axes : NULL, params, err));
     TRY_GOTO(lloyd_init(&l, err));
-    TRY_GOTO(iterate(&l, params, label, report, err));
+    TRY_GOTO(lloyd_run(&l, params->max_iters, params->tol, label, report, err));
 done:
     lloyd_release(&l);
+    shrinkage_release(&prior);
+    principal_release(&axes);
     return status;
 }
 

@@ -1,0 +1,30 @@
+/* quant/lloyd.h - Lloyd's iterations: the k-means loop. */
+#ifndef QUANT_LLOYD_H
+#define QUANT_LLOYD_H
+
+#include "quant/clusters.h"
+#include "quant/nearest.h"
+#include "quant/shrinkage.h"
+#include "semid/kmeans.h"
+
+typedef struct lloyd {
+    const float *x; /* [n, dim] */
+    size_t n, dim, n_codewords;
+    float *codewords; /* [n_codewords, dim], the caller's */
+    int32_t *codes;   /* [n], the caller's */
+    shrinkage *prior; /* borrowed; NULL: codewords are plain means */
+    float *distances; /* [n] */
+    nearest *search;
+    clusters members;
+} lloyd;
+
+/* Allocates what the caller did not set. */
+semid_status lloyd_init(lloyd *l, semid_error *err);
+void lloyd_release(lloyd *l);
+
+/* From the codewords that are there, until the error changes by less than tol of itself; leaves
+ * codes that belong to the codewords. No label, no progress. */
+semid_status lloyd_run(lloyd *l, size_t max_iters, double tol, const char *label,
+                       semid_kmeans_report *report, semid_error *err);
+
+#endif
