@@ -68,7 +68,7 @@ static semid_status append_word(const wordpiece *w, const char *word, const char
 
 /* The kind of the character at *p (0: part of a word), which moves past it. */
 static inline uint8_t next_kind(const wordpiece *w, const char **p, const char *end) {
-    uint8_t byte = (uint8_t)**p;
+    uint8_t byte = (uint8_t) * *p;
     if (byte < 0x80) {
         ++*p;
         return w->ascii_kinds[byte];
