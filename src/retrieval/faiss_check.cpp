@@ -12,12 +12,29 @@
 #include <faiss/invlists/InvertedLists.h>
 
 #include <algorithm>
+#include <cstring>
 #include <typeinfo>
 
 namespace {
 
 void require(bool condition, const char *what) {
     if (!condition) throw faiss::FaissException(what);
+}
+
+/* FAISS copies flags out of the file as they are. */
+bool is_set(const bool &flag) {
+    unsigned char byte;
+    std::memcpy(&byte, &flag, 1);
+    require(byte <= 1, "expected a flag of 0 or 1");
+    return byte == 1;
+}
+
+/* And enums too. */
+template <typename Enum> int number_of(const Enum &value) {
+    static_assert(sizeof(Enum) == sizeof(int), "an enum is as wide as an int");
+    int number;
+    std::memcpy(&number, &value, sizeof number);
+    return number;
 }
 
 template <typename Kind> Kind *exactly(faiss::Index *index) {
@@ -27,8 +44,8 @@ template <typename Kind> Kind *exactly(faiss::Index *index) {
 /* ---- how vectors are stored ---- */
 
 void check_codec(const faiss::ScalarQuantizer &sq, size_t d, size_t code_size) {
-    require(sq.qtype >= faiss::ScalarQuantizer::QT_8bit &&
-                sq.qtype <= faiss::ScalarQuantizer::QT_6bit,
+    int kind = number_of(sq.qtype);
+    require(kind >= faiss::ScalarQuantizer::QT_8bit && kind <= faiss::ScalarQuantizer::QT_6bit,
             "unknown kind of scalar quantizer");
     faiss::ScalarQuantizer expected(d, sq.qtype);
     bool uniform = sq.qtype == faiss::ScalarQuantizer::QT_8bit_uniform ||
@@ -117,7 +134,7 @@ void check_graph(faiss::IndexHNSW *graph) {
     auto n = size_t(graph->ntotal);
     require(graph->storage && graph->storage->d == graph->d &&
                 graph->storage->ntotal == graph->ntotal &&
-                graph->storage->metric_type == graph->metric_type,
+                number_of(graph->storage->metric_type) == number_of(graph->metric_type),
             "the stored vectors contradict the header");
     faiss_check_index(graph->storage);
     check_levels(h, n);
@@ -138,17 +155,18 @@ void check_transforms(const faiss::IndexPreTransform *pre) {
         auto *linear = dynamic_cast<const faiss::LinearTransform *>(t);
         require(linear || typeid(*t) == typeid(faiss::NormalizationTransform),
                 "this kind of transform is not supported");
-        require(t->d_in == d && t->d_out > 0 && t->is_trained, "a transform has another dimension");
+        require(t->d_in == d && t->d_out > 0 && is_set(t->is_trained),
+                "a transform has another dimension");
         if (linear)
             require(linear->A.size() == size_t(t->d_in) * size_t(t->d_out) &&
-                        linear->b.size() == (linear->have_bias ? size_t(t->d_out) : 0),
+                        linear->b.size() == (is_set(linear->have_bias) ? size_t(t->d_out) : 0),
                     "a transform contradicts its dimensions");
         else
             require(t->d_in == t->d_out, "a transform has another dimension");
         d = t->d_out;
     }
     require(pre->index && pre->index->d == d && pre->index->ntotal == pre->ntotal &&
-                pre->index->metric_type == pre->metric_type,
+                number_of(pre->index->metric_type) == number_of(pre->metric_type),
             "the index behind the transforms contradicts the header");
     faiss_check_index(pre->index);
 }
@@ -156,10 +174,10 @@ void check_transforms(const faiss::IndexPreTransform *pre) {
 } // namespace
 
 void faiss_check_index(faiss::Index *index) {
-    require(index->d > 0 && index->ntotal >= 0 && index->is_trained,
+    require(index->d > 0 && index->ntotal >= 0 && is_set(index->is_trained),
             "impossible dimension or number of rows");
-    require(index->metric_type == faiss::METRIC_INNER_PRODUCT ||
-                index->metric_type == faiss::METRIC_L2,
+    int metric = number_of(index->metric_type);
+    require(metric == faiss::METRIC_INNER_PRODUCT || metric == faiss::METRIC_L2,
             "expected the inner product or L2 as metric");
     auto d = size_t(index->d);
     if (auto *flat = dynamic_cast<faiss::IndexFlat *>(index)) {

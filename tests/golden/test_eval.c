@@ -25,6 +25,10 @@ static char *copy_of(const char *text) {
     return copy;
 }
 
+static void free_copy(const char *copy) {
+    mem_free((void *)(uintptr_t)copy);
+}
+
 static void copy_file(const char *from, const char *to) {
     char *bytes;
     size_t n_bytes;
@@ -49,8 +53,8 @@ static void build_method(const char *name) {
     snprintf(from, sizeof from, "eval/%s/metrics.json", name);
     snprintf(to, sizeof to, "%s/metrics.json", name);
     if (path_exists(golden_path(from))) copy_file(golden_path(from), test_path(to));
-    mem_free((void *)(uintptr_t)p.items);
-    mem_free((void *)(uintptr_t)p.outdir);
+    free_copy(p.items);
+    free_copy(p.outdir);
 }
 
 static int set_up(void **state) {
@@ -65,6 +69,9 @@ static int set_up(void **state) {
     json_t *report;
     assert_ok(step_build_faiss(&p, &ctx, &report, &err));
     json_decref(report);
+    free_copy(p.emb);
+    free_copy(p.ids);
+    free_copy(p.outdir);
     return 0;
 }
 
