@@ -143,6 +143,7 @@ semid_status array_to_f32(const array *a, size_t first, size_t n, float *out, se
 
 static semid_status floats_to_i64(dtype t, const uint8_t *bytes, size_t n, int64_t *out,
                                   semid_error *err) {
+    static const double LIMIT = 9223372036854775808.0;
     for (size_t i = 0; i < n; i++) {
         double v;
         float f;
@@ -152,7 +153,7 @@ static semid_status floats_to_i64(dtype t, const uint8_t *bytes, size_t n, int64
             dtype_to_f32(t, bytes + i * dtype_bytes(t), 1, &f);
             v = (double)f;
         }
-        if (!(v >= -0x1p63 && v < 0x1p63) || floor(v) != v)
+        if (v < -LIMIT || v >= LIMIT || floor(v) != v) /* NaN differs from itself */
             FAIL(SEMID_ERR_FORMAT, "expected whole numbers, found %g", v);
         out[i] = (int64_t)v;
     }

@@ -1,8 +1,9 @@
 /* formats/embeddings.h - a [rows, dim] matrix of vectors on disk, whatever its format.
  *
- * Extensions: .npy (f32, f16, f64; mmapped), .npz (keys emb, Z, arr_0), .pt (tensor, or dict with
- * emb, Z, embeddings or features, and ids), .safetensors (the only 2-D tensor, or one of those
- * names), .parquet (registered by the table module). Everything is read as float32. */
+ * Extensions: .npy (mmapped), .npz (keys emb, Z, arr_0, embeddings, features), .pt (tensor, or dict
+ * with emb, Z, embeddings or features, and ids), .safetensors (one of those names, or the only 2-D
+ * tensor), .parquet (registered by the table module). float16, bfloat16, float32 or float64 in the
+ * file; everything is read as float32. */
 #ifndef FORMATS_EMBEDDINGS_H
 #define FORMATS_EMBEDDINGS_H
 

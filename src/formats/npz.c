@@ -39,8 +39,11 @@ semid_status npz_open(strided *out, file_map *map, void **owned, const char *pat
     TRY_GOTO(mem_format(&label, err, "%s: %s", path, name));
     TRY_GOTO(zipfile_read(&z, m, &data, &unpacked, err));
     TRY_GOTO(npy_parse(out, data, m->n_bytes, label, err));
-    *map = unpacked ? (file_map){0} : z.map;
-    if (!unpacked) z.map = (file_map){0};
+    *map = (file_map){0};
+    if (!unpacked) {
+        *map = z.map;
+        z.map = (file_map){0};
+    }
     *owned = unpacked;
     unpacked = NULL;
 done:

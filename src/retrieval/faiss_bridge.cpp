@@ -6,13 +6,16 @@
 #include <faiss/IndexIDMap.h>
 #include <faiss/IndexIVF.h>
 #include <faiss/IndexPreTransform.h>
+#include <faiss/impl/FaissException.h>
 #include <faiss/impl/io.h>
 #include <faiss/index_factory.h>
 #include <faiss/index_io.h>
 
 #include <omp.h>
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/lsan_interface.h>
+#endif
 
-#include <algorithm>
 #include <cstring>
 #include <memory>
 #include <new>
@@ -153,22 +156,32 @@ semid_status write(const faiss_index *index, FILE *stream, semid_error *err) {
 
 /* ---- reading ---- */
 
+/* FAISS forgets half-read indexes when it gives up on a file. */
+#if defined(__SANITIZE_ADDRESS__)
+using KnownLeaks = __lsan::ScopedDisabler;
+#else
+struct KnownLeaks {
+    KnownLeaks() {}
+};
+#endif
+
 struct MemoryReader : faiss::IOReader {
     const uint8_t *data;
     size_t left;
     MemoryReader(const uint8_t *bytes, size_t n_bytes) : data(bytes), left(n_bytes) {}
     size_t operator()(void *out, size_t size, size_t n_items) override {
-        size_t n = size ? std::min(n_items, left / size) : 0;
-        if (n) std::memcpy(out, data, n * size);
-        data += n * size;
-        left -= n * size;
-        return n;
+        if (size && n_items > left / size) throw faiss::FaissException("the file ends too early");
+        if (size && n_items) std::memcpy(out, data, n_items * size);
+        data += n_items * size;
+        left -= n_items * size;
+        return n_items;
     }
 };
 
 semid_status read(faiss_index **out, const uint8_t *data, size_t n_bytes, semid_error *err) {
     return guarded(err, SEMID_ERR_FORMAT, [&] {
         LimitedAllocations limited(n_bytes);
+        KnownLeaks known;
         MemoryReader reader(data, n_bytes);
         std::unique_ptr<faiss::Index> index(
             faiss::read_index(&reader, faiss::IO_FLAG_SKIP_PRECOMPUTE_TABLE));

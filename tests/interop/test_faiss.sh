@@ -1,3 +1,4 @@
+#!/usr/bin/env bash
 # Python's FAISS and ours read each other's files and find the same.
 set -euo pipefail
 python=$("$SOURCE_DIR/scripts/python-env") || exit $?

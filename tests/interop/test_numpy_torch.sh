@@ -1,3 +1,4 @@
+#!/usr/bin/env bash
 # NumPy, PyTorch and safetensors open what we write, and we read what they write.
 set -euo pipefail
 python=$("$SOURCE_DIR/scripts/python-env") || exit $?
