@@ -30,8 +30,8 @@ int openblas_get_num_threads(void);
 
 /* FAISS resizes its vectors to the length a file claims before it reads them. The module is linked
  * with --wrap for operator new, so that such a length is refused here: nothing that is read from n
- * bytes needs many times n. */
-static thread_local size_t allocation_limit = SIZE_MAX;
+ * bytes needs many times n. One thread reads, and no other works meanwhile. */
+static size_t allocation_limit = SIZE_MAX;
 
 extern "C" {
 void *__real__Znwm(size_t n_bytes);

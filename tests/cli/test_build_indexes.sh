@@ -21,13 +21,6 @@ expect() { # STATUS PART ARGUMENTS...: exit status and part of the one line on s
 grep -q '"items": 90' "$out/report.json" || fail "report: $(cat "$out/report.json")"
 grep -q '"levels": 3' "$out/rq/inverted.meta.json" || fail "meta: $(cat "$out/rq/inverted.meta.json")"
 
-# The example finds what the table says.
-prefix=$(sed -n 2p "$golden/rq/items.csv" | cut -d, -f2,3 | tr , -)
-"$BUILD_DIR/examples/lookup_prefix" "$out/rq/inverted.sid" "$prefix" | cut -f2 | sort >"$out/found"
-awk -F, -v p="$prefix" '$2 "-" $3 == p { print $1 }' "$golden/rq/items.csv" | sort >"$out/wanted"
-[ -s "$out/wanted" ] || fail "no items under $prefix"
-cmp "$out/found" "$out/wanted" || fail "lookup_prefix $prefix"
-
 expect 1 "$out/none.csv" build-inverted --items "$out/none.csv"
 expect 1 "expected a file, found a folder" build-inverted --items "$out"
 expect 1 "item_id" build-inverted --items "$golden/rq/items.csv" --id-col asin
