@@ -149,6 +149,15 @@ static const option options[] = {
      AT(encode),
      .metavar = "FILE",
      .help = "Vectors to write codes of; default: those of --in"},
+    {.name = "beam",
+     .type = OPTION_INT,
+     AT(beam),
+     .metavar = "B",
+     .default_value = "1",
+     .min = 1,
+     .max = 1024,
+     .help = "Keep the B best partial codes a level instead of the nearest codeword alone: less "
+             "error, for B times the work"},
     {.name = "encode-batch-size",
      .type = OPTION_INT,
      AT(encode_batch_size),
@@ -194,7 +203,8 @@ const command cmd_train = {
         "Learns L codebooks of K codewords: level by level with k-means (rqkmeans), all levels "
         "together with moving averages (rqvae), or one codebook with moving averages (vqvae).\n\n"
         "Writes codebooks.npz (key codebooks: [L,K,d], vqvae [K,d], float32), codes.npy ([N,L] "
-        "int32, the same as semid encode gives) and metrics.json (options, course of the "
+        "int32, what semid encode gives with the same options) and metrics.json (options, course "
+        "of the "
         "training, health of every level).",
     .examples = "semid train --in emb.npy --out outputs/rqkmeans\n"
                 "semid train --in emb.npy --out outputs/rqvae --method rqvae --L 3 --K 256\n"

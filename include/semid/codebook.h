@@ -59,6 +59,20 @@ SEMID_API void semid_codebook_free(semid_codebook *cb);
 SEMID_API semid_status semid_encode(const semid_codebook *cb, const float *x, size_t n,
                                     int32_t *codes, semid_error *err);
 
+enum { SEMID_BEAM_MAX = 1024 };
+
+/*
+ * The same with a beam: after each level the `width` partial codes with the least squared distance
+ * |x - sum of their codewords|^2 are kept (ties: the lexicographically lowest), and of the last
+ * ones the nearest is taken. Width 1 is semid_encode, bit for bit; wider beams find codes of less
+ * error. SEMID_ERR_ARGUMENT for a width outside 1..SEMID_BEAM_MAX, SEMID_ERR_NO_MEMORY, and as
+ * semid_encode.
+ * Cost: about `width` times that of semid_encode; memory: a copy of the codebook and, for each
+ * thread, max(width, 96) * (K + 2 d) floats.
+ */
+SEMID_API semid_status semid_encode_beam(const semid_codebook *cb, const float *x, size_t n,
+                                         size_t width, int32_t *codes, semid_error *err);
+
 /* Sum of the chosen codewords: codes [n, L] -> x [n, d]. SEMID_ERR_DATA if a code is not in [0,K).
  */
 SEMID_API semid_status semid_decode(const semid_codebook *cb, const int32_t *codes, size_t n,

@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "base/threads.h"
 #include "formats/npy.h"
+#include "quant/beam.h"
 #include "quant/codebook.h"
 
 #include <stdio.h>
@@ -14,6 +15,7 @@ enum { CHECK_CHUNK_ROWS = 256 };
 
 typedef struct stream {
     const semid_codebook *cb;
+    beam *search; /* NULL: greedy */
     const embeddings *in;
     size_t dim, n_levels, batch_rows;
     float *block;        /* [batch_rows, dim] rows that cannot be used in place */
@@ -27,6 +29,7 @@ typedef struct stream {
 } stream;
 
 static void stream_release(stream *s) {
+    beam_free(s->search);
     mem_free(s->block);
     mem_free(s->chunk_has_bad);
     mem_free(s->codes);
@@ -140,7 +143,10 @@ done:
 /* ---- the stream ---- */
 
 static void encode_batch(stream *s, const float *x, size_t n) {
-    codebook_encode(s->cb, x, n, s->codes, s->errors);
+    if (s->search)
+        beam_encode(s->search, x, n, s->codes, s->errors);
+    else
+        codebook_encode(s->cb, x, n, s->codes, s->errors);
     file_out_write(&s->out, s->codes, n * s->n_levels * sizeof *s->codes);
     for (size_t i = 0; i < n; i++)
         for (size_t l = 0; l < s->n_levels; l++)
@@ -181,8 +187,8 @@ static semid_status judge_bad_rows(const stream *s, bool skip_bad_rows, semid_er
 }
 
 semid_status encode_stream(const semid_codebook *cb, const embeddings *in, const char *out_path,
-                           size_t batch_rows, bool skip_bad_rows, encode_result *result,
-                           semid_error *err) {
+                           size_t beam_width, size_t batch_rows, bool skip_bad_rows,
+                           encode_result *result, semid_error *err) {
     semid_status status;
     size_t n_rows = embeddings_rows(in), dim = embeddings_dim(in);
     char extension[16];
@@ -198,6 +204,7 @@ semid_status encode_stream(const semid_codebook *cb, const embeddings *in, const
                 .n_levels = semid_codebook_levels(cb),
                 .batch_rows = batch_rows < n_rows ? batch_rows : n_rows};
     TRY_GOTO(stream_init(&s, err));
+    if (beam_width > 1) TRY_GOTO(beam_new(&s.search, cb, beam_width, err));
     TRY_GOTO(file_out_open(&s.out, out_path, err));
     write_header(&s);
     TRY_GOTO(encode_rows(&s, skip_bad_rows, err));
@@ -242,8 +249,8 @@ semid_status step_encode(const encode_params *params, const step_context *ctx, j
     TRY_GOTO(semid_codebook_load(&cb, params->load, err));
     TRY_GOTO(embeddings_open(&in, params->in, err));
     double start_s = clock_seconds();
-    TRY_GOTO(encode_stream(cb, in, params->out, (size_t)params->batch_size, params->skip_bad_rows,
-                           &result, err));
+    TRY_GOTO(encode_stream(cb, in, params->out, (size_t)params->beam, (size_t)params->batch_size,
+                           params->skip_bad_rows, &result, err));
     TRY_GOTO(make_report(&made, cb, &result, clock_seconds() - start_s, err));
     TRY_GOTO(step_end(timer, made, err));
     *report = made;

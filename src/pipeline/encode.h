@@ -10,6 +10,7 @@
 typedef struct encode_params {
     const char *load, *in, *out;
     int64_t batch_size; /* rows */
+    int64_t beam;       /* width; 1: greedy */
     bool skip_bad_rows;
 } encode_params;
 
@@ -20,13 +21,13 @@ typedef struct encode_result {
     double *level_errors; /* [L] mean squared norm of the residual after each level; mem_free */
 } encode_result;
 
-/* Encode every row of `in` into out_path (.npy, int32 [rows, L], whole or not at all), reading each
- * row once. Rows with NaN or Inf are SEMID_ERR_DATA, naming the first and how many, or with
- * skip_bad_rows left out: then the file beside out_path with the extension .rows.npy lists the rows
- * of `in` that were kept. */
+/* With a beam of this width, encode every row of `in` into out_path (.npy, int32 [rows, L], whole
+ * or not at all), reading each row once. Rows with NaN or Inf are SEMID_ERR_DATA, naming the first
+ * and how many, or with skip_bad_rows left out: then the file beside out_path with the extension
+ * .rows.npy lists the rows of `in` that were kept. */
 semid_status encode_stream(const semid_codebook *cb, const embeddings *in, const char *out_path,
-                           size_t batch_rows, bool skip_bad_rows, encode_result *result,
-                           semid_error *err);
+                           size_t beam_width, size_t batch_rows, bool skip_bad_rows,
+                           encode_result *result, semid_error *err);
 
 semid_status step_encode(const encode_params *params, const step_context *ctx, json_t **report,
                          semid_error *err);

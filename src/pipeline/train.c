@@ -140,7 +140,8 @@ static semid_status encode(training *t, semid_error *err) {
         t->encoded_vectors = &t->encode_vectors;
     }
     double start_s = clock_seconds();
-    TRY(train_encode(&t->result, cb, t->encoded_vectors, (size_t)t->p->encode_batch_size,
+    encode_choice choice = {.beam = (size_t)t->p->beam};
+    TRY(train_encode(&t->result, cb, t->encoded_vectors, &choice, (size_t)t->p->encode_batch_size,
                      t->data.held, t->data.n_held, err));
     t->encode_seconds = clock_seconds() - start_s;
     return SEMID_OK;
@@ -150,12 +151,12 @@ static semid_status encode(training *t, semid_error *err) {
 
 static json_t *options_json(const train_params *p) {
     return json_pack(
-        "{s:I, s:I, s:I, s:f, s:I, s:f, s:b, s:I, s:I, s:I, s:f, s:f, s:f, s:s?, s:s?}", "L",
+        "{s:I, s:I, s:I, s:f, s:I, s:f, s:b, s:I, s:I, s:I, s:f, s:f, s:f, s:I, s:s?, s:s?}", "L",
         (json_int_t)p->L, "K", (json_int_t)p->K, "max_train", (json_int_t)p->max_train, "holdout",
         p->holdout, "iters", (json_int_t)p->iters, "tol", p->tol, "shrink", (int)p->shrink,
         "epochs", (json_int_t)p->epochs, "batch_size", (json_int_t)p->batch_size, "dist_chunk",
         (json_int_t)p->dist_chunk, "beta", p->beta, "decay", p->decay, "entropy_reg",
-        p->entropy_reg, "init", p->init, "load", p->load);
+        p->entropy_reg, "beam", (json_int_t)p->beam, "init", p->init, "load", p->load);
 }
 
 static semid_status report_inputs(const training *t, semid_error *err) {

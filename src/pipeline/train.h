@@ -18,7 +18,7 @@ typedef struct train_params {
     int64_t epochs;    /* rqvae, vqvae, as the rest */
     int64_t batch_size, dist_chunk;
     double beta, decay, entropy_reg;
-    int64_t encode_batch_size;
+    int64_t encode_batch_size, beam;
     bool train, allow_fewer, skip_bad_rows;
 } train_params;
 

@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "quant/beam.h"
 #include "quant/codebook.h"
 
 #include <string.h>
@@ -9,6 +10,7 @@
 typedef struct encoder {
     const semid_codebook *cb;
     const vectors *v;
+    beam *search; /* NULL: greedy */
     size_t n_levels, batch_rows;
     float *block;         /* [batch_rows, dim] */
     float *block_errors;  /* [batch_rows, L] squared error after each level */
@@ -43,7 +45,10 @@ static semid_status encode_all(encoder *e, semid_codes *codes, semid_error *err)
         int32_t *to = codes->data + row * e->n_levels;
         if (interrupted()) FAIL_GOTO(SEMID_ERR_INTERRUPTED, "interrupted");
         TRY_GOTO(vectors_read(e->v, row, n, e->block, err));
-        codebook_encode(e->cb, e->block, n, to, e->block_errors);
+        if (e->search)
+            beam_encode(e->search, e->block, n, to, e->block_errors);
+        else
+            codebook_encode(e->cb, e->block, n, to, e->block_errors);
         for (size_t i = 0; i < n; i++)
             add_errors(e->errors, e->block_errors + i * e->n_levels, e->n_levels);
         measure_held(e, row, n, to);
@@ -82,8 +87,8 @@ static semid_status measure(semid_quality *out, const encoder *e, const semid_co
 }
 
 semid_status train_encode(encoded *out, const semid_codebook *cb, const vectors *v,
-                          size_t batch_rows, const uint64_t *held, size_t n_held,
-                          semid_error *err) {
+                          const encode_choice *choice, size_t batch_rows, const uint64_t *held,
+                          size_t n_held, semid_error *err) {
     semid_status status = SEMID_OK;
     encoded result = {0};
     encoder e = {.cb = cb,
@@ -93,12 +98,14 @@ semid_status train_encode(encoded *out, const semid_codebook *cb, const vectors 
                  .held = held,
                  .n_held = n_held};
     TRY_GOTO(encoder_init(&e, &result.codes, err));
+    if (choice->beam > 1) TRY_GOTO(beam_new(&e.search, cb, choice->beam, err));
     TRY_GOTO(encode_all(&e, &result.codes, err));
     TRY_GOTO(measure(&result.quality, &e, &result.codes, e.errors, err));
     if (n_held > 0) TRY_GOTO(measure(&result.held_quality, &e, &e.held_codes, e.held_errors, err));
     *out = result;
     result = (encoded){0};
 done:
+    beam_free(e.search);
     mem_free(e.block);
     mem_free(e.block_errors);
     mem_free(e.errors);

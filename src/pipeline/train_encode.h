@@ -13,10 +13,16 @@ typedef struct encoded {
     semid_quality held_quality; /* of the held rows alone; zero when there are none */
 } encoded;
 
+/* How codes are chosen. */
+typedef struct encode_choice {
+    size_t beam; /* width; 1: greedy */
+} encode_choice;
+
 /* held [n_held]: rows to measure by themselves too, ascending. SEMID_ERR_SHAPE if the dimensions
  * differ. */
 semid_status train_encode(encoded *out, const semid_codebook *cb, const vectors *v,
-                          size_t batch_rows, const uint64_t *held, size_t n_held, semid_error *err);
+                          const encode_choice *choice, size_t batch_rows, const uint64_t *held,
+                          size_t n_held, semid_error *err);
 void encoded_release(encoded *e);
 
 #endif

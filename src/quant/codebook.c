@@ -4,6 +4,7 @@
 #include "base/threads.h"
 #include "formats/array.h"
 #include "formats/embeddings.h"
+#include "quant/beam.h"
 #include "quant/codebook.h"
 
 #include <string.h>
@@ -145,14 +146,34 @@ void codebook_encode(const semid_codebook *cb, const float *x, size_t n, int32_t
     nearest_find_residual((const nearest *const *)cb->searches, cb->n_levels, x, n, codes, errors);
 }
 
-semid_status semid_encode(const semid_codebook *cb, const float *x, size_t n, int32_t *codes,
-                          semid_error *err) {
+static semid_status check_finite(const semid_codebook *cb, const float *x, size_t n,
+                                 semid_error *err) {
     size_t bad, n_bad = rows_not_finite(x, n, cb->dim, &bad);
     if (n_bad > 0)
         FAIL(SEMID_ERR_DATA,
              "vectors: expected finite numbers, found NaN or Inf in %zu rows, first in row %zu",
              n_bad, bad);
+    return SEMID_OK;
+}
+
+semid_status semid_encode(const semid_codebook *cb, const float *x, size_t n, int32_t *codes,
+                          semid_error *err) {
+    TRY(check_finite(cb, x, n, err));
     codebook_encode(cb, x, n, codes, NULL);
+    return SEMID_OK;
+}
+
+semid_status semid_encode_beam(const semid_codebook *cb, const float *x, size_t n, size_t width,
+                               int32_t *codes, semid_error *err) {
+    beam *search;
+    if (width == 0 || width > SEMID_BEAM_MAX)
+        FAIL(SEMID_ERR_ARGUMENT, "beam: expected a width of 1 to %d, found %zu", SEMID_BEAM_MAX,
+             width);
+    if (width == 1) return semid_encode(cb, x, n, codes, err);
+    TRY(check_finite(cb, x, n, err));
+    TRY(beam_new(&search, cb, width, err));
+    beam_encode(search, x, n, codes, NULL);
+    beam_free(search);
     return SEMID_OK;
 }
 

@@ -32,6 +32,17 @@ encode --in "$out/x.npy" --out "$out/b.npy" --threads 3 --encode-batch-size 7 >/
 cmp "$out/a.npy" "$out/b.npy" || fail "codes depend on threads or batches"
 encode --in "$out/x.npy" --out "$out/a.npy" --json | grep -q '"rows": 500' || fail "report"
 
+# A beam: the same bytes at any thread count and batch, less error; of width 1 it is greedy.
+mse() { sed -n 's/.*"mse": \[//; T; :a; N; s/\].*//; Ta; s/.*,//p' "$1" | tr -d ' \n'; }
+encode --in "$out/x.npy" --out "$out/c.npy" --json >"$out/greedy.json"
+encode --in "$out/x.npy" --out "$out/b.npy" --beam 1 >/dev/null
+cmp "$out/a.npy" "$out/b.npy" || fail "a beam of width 1 is not greedy"
+encode --in "$out/x.npy" --out "$out/b.npy" --beam 4 --threads 1 --json >"$out/beam.json"
+encode --in "$out/x.npy" --out "$out/c.npy" --beam 4 --threads 3 --encode-batch-size 7 >/dev/null
+cmp "$out/c.npy" "$out/b.npy" || fail "beam codes depend on threads or batches"
+awk -v a="$(mse "$out/beam.json")" -v b="$(mse "$out/greedy.json")" 'BEGIN { exit !(a > 0 && a < b) }' ||
+    fail "a beam does not lower the error: $(mse "$out/beam.json") $(mse "$out/greedy.json")"
+
 # codes.npy is a header of 128 bytes and int32 codes.
 tail -c +129 "$out/a.npy" | od -An -v -td4 -w8 | awk '{ print $1 "-" $2 }' >"$out/expected"
 "$BUILD_DIR/examples/encode_vectors" "$out/codebooks.npz" <"$out/x.f32" >"$out/found"

@@ -56,6 +56,13 @@ static void check_errors_fall(const semid_codebook *cb, const double *errors, si
     }
 }
 
+static double mean_error(const semid_codebook *cb, const int32_t *codes, size_t dim) {
+    double sum = 0;
+    assert_ok(semid_decode(cb, codes, N, work, &err));
+    for (size_t i = 0; i < N * dim; i++) sum += pow((double)data[i] - (double)work[i], 2) / N;
+    return sum;
+}
+
 /* Rows in another order, one by one, at another thread count: each keeps its code. */
 static void check_codes_belong_to_rows(const semid_codebook *cb, rng *r, size_t dim) {
     static int32_t codes[N * L], shuffled[N * L];
@@ -76,6 +83,22 @@ static void check_codes_belong_to_rows(const semid_codebook *cb, rng *r, size_t 
         assert_memory_equal(alone, codes + i * L, sizeof alone);
     }
     threads_set(0);
+}
+
+/* Width 1 is greedy; codes do not depend on threads; on average wider beams lose nothing. */
+static void check_beams(const semid_codebook *cb, size_t dim) {
+    static int32_t greedy[N * L], beams[N * L], again[N * L];
+    assert_ok(semid_encode(cb, data, N, greedy, &err));
+    assert_ok(semid_encode_beam(cb, data, N, 1, beams, &err));
+    assert_memory_equal(beams, greedy, sizeof greedy);
+    double before = mean_error(cb, greedy, dim);
+    threads_set(1);
+    assert_ok(semid_encode_beam(cb, data, N, 7, beams, &err));
+    threads_set(3);
+    assert_ok(semid_encode_beam(cb, data, N, 7, again, &err));
+    threads_set(0);
+    assert_memory_equal(beams, again, sizeof beams);
+    assert_true(mean_error(cb, beams, dim) <= before * (1 + 1e-3));
 }
 
 static void check_same_codebook(const semid_codebook *a, size_t dim, int n_threads) {
@@ -99,6 +122,7 @@ static void residual_quantization_holds_its_promises(void **state) {
         semid_codebook *cb = train(dim, errors);
         check_errors_fall(cb, errors, dim);
         check_codes_belong_to_rows(cb, &r, dim);
+        check_beams(cb, dim);
         check_same_codebook(cb, dim, 1);
         check_same_codebook(cb, dim, 3);
         semid_codebook_free(cb);
