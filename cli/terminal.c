@@ -84,6 +84,7 @@ static void on_progress(void *user, const progress_state *s) {
         return;
     }
     if (s->done == 0 && !s->finished) terminal.last_plain_s = 0;
+    if (s->total && s->done >= s->total && !s->finished) return; /* the last word comes next */
     bool due = s->elapsed_s - terminal.last_plain_s >= PLAIN_INTERVAL_S;
     if (!due && !s->finished) return;
     terminal.last_plain_s = s->elapsed_s;
