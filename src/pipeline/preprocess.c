@@ -8,7 +8,7 @@
 #include <string.h>
 
 static const char *const PART_NAMES[] = {"train", "valid", "test"};
-enum { N_PARTS = 3, N_TABLES = 4 }; /* the parts and the items */
+enum { N_PARTS = 3, ITEMS = N_PARTS, N_TABLES }; /* the parts and the items */
 
 typedef struct job {
     const preprocess_params *params;
@@ -16,6 +16,7 @@ typedef struct job {
     path_list reviews, meta;
     int64_t n_rated; /* rows that have all they need and the rating */
     json_t *report;
+    text_store *texts;
     char *paths[N_TABLES], *temp_paths[N_TABLES];
 } job;
 
@@ -318,20 +319,22 @@ static semid_status filter_and_split(job *j, semid_error *err) {
 
 /* ---- writing ---- */
 
-static semid_status write_tables(job *j, semid_error *err) {
+static semid_status write_table(job *j, int table, semid_error *err) {
     static const char *const names[] = {"train.parquet", "valid.parquet", "test.parquet",
                                         "items.parquet"};
-    for (int i = 0; i < N_TABLES; i++) {
-        TRY(path_join(&j->paths[i], j->params->out, names[i], err));
-        TRY(file_temp_path(&j->temp_paths[i], j->paths[i], err));
-        log_info("writing %s", j->paths[i]);
-        semid_status status = i < N_PARTS ? preprocess_write_part(&j->db, i, j->temp_paths[i], err)
-                                          : preprocess_write_items(&j->db, j->temp_paths[i], err);
-        if (status != SEMID_OK) {
-            sql_error_in(j->paths[i], err);
-            return status;
-        }
-    }
+    TRY(path_join(&j->paths[table], j->params->out, names[table], err));
+    TRY(file_temp_path(&j->temp_paths[table], j->paths[table], err));
+    log_info("writing %s", j->paths[table]);
+    semid_status status = table == ITEMS
+                              ? preprocess_write_items(&j->db, j->temp_paths[table], err)
+                              : preprocess_write_part(&j->db, table, j->temp_paths[table], err);
+    return status == SEMID_OK ? status : sql_error_in(j->paths[table], err);
+}
+
+static semid_status write_tables(job *j, semid_error *err) {
+    TRY(write_table(j, ITEMS, err));
+    TRY(preprocess_store_texts(&j->db, j->params->out, &j->texts, err));
+    for (int part = 0; part < N_PARTS; part++) TRY(write_table(j, part, err));
     return SEMID_OK;
 }
 
@@ -358,12 +361,21 @@ done:
 
 /* ---- the step ---- */
 
+/* Several threads hold a part of the long texts each while they sort and write; when room is
+ * scarce, one works alone. The files are the same. */
+static semid_status save_memory(job *j, semid_error *err) {
+    const uint64_t enough = (uint64_t)4 << 30;
+    uint64_t limit = j->params->memory_limit;
+    return limit > 0 && limit < enough ? sql_run_text(&j->db, "SET threads = 1", err) : SEMID_OK;
+}
+
 static semid_status run(job *j, semid_error *err) {
     TRY(find_files(j, err));
     TRY(dir_create(j->params->out, err));
     TRY(sql_open(&j->db, j->params->memory_limit, j->params->out, err));
     TRY(read_reviews(j, err));
     TRY(filter_and_split(j, err));
+    TRY(save_memory(j, err));
     TRY(read_meta(j, err));
     TRY(write_tables(j, err));
     return commit(j, err);
@@ -375,6 +387,7 @@ static void release(job *j) {
         mem_free(j->paths[i]);
     }
     sql_close(&j->db);
+    text_store_close(j->texts);
     path_list_release(&j->reviews);
     path_list_release(&j->meta);
 }

@@ -229,17 +229,30 @@ semid_status preprocess_collect_items(sql_db *db, semid_error *err) {
 
 /* ---- files ---- */
 
-semid_status preprocess_write_part(sql_db *db, int part, const char *path, semid_error *err) {
+semid_status preprocess_write_items(sql_db *db, const char *path, semid_error *err) {
     sql_text sql = {0};
-    sql_add(&sql,
-            "SELECT user_id, item_id, timestamp, rating, title, description FROM split JOIN "
-            "user_names USING (u) JOIN items USING (i) WHERE part = %d ORDER BY n",
-            part);
+    sql_add(&sql, "SELECT * EXCLUDE (i) FROM items");
     return sql_copy(db, &sql, path, err);
 }
 
-semid_status preprocess_write_items(sql_db *db, const char *path, semid_error *err) {
+semid_status preprocess_store_texts(sql_db *db, const char *dir, text_store **out,
+                                    semid_error *err) {
     sql_text sql = {0};
-    sql_add(&sql, "SELECT * EXCLUDE (i) FROM items ORDER BY item_id");
+    TRY(sql_run_text(db, "CREATE TABLE places AS SELECT i, item_id, rowid AS place FROM items",
+                     err));
+    sql_add(&sql, "SELECT title, description FROM items");
+    TRY(text_store_open(out, db, &sql, dir, err));
+    return sql_run_text(db, "DROP TABLE items", err);
+}
+
+/* The narrow rows are sorted, then get their texts. */
+semid_status preprocess_write_part(sql_db *db, int part, const char *path, semid_error *err) {
+    sql_text sql = {0};
+    sql_add(&sql,
+            "SELECT user_id, item_id, timestamp, rating, stored_title(place) AS title, "
+            "stored_description(place) AS description FROM (SELECT user_id, item_id, timestamp, "
+            "rating, place FROM split JOIN user_names USING (u) JOIN places USING (i) WHERE part = "
+            "%d ORDER BY n)",
+            part);
     return sql_copy(db, &sql, path, err);
 }

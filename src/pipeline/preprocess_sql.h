@@ -6,12 +6,13 @@
  * order n core     n, u, i                                         what dedup and the k-core leave
  *   split    n, u, i, timestamp, rating, part                part: 0 train, 1 valid, 2 test
  *   items    i, item_id, title, description, ...             one row an item left, by item_id
+ *   places   i, item_id, place                               what is left of it once it is written
  */
 #ifndef PIPELINE_PREPROCESS_SQL_H
 #define PIPELINE_PREPROCESS_SQL_H
 
 #include "pipeline/preprocess.h"
-#include "table/sql.h"
+#include "table/text_store.h"
 
 typedef struct core_counts {
     int64_t rows, users, items;
@@ -32,9 +33,11 @@ semid_status preprocess_load_meta(sql_db *db, semid_error *err); /* from read_me
 semid_status preprocess_count_meta(sql_db *db, int64_t out[3], semid_error *err);
 semid_status preprocess_collect_items(sql_db *db, semid_error *err);
 
-/* Write a part, or the items, to a file. */
-semid_status preprocess_write_part(sql_db *db, int part, const char *path, semid_error *err);
 semid_status preprocess_write_items(sql_db *db, const char *path, semid_error *err);
+/* Move the texts that the parts repeat into a store in `dir`, and drop `items`. */
+semid_status preprocess_store_texts(sql_db *db, const char *dir, text_store **out,
+                                    semid_error *err);
+semid_status preprocess_write_part(sql_db *db, int part, const char *path, semid_error *err);
 
 typedef struct part_counts {
     int64_t rows, users, items, first_timestamp, last_timestamp;

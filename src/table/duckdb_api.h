@@ -14,18 +14,18 @@
     X(duckdb_appender_create)                                                                      \
     X(duckdb_appender_destroy)                                                                     \
     X(duckdb_appender_error)                                                                       \
-    X(duckdb_array_type_array_size)                                                                \
     X(duckdb_array_vector_get_child)                                                               \
     X(duckdb_bind_add_result_column)                                                               \
     X(duckdb_bind_get_extra_info)                                                                  \
     X(duckdb_bind_set_cardinality)                                                                 \
     X(duckdb_close)                                                                                \
     X(duckdb_column_count)                                                                         \
-    X(duckdb_column_logical_type)                                                                  \
     X(duckdb_connect)                                                                              \
     X(duckdb_create_config)                                                                        \
     X(duckdb_create_data_chunk)                                                                    \
+    X(duckdb_create_list_type)                                                                     \
     X(duckdb_create_logical_type)                                                                  \
+    X(duckdb_create_scalar_function)                                                               \
     X(duckdb_create_table_function)                                                                \
     X(duckdb_data_chunk_get_size)                                                                  \
     X(duckdb_data_chunk_get_vector)                                                                \
@@ -37,6 +37,7 @@
     X(duckdb_destroy_pending)                                                                      \
     X(duckdb_destroy_prepare)                                                                      \
     X(duckdb_destroy_result)                                                                       \
+    X(duckdb_destroy_scalar_function)                                                              \
     X(duckdb_destroy_table_function)                                                               \
     X(duckdb_disconnect)                                                                           \
     X(duckdb_execute_pending)                                                                      \
@@ -44,15 +45,15 @@
     X(duckdb_free)                                                                                 \
     X(duckdb_function_get_local_init_data)                                                         \
     X(duckdb_function_set_error)                                                                   \
-    X(duckdb_get_type_id)                                                                          \
     X(duckdb_init_get_extra_info)                                                                  \
     X(duckdb_init_set_error)                                                                       \
     X(duckdb_init_set_init_data)                                                                   \
     X(duckdb_init_set_max_threads)                                                                 \
     X(duckdb_interrupt)                                                                            \
     X(duckdb_library_version)                                                                      \
-    X(duckdb_list_type_child_type)                                                                 \
     X(duckdb_list_vector_get_child)                                                                \
+    X(duckdb_list_vector_reserve)                                                                  \
+    X(duckdb_list_vector_set_size)                                                                 \
     X(duckdb_open_ext)                                                                             \
     X(duckdb_pending_error)                                                                        \
     X(duckdb_pending_execute_task)                                                                 \
@@ -60,8 +61,15 @@
     X(duckdb_pending_prepared_streaming)                                                           \
     X(duckdb_prepare)                                                                              \
     X(duckdb_prepare_error)                                                                        \
+    X(duckdb_register_scalar_function)                                                             \
     X(duckdb_register_table_function)                                                              \
     X(duckdb_result_error)                                                                         \
+    X(duckdb_scalar_function_add_parameter)                                                        \
+    X(duckdb_scalar_function_get_extra_info)                                                       \
+    X(duckdb_scalar_function_set_extra_info)                                                       \
+    X(duckdb_scalar_function_set_function)                                                         \
+    X(duckdb_scalar_function_set_name)                                                             \
+    X(duckdb_scalar_function_set_return_type)                                                      \
     X(duckdb_set_config)                                                                           \
     X(duckdb_table_function_set_bind)                                                              \
     X(duckdb_table_function_set_extra_info)                                                        \

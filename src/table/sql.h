@@ -37,8 +37,9 @@ typedef struct sql_db {
     void *tick_user;
 } sql_db;
 
-/* memory_limit_bytes 0: DuckDB's default, 80 % of the machine. What does not fit spills into a
- * folder inside temp_parent (NULL: $TMPDIR, else /tmp). Threads: the library's. */
+/* memory_limit_bytes is for the whole process; 0: DuckDB's default, 80 % of the machine. What does
+ * not fit spills into a folder inside temp_parent (NULL: $TMPDIR, else /tmp). Threads: the
+ * library's. */
 semid_status sql_open(sql_db *db, uint64_t memory_limit_bytes, const char *temp_parent,
                       semid_error *err);
 void sql_close(sql_db *db); /* accepts zeroed ones */
@@ -73,16 +74,16 @@ semid_status sql_query(sql_rows *rows, sql_db *db, sql_text *sql, semid_error *e
 semid_status sql_next(sql_rows *rows, semid_error *err);
 void sql_rows_close(sql_rows *rows); /* accepts zeroed ones */
 
-/* A column of the current chunk. Lists and arrays have a child column. */
+/* A column of the current chunk. Lists have a child column. */
 typedef struct sql_column {
     const duckdb_functions *api;
     duckdb_vector vector;
     const void *data;
     const uint64_t *validity;
 } sql_column;
+sql_column sql_vector_column(const duckdb_functions *api, duckdb_vector vector);
 sql_column sql_rows_column(const sql_rows *rows, size_t column);
 sql_column sql_list_child(const sql_column *list);
-sql_column sql_array_child(const sql_column *array);
 bool sql_is_null(const sql_column *c, size_t row);
 /* Borrowed until the next chunk; not NUL-terminated. */
 const char *sql_string(const sql_column *c, size_t row, size_t *n_bytes);

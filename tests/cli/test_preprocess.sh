@@ -106,6 +106,22 @@ for threads in 1 3; do
     for f in train valid test items; do cmp "data/$f.parquet" "t$threads/$f.parquet" || fail "$threads threads"; done
 done
 
+# more rows than one writer takes at once: the same bytes in parallel, alone, and in little memory
+python3 - >many.jsonl <<'PY'
+for i in range(150000):
+    print('{"user_id":"u%d","parent_asin":"B00%d","timestamp":%d,"rating":5}' % (i * 7 % 9001, i * 13 % 8, i * 7919 % 99991))
+PY
+many=(--reviews many.jsonl "${meta[@]}" --core 0 --dedup none --quiet --json)
+"$SEMID" preprocess --out m3 "${many[@]}" --threads 3 >report
+"$SEMID" preprocess --out m1 "${many[@]}" --threads 1 >report
+"$SEMID" preprocess --out ml "${many[@]}" --threads 3 --memory-limit 400MB >report
+for f in train valid test items; do
+    cmp "m3/$f.parquet" "m1/$f.parquet" || fail "3 threads and 1"
+    cmp "m3/$f.parquet" "ml/$f.parquet" || fail "with a memory limit"
+done
+python3 -c 'import json; r = json.load(open("report")); assert r["peak_memory_bytes"] < 4e8, r' || fail "memory limit"
+expect 1 'out of memory' preprocess --out m0 "${many[@]}" --memory-limit 10MB
+
 # --json is the report, which is what stats.json holds and how long it took
 "$SEMID" preprocess --out data "${good[@]}" --quiet --json >report
 python3 - report data/stats.json <<'PY' || fail "--json differs from stats.json"
