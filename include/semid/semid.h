@@ -9,6 +9,7 @@
 #include "semid/ema.h"
 #include "semid/inverted.h"
 #include "semid/kmeans.h"
+#include "semid/model.h"
 #include "semid/quality.h"
 #include "semid/rqkmeans.h"
 #include "semid/rqvae.h"

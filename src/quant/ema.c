@@ -136,9 +136,8 @@ void ema_assign(ema_level *s, ema_batch *b, const ema_rules *rules, size_t n) {
 
 /* ---- update ---- */
 
-/* Stable counting sort: rows by codeword, so that one thread owns a codeword and its rows add up in
- * row order at any thread count. */
-static void order_rows(const ema_level *s, ema_batch *b, size_t n) {
+/* A counting sort. */
+void ema_order_rows(const ema_level *s, ema_batch *b, size_t n) {
     size_t n_codewords = s->n_codewords;
     memset(b->offsets, 0, (n_codewords + 1) * sizeof(uint32_t));
     for (size_t i = 0; i < n; i++) b->offsets[b->codes[i] + 1]++;
@@ -148,14 +147,14 @@ static void order_rows(const ema_level *s, ema_batch *b, size_t n) {
     b->offsets[0] = 0;
 }
 
-static void count_rows(ema_level *s, const ema_batch *b, const ema_rules *rules) {
+void ema_count_rows(ema_level *s, const ema_batch *b, const ema_rules *rules) {
     for (size_t k = 0; k < s->n_codewords; k++) {
         double count = (double)(b->offsets[k + 1] - b->offsets[k]);
         s->n[k] = rules->decay * s->n[k] + (1 - rules->decay) * count;
     }
 }
 
-static void place_seeds(ema_level *s, const ema_batch *b, const ema_rules *rules, size_t n_seeds) {
+void ema_place_seeds(ema_level *s, const ema_batch *b, const ema_rules *rules, size_t n_seeds) {
     for (size_t i = 0; i < n_seeds; i++) {
         size_t k = b->revived[i];
         const float *seed = b->seeds + i * s->dim;
@@ -213,13 +212,13 @@ static void update_chunk(void *user, size_t chunk, size_t begin, size_t end) {
 
 double ema_update(ema_level *s, ema_batch *b, const ema_rules *rules, size_t n, rng *random,
                   size_t *n_revived) {
-    order_rows(s, b, n);
-    count_rows(s, b, rules);
+    ema_order_rows(s, b, n);
+    ema_count_rows(s, b, rules);
     ema_smoothed(s, rules->epsilon, b->smoothed);
     size_t n_seeds = ema_draw_seeds(s, b, rules, n, random);
     update_job job = {s, b, rules};
     parallel_chunks(s->n_codewords, CODEWORDS_PER_CHUNK, update_chunk, &job);
-    place_seeds(s, b, rules, n_seeds);
+    ema_place_seeds(s, b, rules, n_seeds);
     *n_revived += n_seeds;
     double error = 0;
     for (size_t k = 0; k < s->n_codewords; k++) error += b->errors[k];

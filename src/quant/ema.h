@@ -65,4 +65,14 @@ void ema_assign(ema_level *s, ema_batch *b, const ema_rules *rules, size_t n);
 double ema_update(ema_level *s, ema_batch *b, const ema_rules *rules, size_t n, rng *random,
                   size_t *n_revived);
 
+/* Steps of ema_update, for other ways of learning codewords. */
+
+/* b->order and b->offsets from b->codes [n]: stable, so that one thread owns a codeword and its
+ * rows come in row order at any thread count. */
+void ema_order_rows(const ema_level *s, ema_batch *b, size_t n);
+/* n_k from the ordered rows. */
+void ema_count_rows(ema_level *s, const ema_batch *b, const ema_rules *rules);
+/* Codewords b->revived [n_seeds] become b->seeds. */
+void ema_place_seeds(ema_level *s, const ema_batch *b, const ema_rules *rules, size_t n_seeds);
+
 #endif

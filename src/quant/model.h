@@ -1,0 +1,30 @@
+/* quant/model.h - the networks of a model as training sees them. */
+#ifndef QUANT_MODEL_H
+#define QUANT_MODEL_H
+
+#include "base/error.h"
+#include "quant/mlp.h"
+#include "semid/model.h"
+
+struct semid_model {
+    mlp encoder, decoder; /* mirrored */
+    size_t n_params;
+    float *params; /* [n_params] encoder, then decoder */
+    float *mean;   /* [dim] */
+    float scale;
+};
+
+/* With all numbers zero and scale 1. trains: room for gradients' sake as well. */
+semid_status model_new(semid_model **out, const mlp_shape *encoder, bool trains, semid_error *err);
+/* After the parameters changed. */
+void model_refresh(semid_model *model);
+/* The decoder's part of params. */
+float *model_decoder_params(const semid_model *model);
+
+/* One row [dim] as the encoder takes it, [gemm_pad(dim)]. */
+void model_scale_row(const semid_model *model, const float *x, float *out);
+
+/* The mark that a model's file carries of its codebook. */
+uint32_t model_codebook_mark(const semid_codebook *codebook);
+
+#endif
