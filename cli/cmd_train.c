@@ -1,6 +1,7 @@
 #include "cli/health_table.h"
 #include "cli/options.h"
 #include "pipeline/train.h"
+#include "semid/model.h"
 
 #define AT(field) .offset = offsetof(train_params, field)
 
@@ -98,10 +99,11 @@ static const option options[] = {
      .type = OPTION_INT,
      AT(epochs),
      .metavar = "N",
-     .default_value = "20",
-     .min = 0,
+     .default_value = "-1",
+     .min = -1,
      .max = 1e6,
-     .help = "rqvae, vqvae: passes over the training rows"},
+     .help = "rqvae, vqvae: passes over the training rows; -1: 20, with --hidden as many as make "
+             "4000 steps, at least 20"},
     {.name = "batch-size",
      .type = OPTION_INT,
      AT(batch_size),
@@ -144,6 +146,63 @@ static const option options[] = {
      .max = 1e6,
      .help = "rqvae, vqvae: reward for even use of the codewords while learning; in units of the "
              "loss, try a tenth of recon"},
+    {.name = "hidden",
+     .type = OPTION_LIST,
+     AT(hidden),
+     .metavar = "N,N,...",
+     .help = "rqvae, vqvae: networks before and after the quantizer, with hidden layers of these "
+             "widths from the vectors to the latents, such as 512,256,128"},
+    {.name = "latent",
+     .type = OPTION_INT,
+     AT(latent),
+     .metavar = "N",
+     .default_value = "0",
+     .min = 0,
+     .max = SEMID_MODEL_MAX_WIDTH,
+     .help = "With --hidden: dimension of the latents, which the codewords quantize; 0: 32"},
+    {.name = "gradient",
+     .type = OPTION_CHOICE,
+     AT(gradient),
+     .choices = "ste|rotation",
+     .default_value = "ste",
+     .help = "With --hidden: how the gradient passes the quantizer: as it is, or rotated and "
+             "scaled as the latent was"},
+    {.name = "codebook-update",
+     .type = OPTION_CHOICE,
+     AT(codebook_update),
+     .choices = "ema|grad",
+     .default_value = "ema",
+     .help = "With --hidden: codewords follow moving averages, or the gradient of the loss"},
+    {.name = "lr",
+     .type = OPTION_REAL,
+     AT(lr),
+     .metavar = "X",
+     .default_value = "1e-3",
+     .min = 1e-12,
+     .max = 10,
+     .help = "With --hidden: learning rate of AdamW; it falls to 0 along half a cosine"},
+    {.name = "weight-decay",
+     .type = OPTION_REAL,
+     AT(weight_decay),
+     .metavar = "X",
+     .default_value = "0.01",
+     .min = 0,
+     .max = 1,
+     .help = "With --hidden: decay of the weights, by AdamW"},
+    {.name = "checkpoint-seconds",
+     .type = OPTION_REAL,
+     AT(checkpoint_seconds),
+     .metavar = "N",
+     .default_value = "10",
+     .min = 0,
+     .max = 1e9,
+     .help = "With --hidden: after an epoch, write checkpoint.safetensors into --out if so long "
+             "has passed since the last one"},
+    {.name = "resume",
+     .type = OPTION_FLAG,
+     AT(resume),
+     .help = "With --hidden: go on from checkpoint.safetensors in --out if it is there; the result "
+             "is the same as without the interruption"},
     {.name = "encode",
      .type = OPTION_PATH,
      AT(encode),
@@ -201,7 +260,9 @@ const command cmd_train = {
     .summary = "Learn codebooks from vectors and encode the catalogue with them",
     .description =
         "Learns L codebooks of K codewords: level by level with k-means (rqkmeans), all levels "
-        "together with moving averages (rqvae), or one codebook with moving averages (vqvae).\n\n"
+        "together with moving averages (rqvae), or one codebook with moving averages (vqvae). With "
+        "--hidden, "
+        "networks learned beside them take vectors to latents, which are quantized, and back.\n\n"
         "Writes codebooks.npz (key codebooks: [L,K,d], vqvae [K,d], float32), codes.npy ([N,L] "
         "int32, what semid encode gives with the same options) and metrics.json (options, course "
         "of the "
@@ -209,6 +270,7 @@ const command cmd_train = {
     .examples = "semid train --in emb.npy --out outputs/rqkmeans\n"
                 "semid train --in emb.npy --out outputs/rqvae --method rqvae --L 3 --K 256\n"
                 "semid train --in emb.npy --out outputs/vqvae --method vqvae --holdout 0.2\n"
+                "semid train --in emb.npy --out outputs/tiger --method rqvae --hidden 512,256,128\n"
                 "semid train --in new.npy --out outputs/new --no-train --load "
                 "outputs/rqkmeans/codebooks.npz",
     .options = options,

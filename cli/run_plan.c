@@ -239,6 +239,7 @@ static semid_status plan_embed(run_plan *plan, semid_error *err) {
 
 static semid_status plan_method(run_plan *plan, const char *method, semid_error *err) {
     static const char *const trained[] = {"codebooks.npz", "codes.npy", "metrics.json", NULL};
+    static const char *const networks[] = {"model.safetensors", NULL};
     static const char *const indexed[] = {"inverted.sid", "inverted.meta.json", NULL};
     const char *dir, *codes, *items;
     run_step *s;
@@ -251,6 +252,8 @@ static semid_status plan_method(run_plan *plan, const char *method, semid_error 
                              {0}};
     TRY(add_step(plan, "train", method, train, &s, err));
     TRY(add_files(&s->outputs, dir, trained, err));
+    if (json_array_size(json_object_get(s->options, "hidden")) > 0)
+        TRY(add_files(&s->outputs, dir, networks, err));
     const decided export[] = {{.name = "codes", .value = codes},
                               {.name = "ids", .value = plan->ids},
                               {.name = "out", .value = items},

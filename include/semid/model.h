@@ -56,6 +56,9 @@ SEMID_API semid_status semid_model_save(const semid_model *model, const char *pa
 
 SEMID_API size_t semid_model_dim(const semid_model *model);
 SEMID_API size_t semid_model_latent(const semid_model *model); /* dimension of the codebooks */
+/* Hidden layers of the encoder, and the width of the i-th. */
+SEMID_API size_t semid_model_hidden_count(const semid_model *model);
+SEMID_API size_t semid_model_hidden(const semid_model *model, size_t i);
 SEMID_API void semid_model_free(semid_model *model);
 
 /*

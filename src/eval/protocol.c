@@ -110,10 +110,12 @@ void protocol_release(protocol *p) {
 
 semid_status protocol_check(const protocol_params *params, const catalogue *items,
                             const method_input *method, semid_error *err) {
-    size_t dim = semid_codebook_dim(method->codebook);
+    const semid_model *model = method->model;
+    size_t dim = model ? semid_model_dim(model) : semid_codebook_dim(method->codebook);
     if (dim != items->dim)
-        FAIL(SEMID_ERR_SHAPE, "expected codewords of %zu dimensions, as in %s, found %zu",
-             items->dim, embeddings_path(items->file), dim);
+        FAIL(SEMID_ERR_SHAPE, "expected %s of %zu dimensions, as in %s, found %zu",
+             model ? "a model for vectors" : "codewords", items->dim, embeddings_path(items->file),
+             dim);
     return expand_check(params->expand.kind, method->codebook, method->index, err);
 }
 
@@ -132,8 +134,10 @@ typedef struct method_run {
     uint32_t *n_listed;  /* [n_rows] candidates and items that the catalogue does not know */
     worker *workers;
     size_t n_workers;
-    float *profiles, *queries; /* [BLOCK_ROWS, dim]; the same when queries are profiles */
-    size_t first_row;          /* of the block */
+    float *profiles, *raw; /* [BLOCK_ROWS, dim]; the same when queries are profiles */
+    float *queries;        /* [BLOCK_ROWS, query_dim] raw, or its latents */
+    size_t query_dim;
+    size_t first_row; /* of the block */
 } method_run;
 
 static semid_status map_items(method_run *run, semid_error *err) {
@@ -177,9 +181,13 @@ static semid_status begin_run(method_run *run, semid_error *err) {
     TRY(map_items(run, err));
     TRY(make_workers(run, err));
     TRY(mem_alloc(&run->profiles, BLOCK_ROWS, p->items->dim * sizeof(float), err));
-    run->queries = run->profiles;
+    run->raw = run->profiles;
     if (run->method->raw_queries && !p->params.reference)
-        TRY(mem_alloc(&run->queries, BLOCK_ROWS, p->items->dim * sizeof(float), err));
+        TRY(mem_alloc(&run->raw, BLOCK_ROWS, p->items->dim * sizeof(float), err));
+    run->queries = run->raw;
+    run->query_dim = semid_codebook_dim(cb);
+    if (run->method->model)
+        TRY(mem_alloc(&run->queries, BLOCK_ROWS, run->query_dim * sizeof(float), err));
     TRY(mem_alloc(&run->n_listed, r->n_rows, sizeof *run->n_listed, err));
     TRY(mem_alloc(&r->codes, r->n_rows, r->n_levels * sizeof *r->codes, err));
     TRY(mem_alloc(&r->n_cand, r->n_rows, sizeof *r->n_cand, err));
@@ -194,7 +202,8 @@ static void end_run(method_run *run) {
         mem_free(run->workers[i].scores);
     }
     mem_free(run->workers);
-    if (run->queries != run->profiles) mem_free(run->queries);
+    if (run->queries != run->raw) mem_free(run->queries);
+    if (run->raw != run->profiles) mem_free(run->raw);
     mem_free(run->profiles);
     mem_free(run->item_rows);
     mem_free(run->n_listed);
@@ -236,7 +245,7 @@ static void evaluate_rows(void *user, size_t chunk, size_t begin, size_t end) {
         size_t row = run->first_row + i;
         const semid_code_range *ranges;
         bool has_target;
-        size_t n_ranges = expand_query(run->expander, run->queries + i * dim,
+        size_t n_ranges = expand_query(run->expander, run->queries + i * run->query_dim,
                                        r->codes + row * r->n_levels, w->scratch, &ranges);
         uint32_t n = collect(run, w, row, ranges, n_ranges, &has_target);
         uint32_t rank = n == 0 ? RANK_NONE
@@ -282,8 +291,9 @@ static semid_status run_block(method_run *run, size_t n, semid_error *err) {
     double start_s = clock_seconds();
     if (interrupted()) FAIL(SEMID_ERR_INTERRUPTED, "interrupted");
     TRY(profiles_of(p, run->first_row, n, false, run->profiles, err));
-    if (run->queries != run->profiles)
-        TRY(profiles_of(p, run->first_row, n, true, run->queries, err));
+    if (run->raw != run->profiles) TRY(profiles_of(p, run->first_row, n, true, run->raw, err));
+    if (run->method->model)
+        TRY(semid_model_project(run->method->model, run->raw, n, run->queries, err));
     TRY(semid_encode(run->method->codebook, run->queries, n,
                      r->codes + run->first_row * r->n_levels, err));
     parallel_chunks(n, ROWS_PER_CHUNK, evaluate_rows, run);

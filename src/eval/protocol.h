@@ -9,6 +9,7 @@
 #include "eval/rank.h"
 #include "eval/test_rows.h"
 #include "retrieval/expand.h"
+#include "semid/model.h"
 
 typedef struct protocol_params {
     profile_kind profile;
@@ -24,6 +25,7 @@ typedef struct protocol_params {
 /* One method. */
 typedef struct method_input {
     const semid_codebook *codebook;
+    const semid_model *model; /* queries go through its encoder; NULL: they are quantized as is */
     const semid_inverted *index;
     bool raw_queries; /* the codebooks were trained on vectors that are not of unit length */
 } method_input;

@@ -15,10 +15,12 @@ enum { CHECK_CHUNK_ROWS = 256 };
 
 typedef struct stream {
     const semid_codebook *cb;
-    beam *search; /* NULL: greedy */
+    const semid_model *model; /* NULL: rows are quantized as they are */
+    beam *search;             /* NULL: greedy */
     const embeddings *in;
     size_t dim, n_levels, batch_rows;
     float *block;        /* [batch_rows, dim] rows that cannot be used in place */
+    float *latents;      /* [batch_rows, latent], with a model */
     bool *chunk_has_bad; /* of the batch */
     int32_t *codes;      /* [batch_rows, n_levels] */
     float *errors;       /* [batch_rows, n_levels] */
@@ -31,6 +33,7 @@ typedef struct stream {
 static void stream_release(stream *s) {
     beam_free(s->search);
     mem_free(s->block);
+    mem_free(s->latents);
     mem_free(s->chunk_has_bad);
     mem_free(s->codes);
     mem_free(s->errors);
@@ -42,6 +45,8 @@ static void stream_release(stream *s) {
 static semid_status stream_init(stream *s, semid_error *err) {
     size_t n = s->batch_rows;
     TRY(mem_alloc(&s->block, n, s->dim * sizeof *s->block, err));
+    if (s->model)
+        TRY(mem_alloc(&s->latents, n, semid_codebook_dim(s->cb) * sizeof *s->latents, err));
     TRY(mem_alloc(&s->chunk_has_bad, chunk_count(n, CHECK_CHUNK_ROWS), sizeof(bool), err));
     TRY(mem_alloc(&s->codes, n, s->n_levels * sizeof *s->codes, err));
     TRY(mem_alloc(&s->errors, n, s->n_levels * sizeof *s->errors, err));
@@ -142,7 +147,11 @@ done:
 
 /* ---- the stream ---- */
 
-static void encode_batch(stream *s, const float *x, size_t n) {
+static semid_status encode_batch(stream *s, const float *x, size_t n, semid_error *err) {
+    if (s->model) {
+        TRY(semid_model_project(s->model, x, n, s->latents, err));
+        x = s->latents;
+    }
     if (s->search)
         beam_encode(s->search, x, n, s->codes, s->errors);
     else
@@ -152,6 +161,7 @@ static void encode_batch(stream *s, const float *x, size_t n) {
         for (size_t l = 0; l < s->n_levels; l++)
             s->result.level_errors[l] += (double)s->errors[i * s->n_levels + l];
     s->result.n_rows += n;
+    return SEMID_OK;
 }
 
 /* Once a bad row was found that may not be skipped, the rest is only counted. */
@@ -164,7 +174,7 @@ static semid_status encode_rows(stream *s, bool skip_bad_rows, semid_error *err)
         const float *x;
         if (interrupted()) FAIL(SEMID_ERR_INTERRUPTED, "interrupted");
         TRY(read_batch(s, row, &x, &n, err));
-        if (skip_bad_rows || s->result.n_bad_rows == 0) encode_batch(s, x, n);
+        if (skip_bad_rows || s->result.n_bad_rows == 0) TRY(encode_batch(s, x, n, err));
         embeddings_drop(s->in, row, row + n_read);
         progress_add(&p, n_read);
     }
@@ -186,19 +196,22 @@ static semid_status judge_bad_rows(const stream *s, bool skip_bad_rows, semid_er
     return SEMID_OK;
 }
 
-semid_status encode_stream(const semid_codebook *cb, const embeddings *in, const char *out_path,
-                           size_t beam_width, size_t batch_rows, bool skip_bad_rows,
-                           encode_result *result, semid_error *err) {
+semid_status encode_stream(const semid_codebook *cb, const semid_model *model, const embeddings *in,
+                           const char *out_path, size_t beam_width, size_t batch_rows,
+                           bool skip_bad_rows, encode_result *result, semid_error *err) {
     semid_status status;
     size_t n_rows = embeddings_rows(in), dim = embeddings_dim(in);
     char extension[16];
     if (strcmp(path_extension(out_path, extension), "npy") != 0)
         FAIL(SEMID_ERR_USAGE, "%s: expected a name ending in .npy for the codes", out_path);
-    if (dim != semid_codebook_dim(cb))
+    size_t want = model ? semid_model_dim(model) : semid_codebook_dim(cb);
+    if (dim != want)
         FAIL(SEMID_ERR_SHAPE,
-             "%s: expected vectors of dimension %zu as in the codebook, found shape [%zu, %zu]",
-             embeddings_path(in), semid_codebook_dim(cb), n_rows, dim);
+             "%s: expected vectors of dimension %zu as in the %s, found shape [%zu, %zu]",
+             embeddings_path(in), want, model ? "model beside the codebook" : "codebook", n_rows,
+             dim);
     stream s = {.cb = cb,
+                .model = model,
                 .in = in,
                 .dim = dim,
                 .n_levels = semid_codebook_levels(cb),
@@ -221,17 +234,19 @@ done:
 
 /* ---- the step ---- */
 
-static semid_status make_report(json_t **out, const semid_codebook *cb, const encode_result *r,
-                                double seconds, semid_error *err) {
+static semid_status make_report(json_t **out, const semid_codebook *cb, const semid_model *model,
+                                const encode_result *r, double seconds, semid_error *err) {
     json_t *mse = json_array();
     double dim = (double)semid_codebook_dim(cb);
     for (size_t l = 0; l < semid_codebook_levels(cb); l++)
         json_array_append_new(mse, json_real(r->level_errors[l] / dim));
-    json_t *report = json_pack(
-        "{s:I, s:I, s:I, s:I, s:I, s:o, s:f}", "rows", (json_int_t)r->n_rows, "bad_rows",
-        (json_int_t)r->n_bad_rows, "levels", (json_int_t)semid_codebook_levels(cb), "codewords",
-        (json_int_t)semid_codebook_codewords(cb), "dim", (json_int_t)semid_codebook_dim(cb), "mse",
-        mse, "rows_per_second", seconds > 0 ? (double)r->n_rows / seconds : 0.0);
+    json_t *report =
+        json_pack("{s:I, s:I, s:I, s:I, s:I, s:o, s:f}", "rows", (json_int_t)r->n_rows, "bad_rows",
+                  (json_int_t)r->n_bad_rows, "levels", (json_int_t)semid_codebook_levels(cb),
+                  "codewords", (json_int_t)semid_codebook_codewords(cb), "dim",
+                  (json_int_t)(model ? semid_model_dim(model) : semid_codebook_dim(cb)),
+                  model ? "latent_mse" : "mse", mse, "rows_per_second",
+                  seconds > 0 ? (double)r->n_rows / seconds : 0.0);
     if (!report) FAIL(SEMID_ERR_NO_MEMORY, "out of memory: the report");
     *out = report;
     return SEMID_OK;
@@ -243,15 +258,17 @@ semid_status step_encode(const encode_params *params, const step_context *ctx, j
     step_timer timer = step_begin();
     semid_status status;
     semid_codebook *cb = NULL;
+    semid_model *model = NULL;
     embeddings *in = NULL;
     encode_result result = {0};
     json_t *made = NULL;
     TRY_GOTO(semid_codebook_load(&cb, params->load, err));
+    TRY_GOTO(semid_model_beside(&model, params->load, cb, err));
     TRY_GOTO(embeddings_open(&in, params->in, err));
     double start_s = clock_seconds();
-    TRY_GOTO(encode_stream(cb, in, params->out, (size_t)params->beam, (size_t)params->batch_size,
-                           params->skip_bad_rows, &result, err));
-    TRY_GOTO(make_report(&made, cb, &result, clock_seconds() - start_s, err));
+    TRY_GOTO(encode_stream(cb, model, in, params->out, (size_t)params->beam,
+                           (size_t)params->batch_size, params->skip_bad_rows, &result, err));
+    TRY_GOTO(make_report(&made, cb, model, &result, clock_seconds() - start_s, err));
     TRY_GOTO(step_end(timer, made, err));
     *report = made;
     made = NULL;
@@ -259,6 +276,7 @@ done:
     json_decref(made);
     mem_free(result.level_errors);
     embeddings_close(in);
+    semid_model_free(model);
     semid_codebook_free(cb);
     return status;
 }

@@ -15,9 +15,10 @@ typedef struct method_files {
     const char *name;
     char *folder, *codebook_path, *index_path, *metrics_path;
     semid_codebook *codebook;
+    semid_model *model; /* beside it, or NULL */
     semid_inverted *index;
     bool unit_space;
-    const char *query_space; /* and how it is known */
+    char *query_space; /* and how it is known */
 } method_files;
 
 typedef struct evaluation {
@@ -145,9 +146,10 @@ static semid_status find_space(method_files *m, const catalogue *items, bool ref
                                               : "profile (all vectors are of unit length)";
     const char *raw = json_is_boolean(noted) ? "raw mean (metrics.json: raw vectors)"
                                              : "raw mean (not all vectors are of unit length)";
-    m->query_space = reference ? "profile (reference)" : m->unit_space ? unit : raw;
+    const char *space = reference ? "profile (reference)" : m->unit_space ? unit : raw;
     json_decref(document);
-    return SEMID_OK;
+    return mem_format(&m->query_space, err, "%s%s", space,
+                      m->model ? ", through the encoder network" : "");
 }
 
 static semid_status open_method(method_files *m, const evaluation *e, semid_error *err) {
@@ -159,13 +161,16 @@ static semid_status open_method(method_files *m, const evaluation *e, semid_erro
         FAIL(SEMID_ERR_IO, "%s: expected the folder of a method, found %s", m->folder,
              path_exists(m->folder) ? "a file" : "nothing");
     TRY(semid_codebook_load(&m->codebook, m->codebook_path, err));
+    TRY(semid_model_beside(&m->model, m->codebook_path, m->codebook, err));
     TRY(semid_inverted_open(&m->index, m->index_path, err));
     return find_space(m, &e->items, e->p->reference, err);
 }
 
 static method_input input_of(const method_files *m) {
-    return (method_input){
-        .codebook = m->codebook, .index = m->index, .raw_queries = !m->unit_space};
+    return (method_input){.codebook = m->codebook,
+                          .model = m->model,
+                          .index = m->index,
+                          .raw_queries = !m->unit_space};
 }
 
 /* All are opened and checked before the first is evaluated. */
@@ -190,6 +195,8 @@ static void close_methods(evaluation *e) {
     for (size_t i = 0; e->methods && i < e->p->methods.n_items; i++) {
         method_files *m = &e->methods[i];
         semid_codebook_free(m->codebook);
+        semid_model_free(m->model);
+        mem_free(m->query_space);
         semid_inverted_close(m->index);
         mem_free(m->folder);
         mem_free(m->codebook_path);

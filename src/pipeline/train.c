@@ -10,6 +10,7 @@
 #include "pipeline/train_data.h"
 #include "pipeline/train_encode.h"
 #include "pipeline/train_fit.h"
+#include "pipeline/train_model.h"
 #include "pipeline/vectors.h"
 #include "quant/kmeans_start.h"
 
@@ -20,12 +21,14 @@ typedef struct training {
     const train_params *p;
     const step_context *ctx;
     json_t *report;
-    semid_codebook *start; /* of --load or --init, or NULL */
+    semid_codebook *start;    /* of --load or --init, or NULL */
+    semid_model *start_model; /* beside --load, or NULL */
     vectors train_vectors, encode_vectors;
     const vectors *encoded_vectors; /* the one of both that is encoded */
     train_data data;
     train_shape shape;
     semid_codebook *codebook;
+    semid_model *model; /* with networks */
     encoded result;
     double fit_seconds, encode_seconds;
 } training;
@@ -43,7 +46,7 @@ static semid_status check_usage(const train_params *p, semid_error *err) {
         FAIL(SEMID_ERR_USAGE, "--holdout measures the training file: it excludes --encode");
     if (p->method == TRAIN_VQVAE && p->L > 1)
         FAIL(SEMID_ERR_USAGE, "--L: vqvae has one level, found %lld", (long long)p->L);
-    return SEMID_OK;
+    return train_model_check(p, err);
 }
 
 static const char *start_path(const train_params *p) {
@@ -72,7 +75,9 @@ static semid_status check_start(const training *t, semid_error *err) {
 static semid_status load_start(training *t, semid_error *err) {
     if (!start_path(t->p)) return SEMID_OK;
     TRY(semid_codebook_load(&t->start, start_path(t->p), err));
-    return check_start(t, err);
+    TRY(check_start(t, err));
+    if (t->p->load) TRY(semid_model_beside(&t->start_model, t->p->load, t->start, err));
+    return train_model_check_start(t->p, t->start_model, err);
 }
 
 /* ---- training ---- */
@@ -108,7 +113,9 @@ static semid_status check_distinct(training *t, semid_error *err) {
 }
 
 static semid_status check_start_dim(const training *t, semid_error *err) {
-    size_t dim = t->start ? semid_codebook_dim(t->start) : t->data.dim;
+    size_t dim = t->start_model ? semid_model_dim(t->start_model)
+                 : t->start     ? semid_codebook_dim(t->start)
+                                : t->data.dim;
     if (dim != t->data.dim)
         FAIL(SEMID_ERR_SHAPE, "%s: expected vectors of dimension %zu as in %s, found %zu", t->p->in,
              dim, start_path(t->p), t->data.dim);
@@ -122,7 +129,12 @@ static semid_status fit(training *t, semid_error *err) {
     t->shape = choose_shape(t);
     TRY(check_distinct(t, err));
     double start_s = clock_seconds();
-    TRY(train_fit(&t->codebook, t->p, t->shape, t->start, &t->data, t->ctx->seed, t->report, err));
+    if (t->start_model || t->p->hidden.n_items > 0)
+        TRY(train_model_fit(&t->codebook, &t->model, t->p, t->shape, t->start_model, t->start,
+                            &t->data, t->ctx->seed, t->report, err));
+    else
+        TRY(train_fit(&t->codebook, t->p, t->shape, t->start, &t->data, t->ctx->seed, t->report,
+                      err));
     t->fit_seconds = clock_seconds() - start_s;
     mem_free(t->data.owned); /* the sample is not needed while encoding */
     t->data.owned = NULL;
@@ -131,18 +143,25 @@ static semid_status fit(training *t, semid_error *err) {
 
 /* ---- encoding ---- */
 
+static const semid_codebook *final_codebook(const training *t) {
+    return t->p->train ? t->codebook : t->start;
+}
+
+static const semid_model *final_model(const training *t) {
+    return t->p->train ? t->model : t->start_model;
+}
+
 static semid_status encode(training *t, semid_error *err) {
     const char *path = t->p->encode ? t->p->encode : t->p->in;
-    const semid_codebook *cb = t->p->train ? t->codebook : t->start;
     t->encoded_vectors = &t->train_vectors;
     if (t->p->encode || !t->p->train) {
         TRY(vectors_open(&t->encode_vectors, path, t->p->skip_bad_rows, err));
         t->encoded_vectors = &t->encode_vectors;
     }
     double start_s = clock_seconds();
-    encode_choice choice = {.beam = (size_t)t->p->beam};
-    TRY(train_encode(&t->result, cb, t->encoded_vectors, &choice, (size_t)t->p->encode_batch_size,
-                     t->data.held, t->data.n_held, err));
+    encode_choice choice = {.beam = (size_t)t->p->beam, .model = final_model(t)};
+    TRY(train_encode(&t->result, final_codebook(t), t->encoded_vectors, &choice,
+                     (size_t)t->p->encode_batch_size, t->data.held, t->data.n_held, err));
     t->encode_seconds = clock_seconds() - start_s;
     return SEMID_OK;
 }
@@ -159,16 +178,31 @@ static json_t *options_json(const train_params *p) {
         p->entropy_reg, "beam", (json_int_t)p->beam, "init", p->init, "load", p->load);
 }
 
+static json_t *network_json(const training *t) {
+    const train_params *p = t->p;
+    const semid_model *m = final_model(t);
+    if (!m) return json_null();
+    json_t *hidden = json_array();
+    for (size_t i = 0; i < semid_model_hidden_count(m); i++)
+        json_array_append_new(hidden, json_integer((json_int_t)semid_model_hidden(m, i)));
+    return json_pack("{s:o, s:I, s:s, s:s, s:f, s:f}", "hidden", hidden, "latent",
+                     (json_int_t)semid_model_latent(m), "gradient",
+                     p->gradient == SEMID_GRADIENT_ROTATION ? "rotation" : "ste", "codebook_update",
+                     p->codebook_update == SEMID_UPDATE_GRAD ? "grad" : "ema", "lr", p->lr,
+                     "weight_decay", p->weight_decay);
+}
+
 static semid_status report_inputs(const training *t, semid_error *err) {
     const vectors *trained = t->p->train ? &t->train_vectors : &t->encode_vectors;
-    json_t *inputs = json_pack(
-        "{s:s, s:s, s:I, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:b, s:o}", "method",
-        train_method_names[t->p->method], "version", semid_version(), "seed",
-        (json_int_t)t->ctx->seed, "isa", kernels()->tier, "input", t->p->in, "encoded",
-        embeddings_path(t->encoded_vectors->file), "train_rows", (json_int_t)t->data.n_rows,
-        "skipped_rows", (json_int_t)t->encoded_vectors->n_bad, "K",
-        (json_int_t)t->result.quality.n_codewords, "dim", (json_int_t)t->encoded_vectors->dim,
-        "input_unit_norm", (int)trained->unit_norm, "options", options_json(t->p));
+    json_t *inputs =
+        json_pack("{s:s, s:s, s:I, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:b, s:o, s:o}", "method",
+                  train_method_names[t->p->method], "version", semid_version(), "seed",
+                  (json_int_t)t->ctx->seed, "isa", kernels()->tier, "input", t->p->in, "encoded",
+                  embeddings_path(t->encoded_vectors->file), "train_rows",
+                  (json_int_t)t->data.n_rows, "skipped_rows", (json_int_t)t->encoded_vectors->n_bad,
+                  "K", (json_int_t)t->result.quality.n_codewords, "dim",
+                  (json_int_t)t->encoded_vectors->dim, "input_unit_norm", (int)trained->unit_norm,
+                  "network", network_json(t), "options", options_json(t->p));
     int failed = !inputs || json_object_update(t->report, inputs) != 0;
     json_decref(inputs);
     if (failed) FAIL(SEMID_ERR_NO_MEMORY, "out of memory: the report");
@@ -200,12 +234,12 @@ static semid_status save_rows(const training *t, semid_error *err) {
 
 static semid_status save(const training *t, semid_error *err) {
     semid_status status = SEMID_OK;
-    const semid_codebook *cb = t->p->train ? t->codebook : t->start;
     char *codebooks = NULL, *codes = NULL, *metrics = NULL;
     TRY_GOTO(path_join(&codebooks, t->p->out, "codebooks.npz", err));
     TRY_GOTO(path_join(&codes, t->p->out, "codes.npy", err));
     TRY_GOTO(path_join(&metrics, t->p->out, "metrics.json", err));
-    TRY_GOTO(semid_codebook_save(cb, codebooks, err));
+    TRY_GOTO(train_model_save(t->p->out, final_model(t), final_codebook(t), err));
+    TRY_GOTO(semid_codebook_save(final_codebook(t), codebooks, err));
     TRY_GOTO(semid_codes_save(&t->result.codes, codes, err));
     TRY_GOTO(save_rows(t, err));
     TRY_GOTO(json_file_save(t->report, metrics, err));
@@ -219,6 +253,8 @@ done:
 static void release(training *t) {
     encoded_release(&t->result);
     semid_codebook_free(t->codebook);
+    semid_model_free(t->model);
+    semid_model_free(t->start_model);
     semid_codebook_free(t->start);
     train_data_release(&t->data);
     vectors_close(&t->train_vectors);

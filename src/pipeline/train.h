@@ -15,14 +15,20 @@ typedef struct train_params {
     int64_t iters;     /* rqkmeans */
     double tol;        /* rqkmeans */
     bool shrink;       /* rqkmeans */
-    int64_t epochs;    /* rqvae, vqvae, as the rest */
+    int64_t epochs;    /* rqvae, vqvae, as the rest; -1: see the help */
     int64_t batch_size, dist_chunk;
     double beta, decay, entropy_reg;
+    string_list hidden;            /* widths; none: no networks. With it, as the next: */
+    int64_t latent;                /* 0: 32 */
+    int gradient, codebook_update; /* semid_gradient, semid_codebook_update */
+    double lr, weight_decay, checkpoint_seconds;
+    bool resume;
     int64_t encode_batch_size, beam;
     bool train, allow_fewer, skip_bad_rows;
 } train_params;
 
-/* Writes codebooks.npz, codes.npy and metrics.json (the report) into `out`, and, where rows were
+/* Writes codebooks.npz, codes.npy, metrics.json (the report) and, with networks,
+ * model.safetensors into `out`, and, where rows were
  * left out, codes.rows.npy: the numbers of those that have codes. */
 semid_status step_train(const train_params *params, const step_context *ctx, json_t **report,
                         semid_error *err);

@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "pipeline/decoded_errors.h"
 #include "quant/beam.h"
 #include "quant/codebook.h"
 
@@ -11,6 +12,9 @@ typedef struct encoder {
     const semid_codebook *cb;
     const vectors *v;
     beam *search; /* NULL: greedy */
+    const semid_model *model;
+    float *latents; /* [batch_rows, latent], with a model */
+    decoded_errors decoded;
     size_t n_levels, batch_rows;
     float *block;         /* [batch_rows, dim] */
     float *block_errors;  /* [batch_rows, L] squared error after each level */
@@ -35,6 +39,21 @@ static void measure_held(encoder *e, size_t row, size_t n, const int32_t *codes)
     }
 }
 
+/* Codes of the block, and its errors. */
+static semid_status encode_block(encoder *e, size_t n, int32_t *codes, semid_error *err) {
+    const float *x = e->block;
+    if (e->model) {
+        TRY(semid_model_project(e->model, x, n, e->latents, err));
+        x = e->latents;
+    }
+    if (e->search)
+        beam_encode(e->search, x, n, codes, e->block_errors);
+    else
+        codebook_encode(e->cb, x, n, codes, e->block_errors);
+    if (!e->model) return SEMID_OK;
+    return decoded_errors_measure(&e->decoded, e->block, codes, n, e->block_errors, err);
+}
+
 static semid_status encode_all(encoder *e, semid_codes *codes, semid_error *err) {
     semid_status status = SEMID_OK;
     size_t n_rows = e->v->n_rows;
@@ -45,10 +64,7 @@ static semid_status encode_all(encoder *e, semid_codes *codes, semid_error *err)
         int32_t *to = codes->data + row * e->n_levels;
         if (interrupted()) FAIL_GOTO(SEMID_ERR_INTERRUPTED, "interrupted");
         TRY_GOTO(vectors_read(e->v, row, n, e->block, err));
-        if (e->search)
-            beam_encode(e->search, e->block, n, to, e->block_errors);
-        else
-            codebook_encode(e->cb, e->block, n, to, e->block_errors);
+        TRY_GOTO(encode_block(e, n, to, err));
         for (size_t i = 0; i < n; i++)
             add_errors(e->errors, e->block_errors + i * e->n_levels, e->n_levels);
         measure_held(e, row, n, to);
@@ -61,10 +77,12 @@ done:
 }
 
 static semid_status encoder_init(encoder *e, semid_codes *codes, semid_error *err) {
-    size_t n_rows = e->v->n_rows, dim = semid_codebook_dim(e->cb), n = 0;
+    size_t n_rows = e->v->n_rows, latent = semid_codebook_dim(e->cb), n = 0;
+    size_t dim = e->model ? semid_model_dim(e->model) : latent;
     if (e->v->dim != dim)
-        FAIL(SEMID_ERR_SHAPE, "%s: expected vectors of dimension %zu as in the codebook, found %zu",
-             embeddings_path(e->v->file), dim, e->v->dim);
+        FAIL(SEMID_ERR_SHAPE, "%s: expected vectors of dimension %zu as in the %s, found %zu",
+             embeddings_path(e->v->file), dim, e->model ? "model beside the codebook" : "codebook",
+             e->v->dim);
     if (e->batch_rows > n_rows) e->batch_rows = n_rows;
     if (!size_mul(n_rows, e->n_levels, &n)) FAIL(SEMID_ERR_NO_MEMORY, "out of memory: codes");
     codes->n_rows = n_rows;
@@ -73,6 +91,10 @@ static semid_status encoder_init(encoder *e, semid_codes *codes, semid_error *er
     TRY(mem_alloc(&codes->data, n, sizeof(int32_t), err));
     TRY(mem_alloc(&e->held_codes.data, e->n_held * e->n_levels, sizeof(int32_t), err));
     TRY(mem_alloc(&e->block, e->batch_rows * dim, sizeof(float), err));
+    if (e->model) {
+        TRY(mem_alloc(&e->latents, e->batch_rows, latent * sizeof(float), err));
+        TRY(decoded_errors_init(&e->decoded, e->model, e->cb, e->batch_rows, err));
+    }
     TRY(mem_alloc(&e->block_errors, e->batch_rows * e->n_levels, sizeof(float), err));
     TRY(mem_calloc(&e->errors, e->n_levels, sizeof(double), err));
     return mem_calloc(&e->held_errors, e->n_levels, sizeof(double), err);
@@ -93,6 +115,7 @@ semid_status train_encode(encoded *out, const semid_codebook *cb, const vectors 
     encoded result = {0};
     encoder e = {.cb = cb,
                  .v = v,
+                 .model = choice->model,
                  .n_levels = semid_codebook_levels(cb),
                  .batch_rows = batch_rows,
                  .held = held,
@@ -106,6 +129,8 @@ semid_status train_encode(encoded *out, const semid_codebook *cb, const vectors 
     result = (encoded){0};
 done:
     beam_free(e.search);
+    decoded_errors_release(&e.decoded);
+    mem_free(e.latents);
     mem_free(e.block);
     mem_free(e.block_errors);
     mem_free(e.errors);

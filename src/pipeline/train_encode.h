@@ -5,6 +5,7 @@
 #include "pipeline/vectors.h"
 #include "semid/codebook.h"
 #include "semid/codes.h"
+#include "semid/model.h"
 #include "semid/quality.h"
 
 typedef struct encoded {
@@ -15,7 +16,8 @@ typedef struct encoded {
 
 /* How codes are chosen. */
 typedef struct encode_choice {
-    size_t beam; /* width; 1: greedy */
+    size_t beam;              /* width; 1: greedy */
+    const semid_model *model; /* quantize and measure through it; NULL: rows as they are */
 } encode_choice;
 
 /* held [n_held]: rows to measure by themselves too, ascending. SEMID_ERR_SHAPE if the dimensions

@@ -5,6 +5,8 @@
 #include "semid/rqvae.h"
 #include "semid/vqvae.h"
 
+enum { DEFAULT_EPOCHS = 20 };
+
 const char *const train_method_names[] = {"rqkmeans", "rqvae", "vqvae"};
 
 static semid_status fit_rqkmeans(semid_codebook **out, const train_params *params,
@@ -43,7 +45,7 @@ static semid_status fit_ema(semid_codebook **out, const train_params *params, tr
     semid_ema_epoch *epochs = NULL;
     semid_ema_params p = semid_ema_params_default();
     p.n_codewords = shape.n_codewords;
-    p.n_epochs = (size_t)params->epochs;
+    p.n_epochs = params->epochs >= 0 ? (size_t)params->epochs : DEFAULT_EPOCHS;
     p.batch_rows = (size_t)params->batch_size;
     p.dist_chunk_rows = (size_t)params->dist_chunk;
     p.beta = params->beta;

@@ -17,6 +17,14 @@ size_t semid_model_latent(const semid_model *model) {
     return model->decoder.shape.sizes[0];
 }
 
+size_t semid_model_hidden_count(const semid_model *model) {
+    return model->encoder.shape.n_layers - 1;
+}
+
+size_t semid_model_hidden(const semid_model *model, size_t i) {
+    return model->encoder.shape.sizes[i + 1];
+}
+
 /* ---- life ---- */
 
 semid_status model_new(semid_model **out, const mlp_shape *encoder, bool trains, semid_error *err) {

@@ -1,0 +1,25 @@
+/* pipeline/decoded_errors.h - what codes of a model come to once they are decoded: the error of
+ * each level in the space of the vectors, comparable with quantizers that have no networks. */
+#ifndef PIPELINE_DECODED_ERRORS_H
+#define PIPELINE_DECODED_ERRORS_H
+
+#include "base/error.h"
+#include "semid/model.h"
+
+typedef struct decoded_errors {
+    const semid_model *model;
+    const semid_codebook *cb;
+    float *sums;    /* [max_rows, latent] codewords so far */
+    float *decoded; /* [max_rows, dim] */
+} decoded_errors;
+
+/* Zeroed ones may be released. */
+semid_status decoded_errors_init(decoded_errors *d, const semid_model *model,
+                                 const semid_codebook *cb, size_t max_rows, semid_error *err);
+void decoded_errors_release(decoded_errors *d);
+
+/* x [n, dim] and their codes [n, L] -> squared errors [n, L] of the first 1 .. L levels. */
+semid_status decoded_errors_measure(decoded_errors *d, const float *x, const int32_t *codes,
+                                    size_t n, float *errors, semid_error *err);
+
+#endif

@@ -1,0 +1,27 @@
+/* pipeline/train_model.h - training with networks around the quantizer (--hidden). */
+#ifndef PIPELINE_TRAIN_MODEL_H
+#define PIPELINE_TRAIN_MODEL_H
+
+#include "pipeline/train_fit.h"
+#include "semid/model.h"
+
+/* What is asked for beside each other: usage errors. */
+semid_status train_model_check(const train_params *params, semid_error *err);
+
+/* The networks of --load fit what --hidden and --latent say, if they say anything. */
+semid_status train_model_check_start(const train_params *params, const semid_model *start,
+                                     semid_error *err);
+
+/* As train_fit; start and start_codebook (both or none) are those of --load. */
+semid_status train_model_fit(semid_codebook **codebook, semid_model **model,
+                             const train_params *params, train_shape shape,
+                             const semid_model *start, const semid_codebook *start_codebook,
+                             const train_data *data, uint64_t seed, json_t *report,
+                             semid_error *err);
+
+/* model.safetensors into the folder, or away from it: codebooks.npz must not lie beside one that it
+ * does not belong to. Then the checkpoint is of no more use. */
+semid_status train_model_save(const char *dir, const semid_model *model,
+                              const semid_codebook *codebook, semid_error *err);
+
+#endif
