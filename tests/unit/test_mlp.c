@@ -236,6 +236,18 @@ static void codewords_by_gradient(void **state) {
     clean(&s);
 }
 
+static void infinite_latents_are_refused(void **state) {
+    (void)state;
+    semid_error err;
+    set_up s;
+    model_sums sums = {0};
+    make(&s, false, false);
+    s.model->params[mlp_bias_at(&encoder, 2)] = INFINITY;
+    assert_fails(model_gradients(&s.t, N, true, &sums, &err), SEMID_ERR_DATA,
+                 "lower the learning rate");
+    clean(&s);
+}
+
 static void adamw_follows_its_formulas(void **state) {
     (void)state;
     const adamw_rules rules = {0.01, 0.1, 0.9, 0.99, 1e-6};
@@ -256,6 +268,7 @@ static void adamw_follows_its_formulas(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(straight_through), cmocka_unit_test(rotated),
-        cmocka_unit_test(codewords_by_gradient), cmocka_unit_test(adamw_follows_its_formulas)};
+        cmocka_unit_test(codewords_by_gradient), cmocka_unit_test(infinite_latents_are_refused),
+        cmocka_unit_test(adamw_follows_its_formulas)};
     return cmocka_run_group_tests_name("mlp", tests, NULL, NULL);
 }
