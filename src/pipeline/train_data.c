@@ -1,9 +1,11 @@
 #include "pipeline/train_data.h"
 
+#include "base/log.h"
 #include "base/memory.h"
 #include "base/rng.h"
 
 enum { STREAM_HOLDOUT = 200, STREAM_SAMPLE };
+enum { ROWS_AT_ONCE = 4096 };
 
 /* Turns positions among the rows that are not held (both ascending) into row numbers. */
 static void skip_held(uint64_t *rows, size_t n, const uint64_t *held, size_t n_held) {
@@ -24,6 +26,21 @@ static semid_status hold_out(train_data *data, const vectors *v, double ratio, u
     return SEMID_OK;
 }
 
+/* A block at a time, so that pages of the file do not pile up beside the copy. rows: [n_rows]
+ * ascending numbers in the file. */
+static semid_status copy_rows(train_data *data, const vectors *v, const uint64_t *rows,
+                              semid_error *err) {
+    size_t passed = 0;
+    for (size_t i = 0; i < data->n_rows; i += ROWS_AT_ONCE) {
+        size_t n = data->n_rows - i < ROWS_AT_ONCE ? data->n_rows - i : ROWS_AT_ONCE;
+        if (interrupted()) FAIL(SEMID_ERR_INTERRUPTED, "interrupted");
+        TRY(embeddings_gather(v->file, rows + i, n, data->owned + i * data->dim, err));
+        embeddings_drop(v->file, passed, (size_t)rows[i + n - 1] + 1);
+        passed = (size_t)rows[i + n - 1] + 1;
+    }
+    return SEMID_OK;
+}
+
 static semid_status take_sample(train_data *data, const vectors *v, size_t n_left, uint64_t seed,
                                 semid_error *err) {
     rng random;
@@ -32,21 +49,20 @@ static semid_status take_sample(train_data *data, const vectors *v, size_t n_lef
     rng_init(&random, seed, STREAM_SAMPLE);
     rng_sample_sorted(&random, n_left, data->n_rows, rows);
     skip_held(rows, data->n_rows, data->held, data->n_held);
-    semid_status status = vectors_gather(v, rows, data->n_rows, data->owned, err);
+    for (size_t i = 0; v->usable && i < data->n_rows; i++) rows[i] = v->usable[rows[i]];
+    semid_status status = copy_rows(data, v, rows, err);
     mem_free(rows);
     return status;
 }
 
 static semid_status fill(train_data *data, const vectors *v, size_t n_left, bool in_place,
                          uint64_t seed, semid_error *err) {
-    bool all = data->n_rows == v->n_rows;
-    data->x = all && in_place ? vectors_view(v) : NULL;
+    data->x = data->n_rows == v->n_rows && in_place ? vectors_view(v) : NULL;
     if (data->x) return SEMID_OK;
     size_t n = 0;
     if (!size_mul(data->n_rows, v->dim, &n)) FAIL(SEMID_ERR_NO_MEMORY, "out of memory: the sample");
     TRY(mem_alloc(&data->owned, n, sizeof(float), err));
     data->x = data->owned;
-    if (all) return vectors_read(v, 0, data->n_rows, data->owned, err);
     return take_sample(data, v, n_left, seed, err);
 }
 

@@ -163,12 +163,6 @@ semid_status vectors_read(const vectors *v, size_t row, size_t n, float *out, se
     return embeddings_read(v->file, row, n, out, err);
 }
 
-semid_status vectors_gather(const vectors *v, uint64_t *rows, size_t n, float *out,
-                            semid_error *err) {
-    for (size_t i = 0; v->usable && i < n; i++) rows[i] = v->usable[rows[i]];
-    return embeddings_gather(v->file, rows, n, out, err);
-}
-
 const float *vectors_view(const vectors *v) {
     return v->usable ? NULL : embeddings_view(v->file);
 }

@@ -26,10 +26,6 @@ void vectors_close(vectors *v);
 /* Usable rows [row, row + n) into out [n, dim]. */
 semid_status vectors_read(const vectors *v, size_t row, size_t n, float *out, semid_error *err);
 
-/* The usable rows `rows` [n], ascending, replaced by their numbers in the file, into out. */
-semid_status vectors_gather(const vectors *v, uint64_t *rows, size_t n, float *out,
-                            semid_error *err);
-
 /* All usable rows in place, or NULL if they must be read. */
 const float *vectors_view(const vectors *v);
 
