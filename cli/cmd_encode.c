@@ -29,6 +29,11 @@ static const option options[] = {
      .max = 1024,
      .help = "Keep the B best partial codes a level instead of the nearest codeword alone: less "
              "error, for B times the work"},
+    {.name = "unique",
+     .type = OPTION_FLAG,
+     .offset = offsetof(encode_params, unique),
+     .help = "No two rows share a code: where they would, the last level is a least-error "
+             "assignment of distinct codewords, and a prefix with too many rows spills over above"},
     {.name = "encode-batch-size",
      .type = OPTION_INT,
      .offset = offsetof(encode_params, batch_size),
@@ -54,8 +59,12 @@ const command cmd_encode = {
     .description =
         "Each level takes the codeword nearest to what the levels before left over, ties to the "
         "lowest index. The codebooks are never changed, and a file of any size is streamed: memory "
-        "does not grow with the number of rows.",
-    .examples = "semid encode --load out/rqkmeans/codebooks.npz --in new_items.npy --out codes.npy",
+        "does not grow with the number of rows.\n\n"
+        "With --unique the rows are encoded as one catalogue, whose codes are held in memory.",
+    .examples =
+        "semid encode --load out/rqkmeans/codebooks.npz --in new_items.npy --out codes.npy\n"
+        "semid encode --load out/rqkmeans/codebooks.npz --in items.npy --out codes.npy "
+        "--unique",
     .options = options,
     .params_size = sizeof(encode_params),
     .run = run};

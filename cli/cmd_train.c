@@ -217,6 +217,11 @@ static const option options[] = {
      .max = 1024,
      .help = "Keep the B best partial codes a level instead of the nearest codeword alone: less "
              "error, for B times the work"},
+    {.name = "unique",
+     .type = OPTION_FLAG,
+     AT(unique),
+     .help = "No two rows share a code: where they would, the last level is a least-error "
+             "assignment of distinct codewords, and a prefix with too many rows spills over above"},
     {.name = "encode-batch-size",
      .type = OPTION_INT,
      AT(encode_batch_size),
@@ -240,6 +245,15 @@ static semid_status run(const void *params, const step_context *ctx, json_t **re
     return step_train(params, ctx, report, err);
 }
 
+/* What --unique did. */
+static void print_change(const json_t *change, const char *what, FILE *out) {
+    if (!change) return;
+    fprintf(out, "%s: %lld rows moved (%.2f%%), %+.2f%% error\n", what,
+            (long long)json_integer_value(json_object_get(change, "moved")),
+            100 * json_number_value(json_object_get(change, "moved_ratio")),
+            100 * json_number_value(json_object_get(change, "mse_added_ratio")));
+}
+
 static void print(const json_t *report, FILE *out) {
     const json_t *held = json_object_get(report, "holdout");
     fprintf(
@@ -250,6 +264,7 @@ static void print(const json_t *report, FILE *out) {
         (long long)json_integer_value(json_object_get(json_object_get(report, "codes"), "rows")),
         json_number_value(json_object_get(json_object_get(report, "timings"), "encode")));
     health_table_print(report, out);
+    print_change(json_object_get(report, "unique"), "a code of its own for each", out);
     if (!held) return;
     fprintf(out, "\nrows held out from training:\n\n");
     health_table_print(held, out);

@@ -4,6 +4,7 @@
 #ifndef SEMID_SEMID_H
 #define SEMID_SEMID_H
 
+#include "semid/assign.h"
 #include "semid/codebook.h"
 #include "semid/codes.h"
 #include "semid/ema.h"

@@ -4,7 +4,9 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/threads.h"
+#include "formats/array.h"
 #include "formats/npy.h"
+#include "pipeline/train_encode.h"
 #include "quant/beam.h"
 #include "quant/codebook.h"
 
@@ -196,14 +198,19 @@ static semid_status judge_bad_rows(const stream *s, bool skip_bad_rows, semid_er
     return SEMID_OK;
 }
 
+static semid_status check_out_path(const char *path, semid_error *err) {
+    char extension[16];
+    if (strcmp(path_extension(path, extension), "npy") != 0)
+        FAIL(SEMID_ERR_USAGE, "%s: expected a name ending in .npy for the codes", path);
+    return SEMID_OK;
+}
+
 semid_status encode_stream(const semid_codebook *cb, const semid_model *model, const embeddings *in,
                            const char *out_path, size_t beam_width, size_t batch_rows,
                            bool skip_bad_rows, encode_result *result, semid_error *err) {
     semid_status status;
     size_t n_rows = embeddings_rows(in), dim = embeddings_dim(in);
-    char extension[16];
-    if (strcmp(path_extension(out_path, extension), "npy") != 0)
-        FAIL(SEMID_ERR_USAGE, "%s: expected a name ending in .npy for the codes", out_path);
+    TRY(check_out_path(out_path, err));
     size_t want = model ? semid_model_dim(model) : semid_codebook_dim(cb);
     if (dim != want)
         FAIL(SEMID_ERR_SHAPE,
@@ -232,23 +239,82 @@ done:
     return status;
 }
 
+/* ---- a whole catalogue, whose rows compete for codes ---- */
+
+static semid_status save_catalogue(const encoded *e, const vectors *v, const char *out_path,
+                                   semid_error *err) {
+    char *path = NULL;
+    semid_status status;
+    if (v->usable) {
+        TRY(path_replace_extension(&path, out_path, ".rows.npy", err));
+        status = npy_save(path, DTYPE_I64, 1, &v->n_rows, v->usable, err);
+        mem_free(path);
+        TRY(status);
+    }
+    return semid_codes_save(&e->codes, out_path, err);
+}
+
+static semid_status catalogue_result(encode_result *out, const encoded *e, const vectors *v,
+                                     semid_error *err) {
+    size_t L = e->codes.n_levels;
+    *out = (encode_result){.n_rows = v->n_rows, .n_bad_rows = v->n_bad};
+    TRY(mem_alloc(&out->level_errors, L, sizeof(double), err));
+    for (size_t l = 0; l < L; l++) out->level_errors[l] = e->quality.levels[l].mse * (double)v->dim;
+    return SEMID_OK;
+}
+
+/* Codes are held in memory until all are known. */
+static semid_status encode_catalogue(const semid_codebook *cb, const semid_model *model,
+                                     const encode_params *params, encode_result *result,
+                                     json_t *report, semid_error *err) {
+    semid_status status;
+    encode_choice choice = {.beam = (size_t)params->beam, .unique = params->unique, .model = model};
+    vectors v = {0};
+    encoded e = {0};
+    TRY(check_out_path(params->out, err));
+    TRY_GOTO(vectors_open(&v, params->in, params->skip_bad_rows, err));
+    TRY_GOTO(train_encode(&e, cb, &v, &choice, (size_t)params->batch_size, NULL, 0, err));
+    TRY_GOTO(catalogue_result(result, &e, &v, err));
+    TRY_GOTO(encoded_report(&e, &choice, report, err));
+    TRY_GOTO(save_catalogue(&e, &v, params->out, err));
+done:
+    encoded_release(&e);
+    vectors_close(&v);
+    return status;
+}
+
+static semid_status encode_file(const semid_codebook *cb, const semid_model *model,
+                                const encode_params *params, encode_result *result,
+                                semid_error *err) {
+    embeddings *in = NULL;
+    TRY(embeddings_open(&in, params->in, err));
+    semid_status status =
+        encode_stream(cb, model, in, params->out, (size_t)params->beam, (size_t)params->batch_size,
+                      params->skip_bad_rows, result, err);
+    embeddings_close(in);
+    return status;
+}
+
 /* ---- the step ---- */
 
-static semid_status make_report(json_t **out, const semid_codebook *cb, const semid_model *model,
-                                const encode_result *r, double seconds, semid_error *err) {
+/* Streamed rows are measured where they are quantized: their latents, with a model. */
+static semid_status add_figures(json_t *report, const semid_codebook *cb, const semid_model *model,
+                                bool streamed, const encode_result *r, double seconds,
+                                semid_error *err) {
     json_t *mse = json_array();
-    double dim = (double)semid_codebook_dim(cb);
+    size_t row_dim = model ? semid_model_dim(model) : semid_codebook_dim(cb);
+    double dim = (double)(streamed ? semid_codebook_dim(cb) : row_dim);
     for (size_t l = 0; l < semid_codebook_levels(cb); l++)
         json_array_append_new(mse, json_real(r->level_errors[l] / dim));
-    json_t *report =
+    json_t *figures =
         json_pack("{s:I, s:I, s:I, s:I, s:I, s:o, s:f}", "rows", (json_int_t)r->n_rows, "bad_rows",
                   (json_int_t)r->n_bad_rows, "levels", (json_int_t)semid_codebook_levels(cb),
-                  "codewords", (json_int_t)semid_codebook_codewords(cb), "dim",
-                  (json_int_t)(model ? semid_model_dim(model) : semid_codebook_dim(cb)),
-                  model ? "latent_mse" : "mse", mse, "rows_per_second",
+                  "codewords", (json_int_t)semid_codebook_codewords(cb), "dim", (json_int_t)row_dim,
+                  model && streamed ? "latent_mse" : "mse", mse, "rows_per_second",
                   seconds > 0 ? (double)r->n_rows / seconds : 0.0);
-    if (!report) FAIL(SEMID_ERR_NO_MEMORY, "out of memory: the report");
-    *out = report;
+    int failed = !figures || json_object_update(report, figures) != 0;
+    json_decref(figures);
+    if (failed) FAIL(SEMID_ERR_NO_MEMORY, "out of memory: the report");
     return SEMID_OK;
 }
 
@@ -259,23 +325,24 @@ semid_status step_encode(const encode_params *params, const step_context *ctx, j
     semid_status status;
     semid_codebook *cb = NULL;
     semid_model *model = NULL;
-    embeddings *in = NULL;
     encode_result result = {0};
-    json_t *made = NULL;
+    json_t *made = json_object();
+    if (!made) FAIL(SEMID_ERR_NO_MEMORY, "out of memory: the report");
     TRY_GOTO(semid_codebook_load(&cb, params->load, err));
     TRY_GOTO(semid_model_beside(&model, params->load, cb, err));
-    TRY_GOTO(embeddings_open(&in, params->in, err));
     double start_s = clock_seconds();
-    TRY_GOTO(encode_stream(cb, model, in, params->out, (size_t)params->beam,
-                           (size_t)params->batch_size, params->skip_bad_rows, &result, err));
-    TRY_GOTO(make_report(&made, cb, model, &result, clock_seconds() - start_s, err));
+    if (params->unique)
+        TRY_GOTO(encode_catalogue(cb, model, params, &result, made, err));
+    else
+        TRY_GOTO(encode_file(cb, model, params, &result, err));
+    TRY_GOTO(
+        add_figures(made, cb, model, !params->unique, &result, clock_seconds() - start_s, err));
     TRY_GOTO(step_end(timer, made, err));
     *report = made;
     made = NULL;
 done:
     json_decref(made);
     mem_free(result.level_errors);
-    embeddings_close(in);
     semid_model_free(model);
     semid_codebook_free(cb);
     return status;

@@ -151,6 +151,11 @@ static const semid_model *final_model(const training *t) {
     return t->p->train ? t->model : t->start_model;
 }
 
+static encode_choice choice_of(const training *t) {
+    return (encode_choice){
+        .beam = (size_t)t->p->beam, .unique = t->p->unique, .model = final_model(t)};
+}
+
 static semid_status encode(training *t, semid_error *err) {
     const char *path = t->p->encode ? t->p->encode : t->p->in;
     t->encoded_vectors = &t->train_vectors;
@@ -159,7 +164,7 @@ static semid_status encode(training *t, semid_error *err) {
         t->encoded_vectors = &t->encode_vectors;
     }
     double start_s = clock_seconds();
-    encode_choice choice = {.beam = (size_t)t->p->beam, .model = final_model(t)};
+    encode_choice choice = choice_of(t);
     TRY(train_encode(&t->result, final_codebook(t), t->encoded_vectors, &choice,
                      (size_t)t->p->encode_batch_size, t->data.held, t->data.n_held, err));
     t->encode_seconds = clock_seconds() - start_s;
@@ -170,12 +175,13 @@ static semid_status encode(training *t, semid_error *err) {
 
 static json_t *options_json(const train_params *p) {
     return json_pack(
-        "{s:I, s:I, s:I, s:f, s:I, s:f, s:b, s:I, s:I, s:I, s:f, s:f, s:f, s:I, s:s?, s:s?}", "L",
-        (json_int_t)p->L, "K", (json_int_t)p->K, "max_train", (json_int_t)p->max_train, "holdout",
-        p->holdout, "iters", (json_int_t)p->iters, "tol", p->tol, "shrink", (int)p->shrink,
-        "epochs", (json_int_t)p->epochs, "batch_size", (json_int_t)p->batch_size, "dist_chunk",
-        (json_int_t)p->dist_chunk, "beta", p->beta, "decay", p->decay, "entropy_reg",
-        p->entropy_reg, "beam", (json_int_t)p->beam, "init", p->init, "load", p->load);
+        "{s:I, s:I, s:I, s:f, s:I, s:f, s:b, s:I, s:I, s:I, s:f, s:f, s:f, s:I, s:b, s:s?, s:s?}",
+        "L", (json_int_t)p->L, "K", (json_int_t)p->K, "max_train", (json_int_t)p->max_train,
+        "holdout", p->holdout, "iters", (json_int_t)p->iters, "tol", p->tol, "shrink",
+        (int)p->shrink, "epochs", (json_int_t)p->epochs, "batch_size", (json_int_t)p->batch_size,
+        "dist_chunk", (json_int_t)p->dist_chunk, "beta", p->beta, "decay", p->decay, "entropy_reg",
+        p->entropy_reg, "beam", (json_int_t)p->beam, "unique", (int)p->unique, "init", p->init,
+        "load", p->load);
 }
 
 static json_t *network_json(const training *t) {
@@ -213,7 +219,9 @@ static semid_status report_results(const training *t, semid_error *err) {
     json_t *timings = json_pack("{s:f, s:f}", "train", t->fit_seconds, "encode", t->encode_seconds);
     if (json_object_set_new(t->report, "timings", timings) != 0)
         FAIL(SEMID_ERR_NO_MEMORY, "out of memory: the report");
+    encode_choice choice = choice_of(t);
     TRY(health_add(t->report, &t->result.quality, err));
+    TRY(encoded_report(&t->result, &choice, t->report, err));
     if (t->data.n_held == 0) return SEMID_OK;
     json_t *held = json_object();
     if (json_object_set_new(t->report, "holdout", held) != 0)

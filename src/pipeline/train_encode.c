@@ -5,7 +5,9 @@
 #include "pipeline/decoded_errors.h"
 #include "quant/beam.h"
 #include "quant/codebook.h"
+#include "semid/assign.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 typedef struct encoder {
@@ -13,7 +15,8 @@ typedef struct encoder {
     const vectors *v;
     beam *search; /* NULL: greedy */
     const semid_model *model;
-    float *latents; /* [batch_rows, latent], with a model */
+    float *latents; /* [batch_rows or n_rows, latent], with a model */
+    bool keep_latents;
     decoded_errors decoded;
     size_t n_levels, batch_rows;
     float *block;         /* [batch_rows, dim] */
@@ -39,12 +42,17 @@ static void measure_held(encoder *e, size_t row, size_t n, const int32_t *codes)
     }
 }
 
-/* Codes of the block, and its errors. */
-static semid_status encode_block(encoder *e, size_t n, int32_t *codes, semid_error *err) {
+/* Codes of a block of rows, or what given ones come to; and the errors. */
+typedef semid_status (*block_fn)(encoder *e, size_t row, size_t n, int32_t *codes,
+                                 semid_error *err);
+
+static semid_status choose_codes(encoder *e, size_t row, size_t n, int32_t *codes,
+                                 semid_error *err) {
     const float *x = e->block;
     if (e->model) {
-        TRY(semid_model_project(e->model, x, n, e->latents, err));
-        x = e->latents;
+        float *latents = e->latents + (e->keep_latents ? row : 0) * semid_codebook_dim(e->cb);
+        TRY(semid_model_project(e->model, x, n, latents, err));
+        x = latents;
     }
     if (e->search)
         beam_encode(e->search, x, n, codes, e->block_errors);
@@ -54,17 +62,31 @@ static semid_status encode_block(encoder *e, size_t n, int32_t *codes, semid_err
     return decoded_errors_measure(&e->decoded, e->block, codes, n, e->block_errors, err);
 }
 
-static semid_status encode_all(encoder *e, semid_codes *codes, semid_error *err) {
+static semid_status measure_codes(encoder *e, size_t row, size_t n, int32_t *codes,
+                                  semid_error *err) {
+    (void)row;
+    if (e->model)
+        return decoded_errors_measure(&e->decoded, e->block, codes, n, e->block_errors, err);
+    codebook_errors(e->cb, e->block, n, codes, e->block_errors);
+    return SEMID_OK;
+}
+
+/* All rows once, block by block; errors are counted from nothing. */
+static semid_status pass(encoder *e, const char *label, block_fn work, semid_codes *codes,
+                         semid_error *err) {
     semid_status status = SEMID_OK;
     size_t n_rows = e->v->n_rows;
     progress bar;
-    progress_begin(&bar, "encode", "rows", n_rows);
+    memset(e->errors, 0, e->n_levels * sizeof *e->errors);
+    memset(e->held_errors, 0, e->n_levels * sizeof *e->held_errors);
+    e->n_held_done = 0;
+    progress_begin(&bar, label, "rows", n_rows);
     for (size_t row = 0; row < n_rows; row += e->batch_rows) {
         size_t n = n_rows - row < e->batch_rows ? n_rows - row : e->batch_rows;
         int32_t *to = codes->data + row * e->n_levels;
         if (interrupted()) FAIL_GOTO(SEMID_ERR_INTERRUPTED, "interrupted");
         TRY_GOTO(vectors_read(e->v, row, n, e->block, err));
-        TRY_GOTO(encode_block(e, n, to, err));
+        TRY_GOTO(work(e, row, n, to, err));
         for (size_t i = 0; i < n; i++)
             add_errors(e->errors, e->block_errors + i * e->n_levels, e->n_levels);
         measure_held(e, row, n, to);
@@ -74,6 +96,60 @@ static semid_status encode_all(encoder *e, semid_codes *codes, semid_error *err)
 done:
     progress_end(&bar);
     return status;
+}
+
+static double mean_error(const encoder *e) {
+    return e->errors[e->n_levels - 1] / ((double)e->v->n_rows * (double)e->v->dim);
+}
+
+/* ---- one code for each row ---- */
+
+typedef struct row_reader {
+    const vectors *v;
+    const float *latents; /* [n_rows, latent] with a model: what is quantized */
+    size_t latent;
+    atomic_size_t n_read;
+} row_reader;
+
+/* Here and there, from several threads. A fault maps the pages around it too: now and then they are
+ * given back, so that memory does not grow to the size of the file. */
+static semid_status read_rows(void *user, size_t row, size_t n, float *out, semid_error *err) {
+    enum { ROWS_BETWEEN_DROPS = 1024 };
+    row_reader *r = user;
+    const vectors *v = r->v;
+    if (r->latents) {
+        memcpy(out, r->latents + row * r->latent, n * r->latent * sizeof *out);
+        return SEMID_OK;
+    }
+    for (size_t i = 0; i < n; i++) {
+        size_t number = v->usable ? (size_t)v->usable[row + i] : row + i;
+        TRY(embeddings_read(v->file, number, 1, out + i * v->dim, err));
+        if (atomic_fetch_add(&r->n_read, 1) % ROWS_BETWEEN_DROPS == 0)
+            embeddings_drop(v->file, 0, embeddings_rows(v->file));
+    }
+    return SEMID_OK;
+}
+
+static semid_status make_unique(encoder *e, encoded *result, semid_error *err) {
+    row_reader reader = {.v = e->v, .latents = e->latents, .latent = semid_codebook_dim(e->cb)};
+    semid_rows rows = {.n_rows = e->v->n_rows, .read = read_rows, .user = &reader};
+    semid_unique_report made;
+    log_info("giving each row a code of its own");
+    if (semid_assign_unique(e->cb, &rows, result->codes.data, &made, err) != SEMID_OK)
+        return error_prefix(err, "%s: --unique", embeddings_path(e->v->file));
+    result->unique = (encode_change){
+        .n_moved = made.n_moved, .n_spilled = made.n_spilled, .before = mean_error(e)};
+    TRY(pass(e, "measure", measure_codes, &result->codes, err));
+    result->unique.after = mean_error(e);
+    return SEMID_OK;
+}
+
+static semid_status encode_all(encoder *e, const encode_choice *choice, encoded *result,
+                               semid_error *err) {
+    if (choice->beam > 1) TRY(beam_new(&e->search, e->cb, choice->beam, err));
+    TRY(pass(e, "encode", choose_codes, &result->codes, err));
+    if (choice->unique) TRY(make_unique(e, result, err));
+    return SEMID_OK;
 }
 
 static semid_status encoder_init(encoder *e, semid_codes *codes, semid_error *err) {
@@ -92,7 +168,8 @@ static semid_status encoder_init(encoder *e, semid_codes *codes, semid_error *er
     TRY(mem_alloc(&e->held_codes.data, e->n_held * e->n_levels, sizeof(int32_t), err));
     TRY(mem_alloc(&e->block, e->batch_rows * dim, sizeof(float), err));
     if (e->model) {
-        TRY(mem_alloc(&e->latents, e->batch_rows, latent * sizeof(float), err));
+        size_t rows = e->keep_latents ? n_rows : e->batch_rows;
+        TRY(mem_alloc(&e->latents, rows, latent * sizeof(float), err));
         TRY(decoded_errors_init(&e->decoded, e->model, e->cb, e->batch_rows, err));
     }
     TRY(mem_alloc(&e->block_errors, e->batch_rows * e->n_levels, sizeof(float), err));
@@ -116,13 +193,13 @@ semid_status train_encode(encoded *out, const semid_codebook *cb, const vectors 
     encoder e = {.cb = cb,
                  .v = v,
                  .model = choice->model,
+                 .keep_latents = choice->unique,
                  .n_levels = semid_codebook_levels(cb),
                  .batch_rows = batch_rows,
                  .held = held,
                  .n_held = n_held};
     TRY_GOTO(encoder_init(&e, &result.codes, err));
-    if (choice->beam > 1) TRY_GOTO(beam_new(&e.search, cb, choice->beam, err));
-    TRY_GOTO(encode_all(&e, &result.codes, err));
+    TRY_GOTO(encode_all(&e, choice, &result, err));
     TRY_GOTO(measure(&result.quality, &e, &result.codes, e.errors, err));
     if (n_held > 0) TRY_GOTO(measure(&result.held_quality, &e, &e.held_codes, e.held_errors, err));
     *out = result;
@@ -138,6 +215,21 @@ done:
     mem_free(e.held_codes.data);
     encoded_release(&result);
     return status;
+}
+
+static json_t *change_json(const encode_change *c, size_t n_rows) {
+    return json_pack("{s:I, s:f, s:I, s:f, s:f, s:f}", "moved", (json_int_t)c->n_moved,
+                     "moved_ratio", (double)c->n_moved / (double)n_rows, "spilled",
+                     (json_int_t)c->n_spilled, "mse_before", c->before, "mse_after", c->after,
+                     "mse_added_ratio", c->before > 0 ? c->after / c->before - 1 : 0.0);
+}
+
+semid_status encoded_report(const encoded *e, const encode_choice *choice, json_t *report,
+                            semid_error *err) {
+    if (!choice->unique) return SEMID_OK;
+    if (json_object_set_new(report, "unique", change_json(&e->unique, e->codes.n_rows)) != 0)
+        FAIL(SEMID_ERR_NO_MEMORY, "out of memory: the report");
+    return SEMID_OK;
 }
 
 void encoded_release(encoded *e) {

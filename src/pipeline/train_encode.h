@@ -8,8 +8,18 @@
 #include "semid/model.h"
 #include "semid/quality.h"
 
+#include <jansson.h>
+
+/* What one way of choosing codes changed against the one before it. */
+typedef struct encode_change {
+    size_t n_moved;       /* rows with another code */
+    size_t n_spilled;     /* unique: rows that left a full prefix */
+    double before, after; /* mean squared error a dimension after the last level */
+} encode_change;
+
 typedef struct encoded {
     semid_codes codes; /* of the usable rows, in order */
+    encode_change unique;
     semid_quality quality;
     semid_quality held_quality; /* of the held rows alone; zero when there are none */
 } encoded;
@@ -17,6 +27,7 @@ typedef struct encoded {
 /* How codes are chosen. */
 typedef struct encode_choice {
     size_t beam;              /* width; 1: greedy */
+    bool unique;              /* no two rows share a code */
     const semid_model *model; /* quantize and measure through it; NULL: rows as they are */
 } encode_choice;
 
@@ -25,6 +36,10 @@ typedef struct encode_choice {
 semid_status train_encode(encoded *out, const semid_codebook *cb, const vectors *v,
                           const encode_choice *choice, size_t batch_rows, const uint64_t *held,
                           size_t n_held, semid_error *err);
+
+/* Adds "unique" to `report` where that was asked for. */
+semid_status encoded_report(const encoded *e, const encode_choice *choice, json_t *report,
+                            semid_error *err);
 void encoded_release(encoded *e);
 
 #endif

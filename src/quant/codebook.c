@@ -4,6 +4,7 @@
 #include "base/threads.h"
 #include "formats/array.h"
 #include "formats/embeddings.h"
+#include "kernels/kernels.h"
 #include "quant/beam.h"
 #include "quant/codebook.h"
 
@@ -141,9 +142,13 @@ semid_status semid_codebook_save(const semid_codebook *cb, const char *path, sem
 
 /* ---- encoding and decoding ---- */
 
+const nearest *const *codebook_searches(const semid_codebook *cb) {
+    return (const nearest *const *)cb->searches;
+}
+
 void codebook_encode(const semid_codebook *cb, const float *x, size_t n, int32_t *codes,
                      float *errors) {
-    nearest_find_residual((const nearest *const *)cb->searches, cb->n_levels, x, n, codes, errors);
+    nearest_find_residual(codebook_searches(cb), cb->n_levels, x, n, codes, errors);
 }
 
 static semid_status check_finite(const semid_codebook *cb, const float *x, size_t n,
@@ -175,6 +180,41 @@ semid_status semid_encode_beam(const semid_codebook *cb, const float *x, size_t 
     beam_encode(search, x, n, codes, NULL);
     beam_free(search);
     return SEMID_OK;
+}
+
+typedef struct measuring {
+    const semid_codebook *cb;
+    const float *x;
+    const int32_t *codes;
+    float *errors;
+} measuring;
+
+/* Rows in pieces of their dimensions, so that what is left over fits on the stack. */
+static void measure_row(const measuring *q, size_t i) {
+    enum { PIECE = 1024 };
+    const semid_codebook *cb = q->cb;
+    float left[PIECE], *errors = q->errors + i * cb->n_levels;
+    memset(errors, 0, cb->n_levels * sizeof *errors);
+    for (size_t j = 0; j < cb->dim; j += PIECE) {
+        size_t n = cb->dim - j < PIECE ? cb->dim - j : PIECE;
+        memcpy(left, q->x + i * cb->dim + j, n * sizeof *left);
+        for (size_t l = 0; l < cb->n_levels; l++) {
+            size_t code = (size_t)q->codes[i * cb->n_levels + l];
+            kernels()->sub_f32(left, semid_codebook_level(cb, l) + code * cb->dim + j, n);
+            errors[l] += kernels()->dot_f32(left, left, n);
+        }
+    }
+}
+
+static void measure_rows(void *user, size_t chunk, size_t begin, size_t end) {
+    (void)chunk;
+    for (size_t i = begin; i < end; i++) measure_row(user, i);
+}
+
+void codebook_errors(const semid_codebook *cb, const float *x, size_t n, const int32_t *codes,
+                     float *errors) {
+    measuring q = {.cb = cb, .x = x, .codes = codes, .errors = errors};
+    parallel_chunks(n, DECODE_CHUNK_ROWS, measure_rows, &q);
 }
 
 typedef struct decoding {

@@ -10,4 +10,11 @@
 void codebook_encode(const semid_codebook *cb, const float *x, size_t n, int32_t *codes,
                      float *errors);
 
+/* What given codes [n, L] leave over: squared norms after each level, errors [n, L]. */
+void codebook_errors(const semid_codebook *cb, const float *x, size_t n, const int32_t *codes,
+                     float *errors);
+
+/* The searches of all levels, [L], borrowed. */
+const nearest *const *codebook_searches(const semid_codebook *cb);
+
 #endif

@@ -74,6 +74,10 @@ static void pack_row(const nearest *s, const float *x, float *out) {
 }
 
 void nearest_set(nearest *s, const float *codewords) {
+    nearest_set_biased(s, codewords, NULL);
+}
+
+void nearest_set_biased(nearest *s, const float *codewords, const float *bias) {
     for (size_t k = 0; k < s->panels.n_panels * PANEL_WIDTH; k++) {
         s->norms[k] = INFINITY;
         if (k >= s->n_codewords) continue;
@@ -85,7 +89,7 @@ void nearest_set(nearest *s, const float *codewords) {
             panel[j * PANEL_WIDTH] = row[j];
             norm += (double)row[j] * (double)row[j];
         }
-        s->norms[k] = (float)norm;
+        s->norms[k] = (float)norm + (bias ? bias[k] : 0);
     }
 }
 

@@ -22,6 +22,10 @@ typedef struct nearest nearest;
 semid_status nearest_new(nearest **out, size_t n_codewords, size_t dim, semid_error *err);
 /* codewords [n_codewords, dim], copied. */
 void nearest_set(nearest *s, const float *codewords);
+/* The same with `bias` [n_codewords] added to the squared distances when they are compared: prices
+ * of codewords, +inf for those that may not be taken. Distances that are returned are without it.
+ * At least one bias is finite. */
+void nearest_set_biased(nearest *s, const float *codewords, const float *bias);
 void nearest_free(nearest *s);
 
 /* x [n, dim] -> codes [n], and if `distances` is not NULL the squared distances [n] (>= 0).

@@ -43,6 +43,20 @@ cmp "$out/c.npy" "$out/b.npy" || fail "beam codes depend on threads or batches"
 awk -v a="$(mse "$out/beam.json")" -v b="$(mse "$out/greedy.json")" 'BEGIN { exit !(a > 0 && a < b) }' ||
     fail "a beam does not lower the error: $(mse "$out/beam.json") $(mse "$out/greedy.json")"
 
+# --unique: 256 codes for 250 rows, no two the same, at any thread count; none for 500.
+head -c $((128 + 250 * 48)) "$out/x.npy" | sed '1s/(500, 12)/(250, 12)/' >"$out/half.npy"
+encode --in "$out/half.npy" --out "$out/u.npy" --unique --threads 1 --json >"$out/unique.json"
+encode --in "$out/half.npy" --out "$out/c.npy" --unique --threads 3 --encode-batch-size 7 >/dev/null
+cmp "$out/c.npy" "$out/u.npy" || fail "unique codes depend on threads or batches"
+[ "$(tail -c +129 "$out/u.npy" | od -An -v -td4 -w8 | sort -u | wc -l)" = 250 ] || fail "shared codes"
+grep -q '"moved":' "$out/unique.json" && grep -q '"mse_added_ratio":' "$out/unique.json" ||
+    fail "the report says nothing of --unique"
+status=0
+encode --in "$out/x.npy" --out "$out/none.npy" --unique 2>"$out/message" || status=$?
+[ $status = 1 ] && [ ! -e "$out/none.npy" ] || fail "exit status $status for more rows than codes"
+grep -q "x.npy: --unique: expected at most K^L = 16^2 = 256 rows.*found 500" "$out/message" ||
+    fail "message: $(cat "$out/message")"
+
 # codes.npy is a header of 128 bytes and int32 codes.
 tail -c +129 "$out/a.npy" | od -An -v -td4 -w8 | awk '{ print $1 "-" $2 }' >"$out/expected"
 "$BUILD_DIR/examples/encode_vectors" "$out/codebooks.npz" <"$out/x.f32" >"$out/found"

@@ -51,6 +51,21 @@ grep -q '"rows": 24' "$out/part/metrics.json" || fail "held-out rows"
 train "${small[@]}" --encode "$x" --out "$out/again"
 same "$out/rqkmeans" "$out/again" || fail "--encode of the same file"
 
+# ---- unique codes, for all methods; held-out rows are measured with the same codes ----
+for method in rqkmeans rqvae; do
+    train --method $method "${small[@]}" --L 3 --unique --holdout 0.25 --out "$out/unique"
+    grep -q "a code of its own for each" "$out/table" || fail "--unique is not reported"
+    [ "$(grep -c '"collision_ratio": 0.0' "$out/unique/metrics.json")" = 2 ] || fail "--unique"
+done
+train --method rqvae "${small[@]}" --L 3 --hidden 8 --latent 4 --unique --out "$out/unique"
+grep -q '"collision_ratio": 0.0' "$out/unique/metrics.json" || fail "--hidden --unique"
+"$SEMID" encode --quiet --load "$out/unique/codebooks.npz" --in "$x" --unique --threads 3 \
+    --out "$out/e.npy" >/dev/null
+cmp "$out/e.npy" "$out/unique/codes.npy" || fail "encode --hidden --unique gives other codes"
+train --method vqvae --K 96 --unique --out "$out/unique"
+grep -q '"collision_ratio": 0.0' "$out/unique/metrics.json" || fail "vqvae --unique"
+expect 1 "at most K^L = 8^2 = 64 rows for distinct codes, found 96" --in "$x" "${small[@]}" --unique
+
 # ---- bad rows: two with NaN, the third and the last ----
 cp "$x" "$out/nan.npy"
 for row in 2 95; do

@@ -3,6 +3,8 @@
 #include "base/rng.h"
 #include "base/threads.h"
 #include "quant/codebook.h"
+#include "semid/assign.h"
+#include "semid/quality.h"
 #include "semid/rqkmeans.h"
 #include "support/support.h"
 
@@ -101,6 +103,47 @@ static void check_beams(const semid_codebook *cb, size_t dim) {
     assert_true(mean_error(cb, beams, dim) <= before * (1 + 1e-3));
 }
 
+typedef struct reader {
+    size_t dim;
+} reader;
+
+static semid_status read_data(void *user, size_t row, size_t n, float *out, semid_error *error) {
+    size_t dim = ((const reader *)user)->dim;
+    (void)error;
+    memcpy(out, data + row * dim, n * dim * sizeof *out);
+    return SEMID_OK;
+}
+
+static void make_unique(const semid_codebook *cb, size_t n, size_t dim, int32_t *codes) {
+    reader r = {dim};
+    semid_rows rows = {.n_rows = n, .read = read_data, .user = &r};
+    assert_ok(semid_encode(cb, data, n, codes, &err));
+    assert_ok(semid_assign_unique(cb, &rows, codes, NULL, &err));
+}
+
+/* All codes differ, whatever the data, up to as many rows as there are codes; the same at any
+ * thread count; nothing moves where nothing has to. */
+static void check_unique(const semid_codebook *cb, size_t dim) {
+    static int32_t codes[N * L], again[N * L];
+    semid_codebook *two = NULL;
+    assert_ok(semid_codebook_new(&two, 2, K, dim, false, semid_codebook_level(cb, 0), &err));
+    for (int full = 0; full < 2; full++) {
+        const semid_codebook *book = full ? two : cb;
+        semid_codes c = {.n_rows = full ? K * K : N, .n_levels = full ? 2 : L, .data = codes};
+        semid_quality q;
+        threads_set(1);
+        make_unique(book, c.n_rows, dim, codes);
+        threads_set(3);
+        make_unique(book, c.n_rows, dim, again);
+        threads_set(0);
+        assert_memory_equal(codes, again, c.n_rows * c.n_levels * sizeof *codes);
+        assert_ok(semid_quality_measure(&q, &c, K, NULL, 0, &err));
+        assert_int_equal(q.n_unique, c.n_rows);
+        semid_quality_release(&q);
+    }
+    semid_codebook_free(two);
+}
+
 static void check_same_codebook(const semid_codebook *a, size_t dim, int n_threads) {
     double errors[L];
     threads_set(n_threads);
@@ -123,6 +166,7 @@ static void residual_quantization_holds_its_promises(void **state) {
         check_errors_fall(cb, errors, dim);
         check_codes_belong_to_rows(cb, &r, dim);
         check_beams(cb, dim);
+        check_unique(cb, dim);
         check_same_codebook(cb, dim, 1);
         check_same_codebook(cb, dim, 3);
         semid_codebook_free(cb);

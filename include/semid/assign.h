@@ -1,0 +1,56 @@
+/*
+ * semid/assign.h - codes for a whole catalogue at once, where items compete for codewords.
+ *
+ * Encoding item by item lets many items take the same code, and some codewords take more items than
+ * others. The functions here change which codeword an item gets, never the codebook.
+ *
+ * Rows are read through a function, so that a catalogue may lie on disk: it is called from several
+ * threads, for the same rows more than once.
+ */
+#ifndef SEMID_ASSIGN_H
+#define SEMID_ASSIGN_H
+
+#include "semid/codebook.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct semid_rows {
+    size_t n_rows;
+    /* Rows [row, row + n) into out [n, dim]; finite numbers. */
+    semid_status (*read)(void *user, size_t row, size_t n, float *out, semid_error *err);
+    void *user;
+} semid_rows;
+
+typedef struct semid_unique_report {
+    size_t n_moved;   /* rows whose code changed */
+    size_t n_spilled; /* of them, rows that left their prefix (c_1 .. c_L-1), which was full */
+} semid_unique_report;
+
+/*
+ * Make codes [n_rows, L] distinct at the least error. codes: those of semid_encode or
+ * semid_encode_beam on entry.
+ *
+ * Last level: within each prefix, the rows get distinct codewords with the least sum of squared
+ * errors (shortest augmenting paths, Jonker and Volgenant 1987; only prefixes in which rows share a
+ * code are touched). Levels above: a codeword that holds more rows than there are codes below it
+ * (K^(L - level)) gives up those that lose least by going to the nearest codeword with room left,
+ * which are then encoded greedily from there on. Rows that are equal get their codes by falling
+ * error in row order. Other codes on entry than those named are made distinct too, at an error that
+ * need not be the least.
+ * SEMID_ERR_DATA if n_rows > K^L or a code is not in [0, K), SEMID_ERR_UNSUPPORTED (n_rows >=
+ * 2^32), SEMID_ERR_NO_MEMORY, SEMID_ERR_INTERRUPTED, and what `read` returns; codes are then
+ * undefined. report may be NULL.
+ * Threads: the library's; the codes are the same at any number. Cost: for the rows that share a
+ * code and those they push about, one level of encoding; memory: 17 bytes a row and, for each
+ * thread, min(K, n_rows) * (K + dim) floats at most.
+ */
+SEMID_API semid_status semid_assign_unique(const semid_codebook *cb, const semid_rows *rows,
+                                           int32_t *codes, semid_unique_report *report,
+                                           semid_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,40 @@
+/* quant/matching.h - distinct columns for rows at the least cost, one row after another by shortest
+ * augmenting paths (Jonker & Volgenant 1987; Crouse 2016). After every row the matching is the
+ * cheapest one of the rows so far. */
+#ifndef QUANT_MATCHING_H
+#define QUANT_MATCHING_H
+
+#include "base/error.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct matching {
+    size_t n_columns;
+    /* Costs [n_columns] of a row, the same ones each time; NULL stops the search. */
+    const float *(*costs)(void *user, size_t row);
+    void *user;
+    int32_t *row_of;    /* [n_columns], -1: free */
+    int32_t *column_of; /* [n_rows], set once the row is matched */
+    double *prices;     /* [n_columns] duals of the columns, <= 0 */
+    double *distances;  /* [n_columns] of the search, as the rest */
+    int32_t *came_from; /* [n_columns] row */
+    uint32_t *closed;   /* [n_columns] columns in the order they were reached */
+    bool *is_closed;    /* [n_columns] */
+} matching;
+
+semid_status matching_init(matching *m, size_t n_columns, size_t max_rows, semid_error *err);
+void matching_release(matching *m);
+
+/* Forget all rows. */
+void matching_clear(matching *m);
+
+/* Take a column that is free as the row's own: right if it is the row's cheapest, and no row was
+ * added by a search yet. */
+void matching_take(matching *m, size_t row, size_t column);
+
+/* Match one more row; there must be a free column. False if costs() stopped it. */
+bool matching_add(matching *m, size_t row);
+
+#endif

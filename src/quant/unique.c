@@ -1,0 +1,95 @@
+#include "quant/unique.h"
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "kernels/kernels.h"
+
+semid_status unique_residual(const unique *u, size_t row, size_t n_levels, float *out,
+                             semid_error *err) {
+    TRY(u->source->read(u->source->user, row, 1, out, err));
+    for (size_t l = 0; l < n_levels; l++) {
+        size_t code = (size_t)u->codes[row * u->n_levels + l];
+        kernels()->sub_f32(out, semid_codebook_level(u->cb, l) + code * u->dim, u->dim);
+    }
+    return SEMID_OK;
+}
+
+/* K^n, or SIZE_MAX where it is more than that. */
+static size_t codes_below(size_t n_codewords, size_t n_levels) {
+    size_t n = 1;
+    for (size_t l = 0; l < n_levels; l++)
+        if (!size_mul(n, n_codewords, &n)) return SIZE_MAX;
+    return n;
+}
+
+static semid_status check(const unique *u, semid_error *err) {
+    size_t n = u->source->n_rows, most = codes_below(u->n_codewords, u->n_levels);
+    if (n > most)
+        FAIL(SEMID_ERR_DATA,
+             "expected at most K^L = %zu^%zu = %zu rows for distinct codes, found %zu",
+             u->n_codewords, u->n_levels, most, n);
+    for (size_t i = 0; i < n * u->n_levels; i++)
+        if (u->codes[i] < 0 || (size_t)u->codes[i] >= u->n_codewords)
+            FAIL(SEMID_ERR_DATA, "row %zu, level %zu: expected a code under K = %zu, found %d",
+                 i / u->n_levels, i % u->n_levels, u->n_codewords, (int)u->codes[i]);
+    return SEMID_OK;
+}
+
+/* Does a codeword of the level hold more than `room` of the rows of this prefix? */
+static bool is_crowded(const unique *u, size_t level, size_t begin, size_t end, size_t room) {
+    for (size_t next; begin < end; begin = next) {
+        next = code_order_run(&u->order, begin, end, level + 1);
+        if (next - begin > room) return true;
+    }
+    return false;
+}
+
+/* Make room at one level under every prefix. */
+static semid_status spill_level(unique *u, size_t level, semid_error *err) {
+    size_t room = codes_below(u->n_codewords, u->n_levels - 1 - level), n_moved = 0;
+    size_t n = u->source->n_rows;
+    for (size_t begin = 0, end; n > room && begin < n; begin = end) {
+        end = code_order_run(&u->order, begin, n, level);
+        if (is_crowded(u, level, begin, end, room))
+            TRY(unique_spill(u, level, begin, end, room, &n_moved, err));
+        if (interrupted()) FAIL(SEMID_ERR_INTERRUPTED, "interrupted");
+    }
+    if (n_moved > 0) code_order_sort(&u->order);
+    return SEMID_OK;
+}
+
+static void count_moved(const unique *u, semid_unique_report *report) {
+    *report = (semid_unique_report){0};
+    for (size_t i = 0; i < u->source->n_rows; i++) {
+        report->n_moved += u->moved[i] > 0;
+        report->n_spilled += u->moved[i] > 1;
+    }
+}
+
+semid_status unique_assign(const semid_codebook *cb, const semid_rows *rows, const float *prices,
+                           int32_t *codes, semid_unique_report *report, semid_error *err) {
+    semid_status status;
+    unique u = {.cb = cb,
+                .source = rows,
+                .n_levels = semid_codebook_levels(cb),
+                .n_codewords = semid_codebook_codewords(cb),
+                .dim = semid_codebook_dim(cb),
+                .prices = prices,
+                .codes = codes};
+    TRY(check(&u, err));
+    TRY_GOTO(code_order_init(&u.order, codes, rows->n_rows, u.n_levels, u.n_codewords, err));
+    TRY_GOTO(mem_calloc(&u.moved, rows->n_rows, sizeof *u.moved, err));
+    code_order_sort(&u.order);
+    for (size_t level = 0; level + 1 < u.n_levels; level++) TRY_GOTO(spill_level(&u, level, err));
+    TRY_GOTO(unique_match(&u, err));
+    if (report) count_moved(&u, report);
+done:
+    code_order_release(&u.order);
+    mem_free(u.moved);
+    return status;
+}
+
+semid_status semid_assign_unique(const semid_codebook *cb, const semid_rows *rows, int32_t *codes,
+                                 semid_unique_report *report, semid_error *err) {
+    return unique_assign(cb, rows, NULL, codes, report, err);
+}

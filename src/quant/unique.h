@@ -1,0 +1,35 @@
+/* quant/unique.h - the parts of semid_assign_unique: making room at the levels above, and matching
+ * rows with codewords at the last one. */
+#ifndef QUANT_UNIQUE_H
+#define QUANT_UNIQUE_H
+
+#include "quant/code_order.h"
+#include "semid/assign.h"
+
+typedef struct unique {
+    const semid_codebook *cb;
+    const semid_rows *source;
+    size_t n_levels, n_codewords, dim;
+    const float *prices; /* [n_levels, n_codewords] added to squared errors, or NULL */
+    int32_t *codes;      /* [n_rows, n_levels] */
+    code_order order;
+    uint8_t *moved; /* [n_rows] 1: other last code, 2: left its prefix */
+} unique;
+
+/* semid_assign_unique for codes made with prices. */
+semid_status unique_assign(const semid_codebook *cb, const semid_rows *rows, const float *prices,
+                           int32_t *codes, semid_unique_report *report, semid_error *err);
+
+/* What the first n_levels codes of a row leave over. */
+semid_status unique_residual(const unique *u, size_t row, size_t n_levels, float *out,
+                             semid_error *err);
+
+/* Rows order[begin, end) share the codes before `level`; afterwards no codeword of the level holds
+ * more than `room` of them. Deeper codes of rows that moved are greedy. *n_moved counts them. */
+semid_status unique_spill(unique *u, size_t level, size_t begin, size_t end, size_t room,
+                          size_t *n_moved, semid_error *err);
+
+/* Distinct last codes within each prefix; rows are sorted, no prefix holds more than K rows. */
+semid_status unique_match(unique *u, semid_error *err);
+
+#endif

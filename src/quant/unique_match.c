@@ -1,0 +1,264 @@
+#include "quant/unique.h"
+
+#include "base/log.h"
+#include "base/memory.h"
+#include "base/threads.h"
+#include "quant/matching.h"
+#include "quant/scores.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Prefixes that a thread takes at a time. */
+enum { CHUNK_GROUPS = 8 };
+
+/* The rows of one prefix, order[begin, end), some of which share a code. */
+typedef struct group {
+    size_t begin, end;
+} group;
+
+typedef struct placed {
+    float cost;
+    int32_t column;
+} placed;
+
+/* A thread's room for a prefix. Rows get a slot when their costs are wanted. */
+typedef struct desk {
+    const struct job *job;
+    size_t n_rows, n_slots;
+    uint32_t *rows;   /* [max_rows] of the prefix, those that share a code first */
+    int32_t *slots;   /* [max_rows] or -1 */
+    float *residuals; /* [max_rows, dim] by slot */
+    float *costs;     /* [max_rows, stride] by slot */
+    placed *placed;   /* [max_rows] */
+    uint32_t *equal;  /* [max_rows] */
+    bool *is_done;    /* [max_rows] */
+    matching match;
+    /* The first failure of this thread. */
+    semid_status status;
+    size_t failed_chunk;
+    semid_error error;
+} desk;
+
+typedef struct job {
+    unique *u;
+    scores *last;
+    group *groups;
+    size_t n_groups, max_rows;
+    desk *desks;
+} job;
+
+/* ---- which prefixes ---- */
+
+/* Do two rows of the prefix share a code? They would be neighbours. */
+static bool has_conflict(const unique *u, size_t begin, size_t end) {
+    for (size_t i = begin; i + 1 < end; i++)
+        if (code_order_run(&u->order, i, i + 2, u->n_levels) > i + 1) return true;
+    return false;
+}
+
+static semid_status find_groups(job *j, semid_error *err) {
+    const unique *u = j->u;
+    size_t n = u->source->n_rows, capacity = 0;
+    for (size_t begin = 0, end; begin < n; begin = end) {
+        end = code_order_run(&u->order, begin, n, u->n_levels - 1);
+        if (!has_conflict(u, begin, end)) continue;
+        TRY(mem_reserve(&j->groups, &capacity, j->n_groups + 1, sizeof(group), err));
+        j->groups[j->n_groups++] = (group){begin, end};
+        if (end - begin > j->max_rows) j->max_rows = end - begin;
+    }
+    return SEMID_OK;
+}
+
+/* ---- the rows of a prefix ---- */
+
+static int32_t *last_code(const desk *d, size_t i) {
+    const unique *u = d->job->u;
+    return &u->codes[(size_t)d->rows[i] * u->n_levels + u->n_levels - 1];
+}
+
+/* List the rows that share a code, then the others; both in order. */
+static size_t list_rows(desk *d, const group *g) {
+    const unique *u = d->job->u;
+    size_t n = 0;
+    for (int sharing = 1; sharing >= 0; sharing--) {
+        for (size_t i = g->begin, end; i < g->end; i = end) {
+            end = code_order_run(&u->order, i, g->end, u->n_levels);
+            if ((end - i > 1) != sharing) continue;
+            memcpy(d->rows + n, u->order.rows + i, (end - i) * sizeof *d->rows);
+            n += end - i;
+        }
+        if (sharing) d->n_slots = n;
+    }
+    d->n_rows = n;
+    return d->n_slots;
+}
+
+static semid_status read_slot(desk *d, size_t slot, size_t i, semid_error *err) {
+    const unique *u = d->job->u;
+    d->slots[i] = (int32_t)slot;
+    return unique_residual(u, d->rows[i], u->n_levels - 1, d->residuals + slot * u->dim, err);
+}
+
+/* Costs of slots [first, first + n): squared errors less the row's norm, plus prices. */
+static void measure_slots(desk *d, size_t first, size_t n) {
+    const unique *u = d->job->u;
+    size_t stride = scores_stride(d->job->last), K = u->n_codewords;
+    float *costs = d->costs + first * stride;
+    scores_measure(d->job->last, d->residuals + first * u->dim, n, costs);
+    if (!u->prices) return;
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < K; k++)
+            costs[i * stride + k] += u->prices[(u->n_levels - 1) * K + k];
+}
+
+static const float *row_costs(void *user, size_t i) {
+    desk *d = user;
+    if (d->slots[i] < 0) {
+        size_t slot = d->n_slots++;
+        d->status = read_slot(d, slot, i, &d->error);
+        if (d->status != SEMID_OK) return NULL;
+        measure_slots(d, slot, 1);
+    }
+    return d->costs + (size_t)d->slots[i] * scores_stride(d->job->last);
+}
+
+/* ---- equal rows in row order ---- */
+
+static int by_cost(const void *a, const void *b) {
+    const placed *x = a, *y = b;
+    if (x->cost != y->cost) return x->cost < y->cost ? -1 : 1;
+    return (x->column > y->column) - (x->column < y->column);
+}
+
+static bool are_equal(const desk *d, size_t i, size_t j) {
+    size_t dim = d->job->u->dim;
+    return memcmp(d->residuals + (size_t)d->slots[i] * dim,
+                  d->residuals + (size_t)d->slots[j] * dim, dim * sizeof(float)) == 0;
+}
+
+/* The columns of equal rows, of which n are listed in ascending order, by falling error. */
+static void deal_columns(desk *d, size_t n) {
+    for (size_t e = 0; e < n; e++) {
+        int32_t column = d->match.column_of[d->equal[e]];
+        d->placed[e] = (placed){row_costs(d, d->equal[e])[column], column};
+    }
+    qsort(d->placed, n, sizeof *d->placed, by_cost);
+    for (size_t e = 0; e < n; e++) d->match.column_of[d->equal[e]] = d->placed[e].column;
+}
+
+/* Equal rows shared a code: they are among the first n_sharing, side by side with their likes. */
+static void order_equal_rows(desk *d, size_t n_sharing) {
+    for (size_t i = 0; i < n_sharing; i++) d->is_done[i] = false;
+    for (size_t i = 0; i < n_sharing; i++) {
+        size_t n = 0;
+        for (size_t j = i; j < n_sharing && *last_code(d, j) == *last_code(d, i); j++) {
+            if (d->is_done[j] || !are_equal(d, i, j)) continue;
+            d->is_done[j] = true;
+            d->equal[n++] = (uint32_t)j;
+        }
+        if (n > 1) deal_columns(d, n);
+    }
+}
+
+/* ---- matching ---- */
+
+/* The first row of each code takes it, the others are added. */
+static semid_status match_rows(desk *d, size_t n_sharing) {
+    matching_clear(&d->match);
+    for (size_t i = 0; i < d->n_rows; i++) {
+        d->match.column_of[i] = -1;
+        if (d->match.row_of[*last_code(d, i)] < 0)
+            matching_take(&d->match, i, (size_t)*last_code(d, i));
+    }
+    for (size_t i = 0; i < n_sharing; i++)
+        if (d->match.column_of[i] < 0 && !matching_add(&d->match, i)) return d->status;
+    return SEMID_OK;
+}
+
+static semid_status match_group(desk *d, const group *g) {
+    unique *u = d->job->u;
+    size_t n_sharing = list_rows(d, g);
+    for (size_t i = 0; i < d->n_rows; i++) d->slots[i] = -1;
+    for (size_t i = 0; i < n_sharing; i++) TRY(read_slot(d, i, i, &d->error));
+    measure_slots(d, 0, n_sharing);
+    TRY(match_rows(d, n_sharing));
+    order_equal_rows(d, n_sharing);
+    for (size_t i = 0; i < d->n_rows; i++) {
+        if (*last_code(d, i) == d->match.column_of[i]) continue;
+        *last_code(d, i) = d->match.column_of[i];
+        if (u->moved[d->rows[i]] == 0) u->moved[d->rows[i]] = 1;
+    }
+    return SEMID_OK;
+}
+
+static void match_chunk(void *user, size_t chunk, size_t begin, size_t end) {
+    const job *j = user;
+    desk *d = &j->desks[threads_worker()];
+    for (size_t g = begin; g < end; g++) {
+        if (d->status != SEMID_OK || interrupted()) return;
+        d->status = match_group(d, &j->groups[g]);
+        d->failed_chunk = chunk;
+    }
+}
+
+/* ---- all prefixes ---- */
+
+static semid_status desk_init(desk *d, const job *j, semid_error *err) {
+    size_t n = j->max_rows;
+    d->job = j;
+    TRY(mem_alloc(&d->rows, n, sizeof *d->rows, err));
+    TRY(mem_alloc(&d->slots, n, sizeof *d->slots, err));
+    TRY(mem_alloc(&d->residuals, n, j->u->dim * sizeof *d->residuals, err));
+    TRY(mem_alloc(&d->costs, n, scores_stride(j->last) * sizeof *d->costs, err));
+    TRY(mem_alloc(&d->placed, n, sizeof *d->placed, err));
+    TRY(mem_alloc(&d->equal, n, sizeof *d->equal, err));
+    TRY(mem_alloc(&d->is_done, n, sizeof *d->is_done, err));
+    d->match.costs = row_costs;
+    d->match.user = d;
+    return matching_init(&d->match, j->u->n_codewords, n, err);
+}
+
+static void desk_release(desk *d) {
+    mem_free(d->rows);
+    mem_free(d->slots);
+    mem_free(d->residuals);
+    mem_free(d->costs);
+    mem_free(d->placed);
+    mem_free(d->equal);
+    mem_free(d->is_done);
+    matching_release(&d->match);
+}
+
+/* The failure that a single thread would have met first. */
+static semid_status first_failure(const job *j, size_t n_desks, semid_error *err) {
+    const desk *first = NULL;
+    for (size_t i = 0; i < n_desks; i++) {
+        const desk *d = &j->desks[i];
+        if (d->status == SEMID_OK) continue;
+        if (!first || d->failed_chunk < first->failed_chunk) first = d;
+    }
+    if (first) return error_set(err, first->status, "%s", first->error.message);
+    if (interrupted()) FAIL(SEMID_ERR_INTERRUPTED, "interrupted");
+    return SEMID_OK;
+}
+
+semid_status unique_match(unique *u, semid_error *err) {
+    semid_status status;
+    job j = {.u = u};
+    size_t n_desks = (size_t)threads_get();
+    TRY_GOTO(find_groups(&j, err));
+    TRY_GOTO(scores_new(&j.last, semid_codebook_level(u->cb, u->n_levels - 1), u->n_codewords,
+                        u->dim, err));
+    TRY_GOTO(mem_calloc(&j.desks, n_desks, sizeof *j.desks, err));
+    for (size_t i = 0; i < n_desks; i++) TRY_GOTO(desk_init(&j.desks[i], &j, err));
+    parallel_chunks(j.n_groups, CHUNK_GROUPS, match_chunk, &j);
+    status = first_failure(&j, n_desks, err);
+done:
+    for (size_t i = 0; j.desks && i < n_desks; i++) desk_release(&j.desks[i]);
+    mem_free(j.desks);
+    mem_free(j.groups);
+    scores_free(j.last);
+    return status;
+}
