@@ -43,6 +43,20 @@ evaluate "${items[@]}" --methods rq --out "$out/s.csv" --rows "$out/c.csv" --max
 cmp "$out/a.csv" "$out/b.csv" || fail "the sample depends on the threads"
 ! cmp -s "$out/a.csv" "$out/c.csv" || fail "the sample does not depend on the seed"
 
+# ---- networks: the last item's vector goes through the encoder to the last item's own code ----
+"$SEMID" train --quiet --in "$golden/emb.npy" --method rqvae --L 3 --K 5 --hidden 12 --latent 4 --epochs 20 \
+    --batch-size 32 --out "$out/outputs/net" >/dev/null
+"$SEMID" export --quiet --codes "$out/outputs/net/codes.npy" --ids "$golden/ids.npy" \
+    --out "$out/outputs/net/items.csv" >/dev/null
+"$SEMID" build-inverted --quiet --items "$out/outputs/net/items.csv" --outdir "$out/outputs/net" >/dev/null
+evaluate "${items[@]}" --methods net --profile last --expand exact --out "$out/net.csv" --json 2>/dev/null >"$out/net.json"
+grep -q '"query_space": "raw mean (metrics.json: raw vectors), through the encoder network"' "$out/net.json" ||
+    fail "query space of networks"
+grep -q '"empty_candidates": 0' "$out/net.json" || fail "queries of networks miss their own items' codes"
+rm "$out/outputs/net/metrics.json"
+evaluate "${items[@]}" --methods net --profile last --expand exact --out "$out/net2.csv" >/dev/null 2>&1
+cmp <(cut -d, -f1-10 "$out/net.csv") <(cut -d, -f1-10 "$out/net2.csv") || fail "metrics.json decides more than it should"
+
 # ---- usage ----
 refuse 2 "--topk: expected numbers from 1 to 1000000, found \"0\"" --topk 0
 refuse 2 "--topk: expected numbers from 1 to 1000000, found \"ten\"" --topk 10,ten
@@ -91,6 +105,8 @@ expect 1 "expected distinct ids, found 3 in rows 2 and 89" --items-emb "$golden/
 seq 90 >"$out/strangers.txt"
 expect 1 "$golden/test.parquet: all 40 rows are cold" --items-emb "$golden/emb.npy" \
     --items-ids "$out/strangers.txt" --methods rq
+expect 1 "expected a model for vectors of 20 dimensions, as in $out/wide.npy, found 6" \
+    --items-emb "$out/wide.npy" --items-ids "$golden/ids.npy" --methods net
 expect 1 "expected codewords of 20 dimensions, as in $out/wide.npy, found 6" --items-emb "$out/wide.npy" \
     --items-ids "$golden/ids.npy" --methods rq
 

@@ -57,6 +57,11 @@ train --method rqvae --L 2 --K 8 --epochs 2 --batch-size 32 --out "$out/more"
 [ ! -e "$out/more/model.safetensors" ] || fail "a model beside codebooks that are not its"
 encode "$out/more"
 
+# ---- a serving process ----
+tail -c +129 "$x" | "$BUILD_DIR/examples/encode_vectors" "$first/codebooks.npz" >"$out/found"
+tail -c +129 "$first/codes.npy" | od -An -v -td4 -w8 | awk '{print $1 "-" $2}' >"$out/expected"
+cmp "$out/found" "$out/expected" || fail "encode_vectors gives other codes"
+
 # ---- killed and resumed: the bytes of an uninterrupted run ----
 for update in ema grad; do
     options=("${small[@]}" --epochs 600 --codebook-update $update --threads 1)
