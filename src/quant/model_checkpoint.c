@@ -35,11 +35,12 @@ semid_status checkpoint_describe(checkpoint *c, const semid_model_params *p, con
                                  size_t n, size_t dim, semid_error *err) {
     const semid_ema_params *q = &p->quantizer;
     json_t *run = json_pack(
-        "{s:s, s:I, s:I, s:I, s:I, s:I, s:o, s:s, s:s, s:f, s:f, s:I, s:I, s:f, s:f, s:f, s:I}",
-        "instruction set", kernels()->tier, "rows", (json_int_t)n, "data", data_mark(x, n, dim),
-        "seed", (json_int_t)q->seed, "L", (json_int_t)p->n_levels, "K", (json_int_t)q->n_codewords,
-        "widths", widths(&c->trainer->model->encoder.shape), "gradient",
-        p->gradient == SEMID_GRADIENT_ROTATION ? "rotation" : "ste", "codebook-update",
+        "{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:o, s:s, s:s, s:f, s:f, s:I, s:I, s:f, s:f, s:f, "
+        "s:I}",
+        "version", semid_version(), "instruction set", kernels()->tier, "rows", (json_int_t)n,
+        "data", data_mark(x, n, dim), "seed", (json_int_t)q->seed, "L", (json_int_t)p->n_levels,
+        "K", (json_int_t)q->n_codewords, "widths", widths(&c->trainer->model->encoder.shape),
+        "gradient", p->gradient == SEMID_GRADIENT_ROTATION ? "rotation" : "ste", "codebook-update",
         p->update == SEMID_UPDATE_GRAD ? "grad" : "ema", "lr", p->lr, "weight-decay",
         p->weight_decay, "epochs", (json_int_t)q->n_epochs, "batch-size", (json_int_t)q->batch_rows,
         "beta", q->beta, "decay", q->decay, "entropy-reg", q->entropy_reg, "start", start_mark(p));
