@@ -144,12 +144,17 @@ semid_status file_temp_path(char **out, const char *path, semid_error *err) {
     return SEMID_OK;
 }
 
-semid_status file_temp_commit(const char *temp_path, const char *path, semid_error *err) {
+semid_status file_temp_sync(const char *temp_path, const char *path, semid_error *err) {
     int fd = open(temp_path, O_RDONLY | O_CLOEXEC);
     bool synced = fd >= 0 && fsync(fd) == 0;
     int saved = errno;
     if (fd >= 0) close(fd);
     if (!synced) FAIL(SEMID_ERR_IO, "%s: cannot write: %s", path, strerror(saved));
+    return SEMID_OK;
+}
+
+semid_status file_temp_commit(const char *temp_path, const char *path, semid_error *err) {
+    TRY(file_temp_sync(temp_path, path, err));
     if (rename(temp_path, path) != 0)
         FAIL(SEMID_ERR_IO, "%s: cannot rename the finished file: %s", path, strerror(errno));
     unfinished_remove(temp_path);

@@ -53,6 +53,8 @@ void file_out_release(file_out *f); /* accepts zeroed and committed ones */
  * still see it. */
 semid_status file_temp_path(char **out, const char *path, semid_error *err);
 semid_status file_temp_commit(const char *temp_path, const char *path, semid_error *err);
+/* The slow half of commit ahead of it: for several files that are to change together. */
+semid_status file_temp_sync(const char *temp_path, const char *path, semid_error *err);
 /* Remove a temporary file that will not be committed and free its name; NULL is allowed. */
 void file_temp_discard(char *temp_path);
 
@@ -73,8 +75,8 @@ semid_status path_replace_extension(char **out, const char *path, const char *su
                                     semid_error *err);
 
 /* Expand a comma list of files, globs and folders into files sorted by path within each part.
- * For folders, only files that end in one of `extensions` (NULL-ended) are taken. Errors when a
- * part matches nothing. */
+ * For folders, only files that end in one of `extensions` (NULL-ended) are taken. Unfinished files
+ * (file_temp_path) of a killed process are passed over. Errors when a part matches nothing. */
 typedef struct path_list {
     char **paths;
     size_t n_paths;

@@ -92,6 +92,11 @@ static bool has_extension(const char *name, const char *const *extensions) {
     return false;
 }
 
+/* What a killed process left of a file it was writing (file_temp_path). */
+static bool is_unfinished(const char *path) {
+    return strstr(path_basename(path), ".tmp") != NULL;
+}
+
 static semid_status add_folder(list_builder *b, const char *dir, const char *const *extensions,
                                semid_error *err) {
     struct dirent **entries;
@@ -102,7 +107,8 @@ static semid_status add_folder(list_builder *b, const char *dir, const char *con
     for (int i = 0; i < n; i++) {
         const char *name = entries[i]->d_name;
         char *path = NULL;
-        if (status == SEMID_OK && name[0] != '.' && has_extension(name, extensions)) {
+        if (status == SEMID_OK && name[0] != '.' && !is_unfinished(name) &&
+            has_extension(name, extensions)) {
             status = path_join(&path, dir, name, err);
             if (status == SEMID_OK && !path_is_dir(path)) status = list_add(b, path, err);
         }
@@ -128,7 +134,8 @@ static semid_status add_part(list_builder *b, const char *part, const char *cons
     if (rc != 0) FAIL(SEMID_ERR_IO, "%s: cannot expand this pattern", part);
     semid_status status = SEMID_OK;
     for (size_t i = 0; i < matches.gl_pathc && status == SEMID_OK; i++)
-        if (!path_is_dir(matches.gl_pathv[i])) status = list_add(b, matches.gl_pathv[i], err);
+        if (!path_is_dir(matches.gl_pathv[i]) && !is_unfinished(matches.gl_pathv[i]))
+            status = list_add(b, matches.gl_pathv[i], err);
     globfree(&matches);
     return status;
 }

@@ -347,6 +347,7 @@ static semid_status commit(job *j, semid_error *err) {
     TRY_GOTO(file_out_open(&stats, path, err));
     json_dumpf(j->report, stats.stream, JSON_INDENT(1));
     file_out_write(&stats, "\n", 1);
+    for (int i = 0; i < N_TABLES; i++) TRY_GOTO(file_temp_sync(j->temp_paths[i], j->paths[i], err));
     for (int i = 0; i < N_TABLES; i++) {
         TRY_GOTO(file_temp_commit(j->temp_paths[i], j->paths[i], err));
         mem_free(j->temp_paths[i]);

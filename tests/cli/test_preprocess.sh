@@ -122,6 +122,25 @@ done
 python3 -c 'import json; r = json.load(open("report")); assert r["peak_memory_bytes"] < 4e8, r' || fail "memory limit"
 expect 1 'out of memory' preprocess --out m0 "${many[@]}" --memory-limit 10MB
 
+# a killed run leaves the old output; an interrupted one also leaves nothing else
+sha256sum data/*.parquet data/stats.json >before
+for signal in KILL INT; do
+    for wait in 0.1 0.3 0.6; do
+        "$SEMID" preprocess --out data "${many[@]}" >/dev/null 2>&1 &
+        sleep $wait
+        if kill -$signal $! 2>/dev/null; then
+            got=0
+            wait $! 2>/dev/null || got=$?
+            [ "$got" = 0 ] || sha256sum --quiet -c before || fail "a run stopped by $signal"
+            [ "$got" != 0 ] || sha256sum data/*.parquet data/stats.json >before
+        else
+            wait $! && sha256sum data/*.parquet data/stats.json >before
+        fi
+    done
+    [ $signal = INT ] || rm -f data/*.tmp* data/.semid*
+done
+[ "$(ls -A data | wc -l)" = 5 ] || fail "left behind by an interrupted run: $(ls -A data)"
+
 # --json is the report, which is what stats.json holds and how long it took
 "$SEMID" preprocess --out data "${good[@]}" --quiet --json >report
 python3 - report data/stats.json <<'PY' || fail "--json differs from stats.json"
