@@ -19,6 +19,10 @@ static int has_avx512(void) {
     return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
            __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
 }
+
+static int has_avx512vnni(void) {
+    return has_avx512() && __builtin_cpu_supports("avx512vnni");
+}
 #endif
 
 static const struct tier {
@@ -30,6 +34,7 @@ static const struct tier {
 #if defined(__x86_64__)
     {"avx2", has_avx2, kernels_add_avx2},
     {"avx512", has_avx512, kernels_add_avx512},
+    {"avx512vnni", has_avx512vnni, kernels_add_avx512vnni},
 #elif defined(__aarch64__)
     {"neon", always, kernels_add_neon},
 #endif
@@ -45,7 +50,8 @@ static size_t highest_tier(void) {
     if (!cap || !*cap) return N_TIERS - 1;
     for (size_t i = 0; i < N_TIERS; i++)
         if (strcmp(tiers[i].name, cap) == 0) return i;
-    log_warn("SEMID_ISA: expected one of ref, avx2, avx512 (x86) or ref, neon (ARM), found \"%s\"; "
+    log_warn("SEMID_ISA: expected one of ref, avx2, avx512, avx512vnni (x86) or ref, neon (ARM), "
+             "found \"%s\"; "
              "ignored",
              cap);
     return N_TIERS - 1;

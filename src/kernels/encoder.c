@@ -24,7 +24,7 @@ void gemm_pack(const float *src, size_t ld, size_t n, size_t k, float *packed) {
 const encoder_kernels *encoder_kernels_of(const kernel_table *tier) {
 #if defined(__x86_64__)
     if (strcmp(tier->tier, "avx2") == 0) return &encoder_kernels_avx2;
-    if (strcmp(tier->tier, "avx512") == 0) return &encoder_kernels_avx512;
+    if (strncmp(tier->tier, "avx512", 6) == 0) return &encoder_kernels_avx512;
 #elif defined(__aarch64__)
     if (strcmp(tier->tier, "neon") == 0) return &encoder_kernels_neon;
 #endif

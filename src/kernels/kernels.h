@@ -1,7 +1,7 @@
 /* kernels/kernels.h - the inner loops, once per instruction set, chosen at run time.
  *
  * Kernels never allocate and cannot fail; they take any alignment and any length. `_ref` is the
- * specification. SEMID_ISA=ref|neon|avx2|avx512 caps the tier that is used. */
+ * specification. SEMID_ISA=ref|neon|avx2|avx512|avx512vnni caps the tier that is used. */
 #ifndef KERNELS_KERNELS_H
 #define KERNELS_KERNELS_H
 
@@ -23,8 +23,48 @@ typedef struct codeword_panels {
     const float *norms;  /* [n_panels * PANEL_WIDTH] |c|^2, +inf behind the last codeword */
 } codeword_panels;
 
+/* ---- screening: which codewords can be the nearest, in 8-bit integers ----
+ *
+ * A row becomes scale * (q - zero) with unsigned bytes q, a codeword scale * s with signed bytes s.
+ * The tier chooses zero and the ranges so that its instruction cannot overflow. */
+
+enum {
+    SCREEN_MAX_ROWS = 48,
+    SCREEN_MAX_PANELS = 16, /* of one call */
+    SCREEN_STEP = 16        /* quantized rows are padded to a multiple of it */
+};
+
+/* A vector x and what its quantized form q leaves of it. */
+typedef struct quantized_vector {
+    float scale;
+    float length, error; /* |x|, |x - q|, up to float32 rounding */
+    int32_t bias;        /* of a codeword: zero * sum s */
+} quantized_vector;
+
+/* What decides about 16 codewords besides the product; errors and lengths are upper bounds. */
+typedef struct screen_terms {
+    int32_t biases[PANEL_WIDTH];
+    float scales[PANEL_WIDTH];
+    float norms[PANEL_WIDTH];   /* |c|^2, +inf behind the last codeword */
+    float lengths[PANEL_WIDTH]; /* |c| */
+    float errors[PANEL_WIDTH];  /* |c - q| */
+    float slacks[PANEL_WIDTH];  /* what rounding may add to the error of a score */
+} screen_terms;
+
+typedef struct screen_panels {
+    size_t n_panels, len;      /* an even number; row length, a multiple of SCREEN_STEP */
+    const int8_t *values;      /* [n_panels, len / 4, PANEL_WIDTH, 4] */
+    const screen_terms *terms; /* [n_panels] */
+} screen_panels;
+
+/* Of a row: its factors of q.s * scale, of lengths and of errors. */
+typedef struct screen_row {
+    float score, length, error;
+} screen_row;
+
 typedef struct kernel_table {
     const char *tier;
+    int screens; /* whether screening is faster than nearest_f32 */
 #define KERNEL(tolerance, result, name, parameters) result(*name) parameters;
 #include "kernels/kernels.def"
 #undef KERNEL
@@ -41,6 +81,7 @@ const kernel_table *kernels_tier(size_t i, int *supported);
 void kernels_add_ref(kernel_table *table);
 void kernels_add_avx2(kernel_table *table);
 void kernels_add_avx512(kernel_table *table);
+void kernels_add_avx512vnni(kernel_table *table);
 void kernels_add_neon(kernel_table *table);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include <immintrin.h>
 #include <math.h>
+#include <string.h>
 
 enum { VF_WIDTH = 8, PANEL_VECTORS = PANEL_WIDTH / VF_WIDTH, TILE_ROWS = 6 };
 typedef __m256 vf;
@@ -32,7 +33,71 @@ static inline void keep_less(float *best, int32_t *best_panel, vf score, int32_t
 #include "kernels/panels_simd.h"
 #include "kernels/rows_simd.h"
 
+/* ---- screening: vpmaddubsw multiplies unsigned by signed bytes and adds pairs in 16 bits; two
+ * such sums must not wrap, nor may four of them added up ---- */
+
+enum { SV_WIDTH = 8, SCREEN_TILE_ROWS = 4 };
+enum { ROW_MAX = 63, ROW_ZERO = 64, CODEWORD_MAX = 127 };
+enum { MAX_SUM_OF_EIGHT = INT16_MAX / (ROW_ZERO + ROW_MAX) };
+typedef __m256 sv;
+typedef __m256i sv_int;
+
+#define sv_load(p) _mm256_loadu_ps(p)
+#define sv_load_int(p) _mm256_loadu_si256((const __m256i *)(const void *)(p))
+#define sv_store(p, v) _mm256_storeu_ps(p, v)
+#define sv_splat(x) _mm256_set1_ps(x)
+#define sv_add(a, b) _mm256_add_ps(a, b)
+#define sv_sub(a, b) _mm256_sub_ps(a, b)
+#define sv_mul(a, b) _mm256_mul_ps(a, b)
+#define sv_fma(a, b, c) _mm256_fmadd_ps(a, b, c)
+#define sv_min(a, b) _mm256_min_ps(a, b)
+#define sv_sub_int(a, b) _mm256_sub_epi32(a, b)
+#define sv_from_int(a) _mm256_cvtepi32_ps(a)
+
+/* Bit i: not a[i] > b[i]. */
+static inline unsigned sv_not_greater(sv a, sv b) {
+    return (unsigned)_mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_NGT_UQ));
+}
+
+static inline __m256i splat_bytes(const uint8_t *q) {
+    int32_t four;
+    memcpy(&four, q, sizeof four);
+    return _mm256_set1_epi32(four);
+}
+
+/* Two vectors of codewords against `rows` rows; sixteen dimensions add up in 16 bits before they
+ * are widened. */
+static inline __attribute__((always_inline)) void
+tile_sums(size_t rows, const uint8_t *q, const int8_t *values, size_t len, sv_int sums[][2]) {
+    const __m256i ones = _mm256_set1_epi16(1);
+    for (size_t r = 0; r < rows; r++) sums[r][0] = sums[r][1] = _mm256_setzero_si256();
+    for (size_t j = 0; j < len; j += SCREEN_STEP) {
+        __m256i part[SCREEN_TILE_ROWS][2];
+#pragma GCC unroll 4
+        for (size_t s = 0; s < SCREEN_STEP; s += 4) {
+            const int8_t *at = values + (j + s) * PANEL_WIDTH;
+            __m256i c0 = sv_load_int(at), c1 = sv_load_int(at + 2 * PANEL_WIDTH);
+#pragma GCC unroll 8
+            for (size_t r = 0; r < rows; r++) {
+                __m256i row = splat_bytes(q + r * len + j + s);
+                __m256i p0 = _mm256_maddubs_epi16(row, c0), p1 = _mm256_maddubs_epi16(row, c1);
+                part[r][0] = s ? _mm256_add_epi16(part[r][0], p0) : p0;
+                part[r][1] = s ? _mm256_add_epi16(part[r][1], p1) : p1;
+                /* Keeps the additions here: put off, the products no longer fit the registers. */
+                __asm__("" : "+x"(part[r][0]), "+x"(part[r][1]));
+            }
+        }
+#pragma GCC unroll 8
+        for (size_t r = 0; r < rows; r++)
+            for (size_t v = 0; v < 2; v++)
+                sums[r][v] = _mm256_add_epi32(sums[r][v], _mm256_madd_epi16(part[r][v], ones));
+    }
+}
+
+#include "kernels/screen_x86.h"
+
 void kernels_add_avx2(kernel_table *table) {
+    table->screens = 1;
 #define KERNEL(tolerance, result, name, parameters) table->name = name;
 #include "kernels/kernels.def"
 #undef KERNEL

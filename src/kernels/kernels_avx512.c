@@ -31,6 +31,7 @@ static inline void keep_less(float *best, int32_t *best_panel, vf score, int32_t
 #include "kernels/rows_simd.h"
 
 void kernels_add_avx512(kernel_table *table) {
+#define SCREEN_KERNEL(tolerance, result, name, parameters)
 #define KERNEL(tolerance, result, name, parameters) table->name = name;
 #include "kernels/kernels.def"
 #undef KERNEL

@@ -61,6 +61,8 @@ static void inner_f32(const float *x, size_t n_rows, const float *panel, size_t 
     }
 }
 
+#include "kernels/screen_plain.h"
+
 void kernels_add_ref(kernel_table *table) {
 #define KERNEL(tolerance, result, name, parameters) table->name = name;
 #include "kernels/kernels.def"

@@ -20,6 +20,8 @@ typedef struct nearest nearest;
 
 /* SEMID_ERR_UNSUPPORTED if dim > NEAREST_MAX_DIM, SEMID_ERR_ARGUMENT if a size is 0. */
 semid_status nearest_new(nearest **out, size_t n_codewords, size_t dim, semid_error *err);
+/* The same codes without screening (screen.h): what it is measured and tested against. */
+semid_status nearest_new_plain(nearest **out, size_t n_codewords, size_t dim, semid_error *err);
 /* codewords [n_codewords, dim], copied. */
 void nearest_set(nearest *s, const float *codewords);
 /* The same with `bias` [n_codewords] added to the squared distances when they are compared: prices

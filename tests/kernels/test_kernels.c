@@ -166,6 +166,171 @@ static void check_inner_f32(size_t n, tolerance t) {
     guarded_free(&ga);
 }
 
+/* ---- screening ---- */
+
+static size_t padded(size_t n) {
+    return (n + SCREEN_STEP - 1) / SCREEN_STEP * SCREEN_STEP;
+}
+
+/* x is scale * bytes but for what `q` owns up to. */
+static void check_quantized(const float *x, size_t n, const int *bytes, quantized_vector q,
+                            tolerance t) {
+    double error = 0, length = 0;
+    for (size_t j = 0; j < n; j++) {
+        double left = (double)x[j] - (double)q.scale * bytes[j];
+        error += left * left;
+        length += (double)x[j] * (double)x[j];
+        REQUIRE(fabs(left) <= 0.51 * (double)q.scale);
+    }
+    assert_near(sqrt(error), q.error, 4 * sqrt(length), t);
+    assert_near(sqrt(length), q.length, 4 * sqrt(length), t);
+}
+
+/* What bytes stand for zero, and a row that is one. */
+static int zero_of(const kernel_table *kernel) {
+    float zeros[SCREEN_STEP] = {0};
+    uint8_t bytes[SCREEN_STEP];
+    quantized_vector q;
+    kernel->quantize_row(zeros, SCREEN_STEP, bytes, &q);
+    REQUIRE(q.scale == 0 && q.length == 0 && q.error == 0);
+    return bytes[0];
+}
+
+static void check_quantize_row(size_t n, tolerance t) {
+    guarded gx, gq;
+    const float *x = guarded_random(&gx, n);
+    uint8_t *q = guarded_alloc(&gq, padded(n));
+    int bytes[1024];
+    quantized_vector found;
+    tested->quantize_row(x, n, q, &found);
+    for (size_t j = 0; j < padded(n); j++) bytes[j] = q[j] - zero_of(tested);
+    for (size_t j = n; j < padded(n); j++) REQUIRE(bytes[j] == 0);
+    check_quantized(x, n, bytes, found, t);
+    guarded_free(&gx);
+    guarded_free(&gq);
+}
+
+static void check_quantize_codeword(size_t n, tolerance t) {
+    guarded gx, gs;
+    float *x = guarded_random(&gx, n);
+    int8_t *s = guarded_alloc(&gs, padded(n));
+    int bytes[1024], sum = 0;
+    quantized_vector found;
+    for (size_t j = 0; j < n && n % 3 == 0; j++) x[j] = fabsf(x[j]) + 10; /* all bytes large */
+    tested->quantize_codeword(x, n, s, &found);
+    for (size_t j = 0; j < padded(n); j++) sum += bytes[j] = s[j];
+    for (size_t j = n; j < padded(n); j++) REQUIRE(bytes[j] == 0);
+    REQUIRE(found.bias == sum * zero_of(tested));
+    check_quantized(x, n, bytes, found, t);
+    guarded_free(&gx);
+    guarded_free(&gs);
+}
+
+static void quantize_panels(const screen_panels *c, int8_t *values, screen_terms *terms, size_t n) {
+    float x[1024];
+    int8_t s[1024];
+    for (size_t k = 0; k < c->n_panels * PANEL_WIDTH; k++) {
+        screen_terms *to = terms + k / PANEL_WIDTH;
+        size_t i = k % PANEL_WIDTH;
+        quantized_vector q;
+        for (size_t j = 0; j < n; j++)
+            x[j] = (float)rng_normal(&random_source) + (k % 5 == 0 ? 9 : 0);
+        tested->quantize_codeword(x, n, s, &q);
+        for (size_t j = 0; j < c->len; j++)
+            values[k / PANEL_WIDTH * c->len * PANEL_WIDTH + j / 4 * 4 * PANEL_WIDTH + i * 4 +
+                   j % 4] = s[j];
+        to->biases[i] = q.bias;
+        to->scales[i] = q.scale;
+        to->norms[i] = k + 3 < c->n_panels * PANEL_WIDTH ? q.length * q.length : INFINITY;
+        to->lengths[i] = q.length;
+        to->errors[i] = q.error;
+        to->slacks[i] = 1e-6F;
+    }
+}
+
+/* The bounds of codeword k for a row, in double. */
+static void bounds_of(const screen_panels *c, const uint8_t *q, const screen_row *row, size_t k,
+                      double *lower, double *upper) {
+    const screen_terms *t = c->terms + k / PANEL_WIDTH;
+    size_t i = k % PANEL_WIDTH;
+    const int8_t *s = c->values + k / PANEL_WIDTH * c->len * PANEL_WIDTH + i * 4;
+    int sum = 0;
+    for (size_t j = 0; j < c->len; j++) sum += q[j] * s[j / 4 * 4 * PANEL_WIDTH + j % 4];
+    double score = t->norms[i] + (double)row->score * t->scales[i] * (sum - t->biases[i]);
+    double error = (double)row->length * t->lengths[i] + (double)row->error * t->errors[i] +
+                   (double)t->slacks[i];
+    *lower = score - error;
+    *upper = score + error;
+}
+
+static void check_screened_row(const screen_panels *c, const uint8_t *q, const screen_row *row,
+                               float least, const uint16_t *possible, tolerance t) {
+    double expected = 1e30, lower, upper, slack = 1e-4 * (double)(c->len + 1);
+    for (size_t k = 0; k < c->n_panels * PANEL_WIDTH; k++) {
+        bounds_of(c, q, row, k, &lower, &upper);
+        expected = fmin(expected, upper);
+    }
+    assert_near(expected, least, 1e6 * slack, t);
+    for (size_t k = 0; k < c->n_panels * PANEL_WIDTH; k++) {
+        int bit = possible[k / PANEL_WIDTH] >> k % PANEL_WIDTH & 1;
+        bounds_of(c, q, row, k, &lower, &upper);
+        REQUIRE(bit || lower > (double)least - slack);
+        REQUIRE(!bit || lower < (double)least + slack);
+    }
+}
+
+static void check_screen_u8(size_t n, tolerance t) {
+    guarded gq, gv, gx;
+    size_t n_rows = 1 + n % SCREEN_MAX_ROWS, n_panels = 2 * (1 + n % 8), len = padded(n);
+    uint8_t *q = guarded_alloc(&gq, n_rows * len);
+    int8_t *values = guarded_alloc(&gv, n_panels * len * PANEL_WIDTH);
+    screen_terms terms[SCREEN_MAX_PANELS];
+    screen_panels c = {n_panels, len, values, terms};
+    screen_row rows[SCREEN_MAX_ROWS];
+    float least[SCREEN_MAX_ROWS];
+    uint16_t possible[SCREEN_MAX_ROWS * SCREEN_MAX_PANELS];
+    quantize_panels(&c, values, terms, n);
+    const float *x = guarded_random(&gx, n_rows * n);
+    for (size_t r = 0; r < n_rows; r++) {
+        quantized_vector of_row;
+        tested->quantize_row(x + r * n, n, q + r * len, &of_row);
+        rows[r] = (screen_row){-2 * of_row.scale, 0.2F * of_row.error, 0.2F * of_row.length};
+        least[r] = 1e30F;
+    }
+    tested->screen_u8(q, rows, n_rows, &c, 0, n_panels, least, possible);
+    for (size_t r = 0; r < n_rows; r++)
+        check_screened_row(&c, q + r * len, rows + r, least[r], possible + r * SCREEN_MAX_PANELS,
+                           t);
+    guarded_free(&gq);
+    guarded_free(&gv);
+    guarded_free(&gx);
+}
+
+/* The last bit counts: on the list and without one, in the order of the panels. */
+static void check_rescore_f32(size_t n, tolerance t) {
+    enum { K = 37 };
+    guarded gx, gc;
+    const float *x = guarded_random(&gx, n);
+    float *codewords = guarded_random(&gc, K * n), norms[K];
+    int32_t list[K];
+    (void)t;
+    for (size_t k = 0; k < K; k++) {
+        norms[k] = (float)n + (float)rng_normal(&random_source);
+        list[k] = (int32_t)k;
+        if (k < K / 2) continue;
+        memcpy(codewords + k * n, codewords + (k - K / 2) * n, n * sizeof *codewords);
+        norms[k] = norms[k - K / 2];
+    }
+    for (size_t m = 1; m <= K; m++) {
+        int32_t expected = ref->rescore_f32(x, codewords, norms, n, list + (K - m), m);
+        REQUIRE(tested->rescore_f32(x, codewords, norms, n, list + (K - m), m) == expected);
+        REQUIRE(tested->rescore_f32(x, codewords, norms, n, NULL, m) ==
+                ref->rescore_f32(x, codewords, norms, n, list, m));
+    }
+    guarded_free(&gx);
+    guarded_free(&gc);
+}
+
 static const struct {
     const char *name;
     void (*check)(size_t n, tolerance t);
