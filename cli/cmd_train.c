@@ -18,7 +18,7 @@ static const option options[] = {
      AT(out),
      .metavar = "DIR",
      .required = true,
-     .help = "Folder for codebooks.npz, codes.npy and metrics.json"},
+     .help = "Folder for codebooks.npz, codes.npy, metrics.json and model.safetensors"},
     {.name = "method",
      .type = OPTION_CHOICE,
      AT(method),
@@ -277,7 +277,8 @@ const command cmd_train = {
         "Learns L codebooks of K codewords: level by level with k-means (rqkmeans), all levels "
         "together with moving averages (rqvae), or one codebook with moving averages (vqvae). With "
         "--hidden, "
-        "networks learned beside them take vectors to latents, which are quantized, and back.\n\n"
+        "networks learned beside them take vectors to latents, which are quantized, and back: "
+        "model.safetensors; errors are then those of the decoded vectors.\n\n"
         "Writes codebooks.npz (key codebooks: [L,K,d], vqvae [K,d], float32), codes.npy ([N,L] "
         "int32, what semid encode gives with the same options) and metrics.json (options, course "
         "of the "

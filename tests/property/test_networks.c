@@ -164,6 +164,35 @@ static void assert_same(const result *a, const result *b) {
     assert_memory_equal(a->epochs, b->epochs, sizeof a->epochs);
 }
 
+/* Sizes of several chunks each. */
+static void threads_do_not_matter_but_seeds_do(void **state) {
+    (void)state;
+    semid_error err;
+    static float z[3][N * 6];
+    static int32_t codes[N * L];
+    float *x = make_rows(HEAVY_TAILS);
+    for (int way = 0; way < 2; way++) {
+        result r[3];
+        semid_model_params p = small();
+        p.hidden[0] = 100;
+        p.quantizer.batch_rows = 300;
+        p.quantizer.n_epochs = 10;
+        p.update = way ? SEMID_UPDATE_GRAD : SEMID_UPDATE_EMA;
+        for (int i = 0; i < 3; i++) {
+            threads_set(i == 1 ? 3 : 1);
+            p.quantizer.seed = i == 2 ? 7 : 42;
+            assert_ok(fit(&r[i], &p, x, &err));
+            encode(&r[i], x, N, z[i], codes);
+        }
+        threads_set(0);
+        assert_same(&r[0], &r[1]);
+        assert_memory_equal(z[0], z[1], sizeof z[0]);
+        assert_memory_not_equal(z[0], z[2], sizeof z[0]);
+        for (int i = 0; i < 3; i++) release(&r[i]);
+    }
+    free(x);
+}
+
 static void interrupted_training_goes_on(void **state) {
     (void)state;
     semid_error err;
@@ -250,6 +279,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(codewords_stay_in_use),
                                        cmocka_unit_test(equal_rows_are_no_trouble),
                                        cmocka_unit_test(a_latent_depends_on_its_row_alone),
+                                       cmocka_unit_test(threads_do_not_matter_but_seeds_do),
                                        cmocka_unit_test(interrupted_training_goes_on),
                                        cmocka_unit_test(failures_leave_nothing),
                                        cmocka_unit_test(wrong_parameters_are_named)};
