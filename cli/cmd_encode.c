@@ -29,6 +29,10 @@ static const option options[] = {
      .max = 1024,
      .help = "Keep the B best partial codes a level instead of the nearest codeword alone: less "
              "error, for B times the work"},
+    {.name = "balance",
+     .type = OPTION_FLAG,
+     .offset = offsetof(encode_params, balance),
+     .help = "Use all codewords about equally, at a little more error"},
     {.name = "unique",
      .type = OPTION_FLAG,
      .offset = offsetof(encode_params, unique),
@@ -60,7 +64,8 @@ const command cmd_encode = {
         "Each level takes the codeword nearest to what the levels before left over, ties to the "
         "lowest index. The codebooks are never changed, and a file of any size is streamed: memory "
         "does not grow with the number of rows.\n\n"
-        "With --unique the rows are encoded as one catalogue, whose codes are held in memory.",
+        "With --balance or --unique the rows are encoded as one catalogue, whose codes are held in "
+        "memory.",
     .examples =
         "semid encode --load out/rqkmeans/codebooks.npz --in new_items.npy --out codes.npy\n"
         "semid encode --load out/rqkmeans/codebooks.npz --in items.npy --out codes.npy "

@@ -217,6 +217,11 @@ static const option options[] = {
      .max = 1024,
      .help = "Keep the B best partial codes a level instead of the nearest codeword alone: less "
              "error, for B times the work"},
+    {.name = "balance",
+     .type = OPTION_FLAG,
+     AT(balance),
+     .help = "Use all codewords about equally, at a little more error; rqkmeans learns them so too "
+             "(rqvae, vqvae: see --entropy-reg)"},
     {.name = "unique",
      .type = OPTION_FLAG,
      AT(unique),
@@ -245,7 +250,7 @@ static semid_status run(const void *params, const step_context *ctx, json_t **re
     return step_train(params, ctx, report, err);
 }
 
-/* What --unique did. */
+/* What --balance or --unique did. */
 static void print_change(const json_t *change, const char *what, FILE *out) {
     if (!change) return;
     fprintf(out, "%s: %lld rows moved (%.2f%%), %+.2f%% error\n", what,
@@ -264,6 +269,7 @@ static void print(const json_t *report, FILE *out) {
         (long long)json_integer_value(json_object_get(json_object_get(report, "codes"), "rows")),
         json_number_value(json_object_get(json_object_get(report, "timings"), "encode")));
     health_table_print(report, out);
+    print_change(json_object_get(report, "balance"), "equal use of codewords", out);
     print_change(json_object_get(report, "unique"), "a code of its own for each", out);
     if (!held) return;
     fprintf(out, "\nrows held out from training:\n\n");

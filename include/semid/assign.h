@@ -23,6 +23,20 @@ typedef struct semid_rows {
     void *user;
 } semid_rows;
 
+/*
+ * Codes [n_rows, L] that use all codewords about equally, at little error: each level takes the
+ * codeword with the least squared distance plus a price. Prices are found level by level on rows
+ * that lie evenly spaced (256 a codeword, 128 MB at most; all rows where there are fewer), by dual
+ * ascent until the perplexity of the level is 96 % of the most there can be, or does not rise any
+ * more; equal rows keep equal codes. n_moved, or NULL: rows whose code differs from the one in
+ * codes on entry (those of semid_encode).
+ * SEMID_ERR_DATA (no rows), SEMID_ERR_NO_MEMORY, SEMID_ERR_INTERRUPTED, and what `read` returns.
+ * Threads: the library's; the codes are the same at any number. Cost: encoding the rows once and
+ * the sample some times; memory: the sample, 2 L K dim floats.
+ */
+SEMID_API semid_status semid_assign_balanced(const semid_codebook *cb, const semid_rows *rows,
+                                             int32_t *codes, size_t *n_moved, semid_error *err);
+
 typedef struct semid_unique_report {
     size_t n_moved;   /* rows whose code changed */
     size_t n_spilled; /* of them, rows that left their prefix (c_1 .. c_L-1), which was full */

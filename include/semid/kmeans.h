@@ -34,6 +34,7 @@ typedef struct semid_kmeans_params {
     semid_kmeans_init init; /* how to start without `initial` */
     const float *initial;   /* [K, dim] to start from, or NULL; borrowed for the call */
     bool shrink;            /* codewords by empirical Bayes, see above */
+    bool balance;           /* 20 iterations more, towards clusters of about equal size */
     bool allow_fewer;       /* fewer distinct rows than K: lower K instead of failing */
     uint64_t seed;
 } semid_kmeans_params;

@@ -268,7 +268,10 @@ static semid_status encode_catalogue(const semid_codebook *cb, const semid_model
                                      const encode_params *params, encode_result *result,
                                      json_t *report, semid_error *err) {
     semid_status status;
-    encode_choice choice = {.beam = (size_t)params->beam, .unique = params->unique, .model = model};
+    encode_choice choice = {.beam = (size_t)params->beam,
+                            .balance = params->balance,
+                            .unique = params->unique,
+                            .model = model};
     vectors v = {0};
     encoded e = {0};
     TRY(check_out_path(params->out, err));
@@ -326,17 +329,19 @@ semid_status step_encode(const encode_params *params, const step_context *ctx, j
     semid_codebook *cb = NULL;
     semid_model *model = NULL;
     encode_result result = {0};
+    bool streamed = !params->balance && !params->unique;
+    if (params->balance && params->beam > 1)
+        FAIL(SEMID_ERR_USAGE, "--balance and --beam: expected one of them, found both");
     json_t *made = json_object();
     if (!made) FAIL(SEMID_ERR_NO_MEMORY, "out of memory: the report");
     TRY_GOTO(semid_codebook_load(&cb, params->load, err));
     TRY_GOTO(semid_model_beside(&model, params->load, cb, err));
     double start_s = clock_seconds();
-    if (params->unique)
-        TRY_GOTO(encode_catalogue(cb, model, params, &result, made, err));
-    else
+    if (streamed)
         TRY_GOTO(encode_file(cb, model, params, &result, err));
-    TRY_GOTO(
-        add_figures(made, cb, model, !params->unique, &result, clock_seconds() - start_s, err));
+    else
+        TRY_GOTO(encode_catalogue(cb, model, params, &result, made, err));
+    TRY_GOTO(add_figures(made, cb, model, streamed, &result, clock_seconds() - start_s, err));
     TRY_GOTO(step_end(timer, made, err));
     *report = made;
     made = NULL;

@@ -12,7 +12,7 @@ typedef struct encode_params {
     const char *load, *in, *out;
     int64_t batch_size; /* rows */
     int64_t beam;       /* width; 1: greedy */
-    bool unique, skip_bad_rows;
+    bool balance, unique, skip_bad_rows;
 } encode_params;
 
 typedef struct encode_result {

@@ -44,6 +44,8 @@ static semid_status check_usage(const train_params *p, semid_error *err) {
         FAIL(SEMID_ERR_USAGE, "--holdout: nothing is held out with --no-train");
     if (p->encode && p->holdout > 0)
         FAIL(SEMID_ERR_USAGE, "--holdout measures the training file: it excludes --encode");
+    if (p->balance && p->beam > 1)
+        FAIL(SEMID_ERR_USAGE, "--balance and --beam: expected one of them, found both");
     if (p->method == TRAIN_VQVAE && p->L > 1)
         FAIL(SEMID_ERR_USAGE, "--L: vqvae has one level, found %lld", (long long)p->L);
     return train_model_check(p, err);
@@ -152,8 +154,10 @@ static const semid_model *final_model(const training *t) {
 }
 
 static encode_choice choice_of(const training *t) {
-    return (encode_choice){
-        .beam = (size_t)t->p->beam, .unique = t->p->unique, .model = final_model(t)};
+    return (encode_choice){.beam = (size_t)t->p->beam,
+                           .balance = t->p->balance,
+                           .unique = t->p->unique,
+                           .model = final_model(t)};
 }
 
 static semid_status encode(training *t, semid_error *err) {
@@ -174,14 +178,15 @@ static semid_status encode(training *t, semid_error *err) {
 /* ---- report ---- */
 
 static json_t *options_json(const train_params *p) {
-    return json_pack(
-        "{s:I, s:I, s:I, s:f, s:I, s:f, s:b, s:I, s:I, s:I, s:f, s:f, s:f, s:I, s:b, s:s?, s:s?}",
-        "L", (json_int_t)p->L, "K", (json_int_t)p->K, "max_train", (json_int_t)p->max_train,
-        "holdout", p->holdout, "iters", (json_int_t)p->iters, "tol", p->tol, "shrink",
-        (int)p->shrink, "epochs", (json_int_t)p->epochs, "batch_size", (json_int_t)p->batch_size,
-        "dist_chunk", (json_int_t)p->dist_chunk, "beta", p->beta, "decay", p->decay, "entropy_reg",
-        p->entropy_reg, "beam", (json_int_t)p->beam, "unique", (int)p->unique, "init", p->init,
-        "load", p->load);
+    return json_pack("{s:I, s:I, s:I, s:f, s:I, s:f, s:b, s:I, s:I, s:I, s:f, s:f, s:f, s:I, s:b, "
+                     "s:b, s:s?, s:s?}",
+                     "L", (json_int_t)p->L, "K", (json_int_t)p->K, "max_train",
+                     (json_int_t)p->max_train, "holdout", p->holdout, "iters", (json_int_t)p->iters,
+                     "tol", p->tol, "shrink", (int)p->shrink, "epochs", (json_int_t)p->epochs,
+                     "batch_size", (json_int_t)p->batch_size, "dist_chunk",
+                     (json_int_t)p->dist_chunk, "beta", p->beta, "decay", p->decay, "entropy_reg",
+                     p->entropy_reg, "beam", (json_int_t)p->beam, "balance", (int)p->balance,
+                     "unique", (int)p->unique, "init", p->init, "load", p->load);
 }
 
 static json_t *network_json(const training *t) {

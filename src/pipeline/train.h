@@ -24,7 +24,7 @@ typedef struct train_params {
     double lr, weight_decay, checkpoint_seconds;
     bool resume;
     int64_t encode_batch_size, beam;
-    bool unique, train, allow_fewer, skip_bad_rows;
+    bool balance, unique, train, allow_fewer, skip_bad_rows;
 } train_params;
 
 /* Writes codebooks.npz, codes.npy, metrics.json (the report) and, with networks,

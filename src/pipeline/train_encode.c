@@ -3,9 +3,10 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "pipeline/decoded_errors.h"
+#include "quant/balance.h"
 #include "quant/beam.h"
 #include "quant/codebook.h"
-#include "semid/assign.h"
+#include "quant/unique.h"
 
 #include <stdatomic.h>
 #include <string.h>
@@ -17,6 +18,7 @@ typedef struct encoder {
     const semid_model *model;
     float *latents; /* [batch_rows or n_rows, latent], with a model */
     bool keep_latents;
+    float *prices; /* [L, K] of balanced codes, else NULL */
     decoded_errors decoded;
     size_t n_levels, batch_rows;
     float *block;         /* [batch_rows, dim] */
@@ -130,25 +132,39 @@ static semid_status read_rows(void *user, size_t row, size_t n, float *out, semi
     return SEMID_OK;
 }
 
-static semid_status make_unique(encoder *e, encoded *result, semid_error *err) {
-    row_reader reader = {.v = e->v, .latents = e->latents, .latent = semid_codebook_dim(e->cb)};
-    semid_rows rows = {.n_rows = e->v->n_rows, .read = read_rows, .user = &reader};
+static semid_status change(encoder *e, encoded *result, encode_change *made, semid_error *err) {
+    made->before = mean_error(e);
+    TRY(pass(e, "measure", measure_codes, &result->codes, err));
+    made->after = mean_error(e);
+    return SEMID_OK;
+}
+
+static semid_status make_balanced(encoder *e, const semid_rows *rows, encoded *result,
+                                  semid_error *err) {
+    log_info("balancing the use of codewords");
+    TRY(balance_assign(e->cb, rows, result->codes.data, &e->prices, &result->balance.n_moved, err));
+    return change(e, result, &result->balance, err);
+}
+
+static semid_status make_unique(encoder *e, const semid_rows *rows, encoded *result,
+                                semid_error *err) {
     semid_unique_report made;
     log_info("giving each row a code of its own");
-    if (semid_assign_unique(e->cb, &rows, result->codes.data, &made, err) != SEMID_OK)
+    if (unique_assign(e->cb, rows, e->prices, result->codes.data, &made, err) != SEMID_OK)
         return error_prefix(err, "%s: --unique", embeddings_path(e->v->file));
-    result->unique = (encode_change){
-        .n_moved = made.n_moved, .n_spilled = made.n_spilled, .before = mean_error(e)};
-    TRY(pass(e, "measure", measure_codes, &result->codes, err));
-    result->unique.after = mean_error(e);
-    return SEMID_OK;
+    result->unique.n_moved = made.n_moved;
+    result->unique.n_spilled = made.n_spilled;
+    return change(e, result, &result->unique, err);
 }
 
 static semid_status encode_all(encoder *e, const encode_choice *choice, encoded *result,
                                semid_error *err) {
+    row_reader reader = {.v = e->v, .latents = e->latents, .latent = semid_codebook_dim(e->cb)};
+    semid_rows rows = {.n_rows = e->v->n_rows, .read = read_rows, .user = &reader};
     if (choice->beam > 1) TRY(beam_new(&e->search, e->cb, choice->beam, err));
     TRY(pass(e, "encode", choose_codes, &result->codes, err));
-    if (choice->unique) TRY(make_unique(e, result, err));
+    if (choice->balance) TRY(make_balanced(e, &rows, result, err));
+    if (choice->unique) TRY(make_unique(e, &rows, result, err));
     return SEMID_OK;
 }
 
@@ -193,7 +209,7 @@ semid_status train_encode(encoded *out, const semid_codebook *cb, const vectors 
     encoder e = {.cb = cb,
                  .v = v,
                  .model = choice->model,
-                 .keep_latents = choice->unique,
+                 .keep_latents = choice->unique || choice->balance,
                  .n_levels = semid_codebook_levels(cb),
                  .batch_rows = batch_rows,
                  .held = held,
@@ -208,6 +224,7 @@ done:
     beam_free(e.search);
     decoded_errors_release(&e.decoded);
     mem_free(e.latents);
+    mem_free(e.prices);
     mem_free(e.block);
     mem_free(e.block_errors);
     mem_free(e.errors);
@@ -226,9 +243,12 @@ static json_t *change_json(const encode_change *c, size_t n_rows) {
 
 semid_status encoded_report(const encoded *e, const encode_choice *choice, json_t *report,
                             semid_error *err) {
-    if (!choice->unique) return SEMID_OK;
-    if (json_object_set_new(report, "unique", change_json(&e->unique, e->codes.n_rows)) != 0)
-        FAIL(SEMID_ERR_NO_MEMORY, "out of memory: the report");
+    int failed = 0;
+    if (choice->balance)
+        failed |= json_object_set_new(report, "balance", change_json(&e->balance, e->codes.n_rows));
+    if (choice->unique)
+        failed |= json_object_set_new(report, "unique", change_json(&e->unique, e->codes.n_rows));
+    if (failed) FAIL(SEMID_ERR_NO_MEMORY, "out of memory: the report");
     return SEMID_OK;
 }
 

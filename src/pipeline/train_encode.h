@@ -19,7 +19,7 @@ typedef struct encode_change {
 
 typedef struct encoded {
     semid_codes codes; /* of the usable rows, in order */
-    encode_change unique;
+    encode_change balance, unique;
     semid_quality quality;
     semid_quality held_quality; /* of the held rows alone; zero when there are none */
 } encoded;
@@ -27,6 +27,7 @@ typedef struct encoded {
 /* How codes are chosen. */
 typedef struct encode_choice {
     size_t beam;              /* width; 1: greedy */
+    bool balance;             /* all codewords are used about equally; not with a beam */
     bool unique;              /* no two rows share a code */
     const semid_model *model; /* quantize and measure through it; NULL: rows as they are */
 } encode_choice;
@@ -37,7 +38,7 @@ semid_status train_encode(encoded *out, const semid_codebook *cb, const vectors 
                           const encode_choice *choice, size_t batch_rows, const uint64_t *held,
                           size_t n_held, semid_error *err);
 
-/* Adds "unique" to `report` where that was asked for. */
+/* Adds "balance" and "unique" to `report` where they were asked for. */
 semid_status encoded_report(const encoded *e, const encode_choice *choice, json_t *report,
                             semid_error *err);
 void encoded_release(encoded *e);

@@ -19,6 +19,7 @@ static semid_status fit_rqkmeans(semid_codebook **out, const train_params *param
     p.kmeans.max_iters = (size_t)params->iters;
     p.kmeans.tol = params->tol;
     p.kmeans.shrink = params->shrink;
+    p.kmeans.balance = params->balance;
     p.kmeans.seed = seed;
     return semid_rqkmeans_fit(out, data->owned, data->n_rows, data->dim, &p, NULL, err);
 }

@@ -163,6 +163,7 @@ semid_status kmeans_run(const float *x, size_t n, size_t dim, const semid_kmeans
     TRY_GOTO(start(&l, params->shrink ? &axes : NULL, params, err));
     TRY_GOTO(lloyd_init(&l, err));
     TRY_GOTO(lloyd_run(&l, params->max_iters, params->tol, label, report, err));
+    if (params->balance) TRY_GOTO(lloyd_balance(&l, report, err));
 done:
     lloyd_release(&l);
     shrinkage_release(&prior);

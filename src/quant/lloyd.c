@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "quant/balance.h"
 
 #include <math.h>
 
@@ -17,9 +18,9 @@ semid_status lloyd_init(lloyd *l, semid_error *err) {
     return clusters_init(&l->members, l->n_codewords, l->dim, l->n, err);
 }
 
-/* Assign every row; the mean squared distance. */
-static double assign(lloyd *l) {
-    nearest_set(l->search, l->codewords);
+/* Assign every row, under prices or NULL; the mean squared distance. */
+static double assign(lloyd *l, const float *prices) {
+    nearest_set_biased(l->search, l->codewords, prices);
     nearest_find(l->search, l->x, l->n, l->codes, l->distances);
     double sum = 0;
     for (size_t i = 0; i < l->n; i++) sum += (double)l->distances[i];
@@ -83,12 +84,12 @@ semid_status lloyd_run(lloyd *l, size_t max_iters, double tol, const char *label
                        semid_kmeans_report *report, semid_error *err) {
     progress p;
     if (label) progress_begin(&p, label, "iterations", max_iters);
-    double error = assign(l);
+    double error = assign(l, NULL);
     size_t iters = 0;
     while (iters < max_iters && error > 0) {
         if (interrupted()) FAIL(SEMID_ERR_INTERRUPTED, "interrupted");
         update(l);
-        double next = assign(l);
+        double next = assign(l, NULL);
         iters++;
         if (label) progress_add(&p, 1);
         double drop = error - next;
@@ -100,4 +101,28 @@ semid_status lloyd_run(lloyd *l, size_t max_iters, double tol, const char *label
     *report =
         (semid_kmeans_report){.n_codewords = l->n_codewords, .n_iters = iters, .mean_error = error};
     return SEMID_OK;
+}
+
+/* Prices follow slowly and are forgotten by and by: codewords that moved have no use for old ones,
+ * and far ones are drawn in step by step instead of being forced on rows. */
+static const int BALANCE_ITERS = 20;
+static const float BALANCE_MEMORY = 0.8F;
+
+semid_status lloyd_balance(lloyd *l, semid_kmeans_report *report, semid_error *err) {
+    semid_status status;
+    balance b = {0};
+    TRY_GOTO(balance_init(&b, l->x, l->n, l->dim, l->codewords, l->n_codewords, err));
+    for (int i = 0; i < BALANCE_ITERS; i++) {
+        if (interrupted()) FAIL_GOTO(SEMID_ERR_INTERRUPTED, "interrupted");
+        assign(l, b.prices);
+        balance_verdict verdict = balance_settle(&b, l->codes);
+        if (verdict == BALANCE_TOO_FAR) continue;
+        update(l);
+        for (size_t k = 0; k < l->n_codewords; k++) b.prices[k] *= BALANCE_MEMORY;
+    }
+    report->mean_error = assign(l, NULL);
+    report->n_iters += (size_t)BALANCE_ITERS;
+done:
+    balance_release(&b);
+    return status;
 }

@@ -27,4 +27,8 @@ void lloyd_release(lloyd *l);
 semid_status lloyd_run(lloyd *l, size_t max_iters, double tol, const char *label,
                        semid_kmeans_report *report, semid_error *err);
 
+/* More iterations, in which rows choose their codewords under prices that make their use about
+ * equal (balance.h); the codes it leaves are the nearest codewords again. */
+semid_status lloyd_balance(lloyd *l, semid_kmeans_report *report, semid_error *err);
+
 #endif

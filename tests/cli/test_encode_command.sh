@@ -63,6 +63,9 @@ tail -c +129 "$out/a.npy" | od -An -v -td4 -w8 | awk '{ print $1 "-" $2 }' >"$ou
 cmp "$out/expected" "$out/found" || fail "the example's codes differ"
 
 status=0
+encode --in "$out/x.npy" --out "$out/none.npy" --balance --beam 2 2>/dev/null || status=$?
+[ $status = 2 ] || fail "exit status $status for --balance with --beam"
+status=0
 encode --in "$out/none.npy" --out "$out/c.npy" 2>"$out/message" || status=$?
 [ $status = 1 ] || fail "exit status $status for a missing file"
 grep -q '^semid encode: .*none.npy' "$out/message" || fail "message: $(cat "$out/message")"

@@ -66,6 +66,22 @@ train --method vqvae --K 96 --unique --out "$out/unique"
 grep -q '"collision_ratio": 0.0' "$out/unique/metrics.json" || fail "vqvae --unique"
 expect 1 "at most K^L = 8^2 = 64 rows for distinct codes, found 96" --in "$x" "${small[@]}" --unique
 
+# ---- balanced use of codewords; together with unique codes ----
+train "${small[@]}" --balance --out "$out/balance" --threads 1
+grep -q "equal use of codewords" "$out/table" || fail "--balance is not reported"
+train "${small[@]}" --balance --out "$out/again" --threads 2
+same "$out/balance" "$out/again" || fail "--balance: threads change the result"
+"$SEMID" encode --quiet --load "$out/balance/codebooks.npz" --in "$x" --balance --json \
+    --out "$out/e.npy" >"$out/report"
+cmp "$out/e.npy" "$out/balance/codes.npy" || fail "encode --balance gives other codes"
+grep -q '"balance": {' "$out/report" || fail "encode says nothing of --balance"
+awk '/"perplexity"/ { n++; if ($2 + 0 < 0.96 * 8) exit 1 } END { exit n != 2 }' \
+    "$out/balance/metrics.json" || fail "--balance: perplexity"
+train --method rqvae "${small[@]}" --L 3 --balance --unique --out "$out/again"
+grep -q '"collision_ratio": 0.0' "$out/again/metrics.json" || fail "--balance --unique"
+train --method vqvae --K 16 --epochs 5 --balance --out "$out/again"
+expect 2 "--balance and --beam" --in "$x" "${small[@]}" --balance --beam 2
+
 # ---- bad rows: two with NaN, the third and the last ----
 cp "$x" "$out/nan.npy"
 for row in 2 95; do

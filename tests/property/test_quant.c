@@ -2,8 +2,8 @@
 #include "base/memory.h"
 #include "base/rng.h"
 #include "base/threads.h"
+#include "quant/balance.h"
 #include "quant/codebook.h"
-#include "semid/assign.h"
 #include "semid/quality.h"
 #include "semid/rqkmeans.h"
 #include "support/support.h"
@@ -121,6 +121,63 @@ static void make_unique(const semid_codebook *cb, size_t n, size_t dim, int32_t 
     assert_ok(semid_assign_unique(cb, &rows, codes, NULL, &err));
 }
 
+/* Every row has the codeword with the least squared distance plus price, but for rounding. */
+static void check_prices(const semid_codebook *cb, const int32_t *codes, const float *prices,
+                         size_t dim) {
+    static double left[MAX_DIM];
+    for (size_t i = 0; i < N; i += 7) {
+        for (size_t j = 0; j < dim; j++) left[j] = (double)data[i * dim + j];
+        for (size_t l = 0; l < L; l++) {
+            const float *c = semid_codebook_level(cb, l);
+            double best = INFINITY, taken = 0, scale = 0;
+            for (size_t k = 0; k < K; k++) {
+                double cost = (double)prices[l * K + k];
+                for (size_t j = 0; j < dim; j++) cost += pow(left[j] - (double)c[k * dim + j], 2);
+                best = fmin(best, cost);
+                scale = fmax(scale, fabs(cost));
+                if ((int32_t)k == codes[i * L + l]) taken = cost;
+            }
+            assert_true(taken <= best + 1e-5 * scale);
+            for (size_t j = 0; j < dim; j++)
+                left[j] -= (double)c[(size_t)codes[i * L + l] * dim + j];
+        }
+    }
+}
+
+static double first_perplexity(int32_t *codes) {
+    semid_codes c = {.n_rows = N, .n_levels = L, .data = codes};
+    semid_quality q;
+    assert_ok(semid_quality_measure(&q, &c, K, NULL, 0, &err));
+    double perplexity = q.levels[0].perplexity;
+    semid_quality_release(&q);
+    return perplexity;
+}
+
+/* Codes follow from the prices, do not depend on threads, and are no less even than greedy ones. */
+static void check_balanced(const semid_codebook *cb, size_t dim, bool can_be_even) {
+    static int32_t greedy[N * L], codes[N * L], again[N * L];
+    reader r = {dim};
+    semid_rows rows = {.n_rows = N, .read = read_data, .user = &r};
+    float *prices = NULL;
+    size_t n_moved, n_differ = 0;
+    assert_ok(semid_encode(cb, data, N, greedy, &err));
+    memcpy(codes, greedy, sizeof codes);
+    memcpy(again, greedy, sizeof again);
+    threads_set(1);
+    assert_ok(balance_assign(cb, &rows, codes, &prices, &n_moved, &err));
+    threads_set(3);
+    assert_ok(semid_assign_balanced(cb, &rows, again, NULL, &err));
+    threads_set(0);
+    assert_memory_equal(codes, again, sizeof codes);
+    for (size_t i = 0; i < N; i++)
+        n_differ += memcmp(codes + i * L, greedy + i * L, L * sizeof *codes) != 0;
+    assert_int_equal(n_moved, n_differ);
+    check_prices(cb, codes, prices, dim);
+    assert_true(first_perplexity(codes) >= first_perplexity(greedy) - 1e-9);
+    if (can_be_even) assert_true(first_perplexity(codes) >= 0.96 * K);
+    mem_free(prices);
+}
+
 /* All codes differ, whatever the data, up to as many rows as there are codes; the same at any
  * thread count; nothing moves where nothing has to. */
 static void check_unique(const semid_codebook *cb, size_t dim) {
@@ -167,6 +224,7 @@ static void residual_quantization_holds_its_promises(void **state) {
         check_codes_belong_to_rows(cb, &r, dim);
         check_beams(cb, dim);
         check_unique(cb, dim);
+        check_balanced(cb, dim, what == NORMAL);
         check_same_codebook(cb, dim, 1);
         check_same_codebook(cb, dim, 3);
         semid_codebook_free(cb);
