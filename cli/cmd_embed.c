@@ -66,6 +66,13 @@ static const option options[] = {
      .type = OPTION_TRISTATE,
      .offset = AT(normalize),
      .help = "Scale vectors to length 1, or not; neither given: as the model folder says"},
+    {.name = "dtype",
+     .type = OPTION_CHOICE,
+     .offset = AT(dtype),
+     .default_value = "f32",
+     .choices = "f32|bf16|int8",
+     .help = "Numbers in which the model's weights are multiplied; int8 is the fastest where there "
+             "is no AVX512_BF16"},
     {.name = "resume",
      .type = OPTION_FLAG,
      .offset = AT(resume),

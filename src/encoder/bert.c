@@ -18,6 +18,9 @@ typedef struct scratch {
     float *packed; /* one head's keys, or values */
     float *scores; /* [max_len, padded max_len] */
     float *head;   /* [max_len, padded head size] */
+    void *narrow;  /* [tokens, padded input] the input of a product in low precision */
+    float *low;    /* [tokens] of int8 inputs */
+    float *step;   /* [tokens] */
 } scratch;
 
 struct bert_workspace {
@@ -28,8 +31,14 @@ struct bert_workspace {
 
 /* ---- scratch space ---- */
 
-static semid_status scratch_init(scratch *s, const model_config *c, size_t max_len,
-                                 semid_error *err) {
+static size_t narrow_bytes(precision kind, size_t n_in) {
+    if (kind == PRECISION_INT8) return gemm_i8_pad(n_in);
+    return kind == PRECISION_BF16 ? gemm_bf16_pad(n_in) * sizeof(uint16_t) : 0;
+}
+
+static semid_status scratch_init(scratch *s, const model *m, size_t max_len, semid_error *err) {
+    const model_config *c = &m->config;
+    size_t widest = c->hidden > c->intermediate ? c->hidden : c->intermediate;
     size_t tokens = max_len > CHUNK_TOKENS ? max_len : CHUNK_TOKENS, hidden = gemm_pad(c->hidden);
     size_t wide = gemm_pad(c->intermediate), head = c->hidden / c->n_heads;
     if (wide < 3 * hidden) wide = 3 * hidden;
@@ -38,7 +47,11 @@ static semid_status scratch_init(scratch *s, const model_config *c, size_t max_l
     TRY(mem_alloc(&s->wide, tokens * wide, sizeof(float), err));
     TRY(mem_alloc(&s->packed, gemm_pad(max_len) * gemm_pad(head), sizeof(float), err));
     TRY(mem_alloc(&s->scores, max_len * gemm_pad(max_len), sizeof(float), err));
-    return mem_alloc(&s->head, max_len * gemm_pad(head), sizeof(float), err);
+    TRY(mem_alloc(&s->head, max_len * gemm_pad(head), sizeof(float), err));
+    if (m->kind == PRECISION_F32) return SEMID_OK;
+    TRY(mem_alloc(&s->narrow, tokens, narrow_bytes(m->kind, widest), err));
+    TRY(mem_alloc(&s->low, tokens, sizeof(float), err));
+    return mem_alloc(&s->step, tokens, sizeof(float), err);
 }
 
 semid_status bert_workspace_new(bert_workspace **out, const model *m, size_t max_len,
@@ -48,7 +61,7 @@ semid_status bert_workspace_new(bert_workspace **out, const model *m, size_t max
     *w = (bert_workspace){.max_len = max_len, .n_workers = threads_get()};
     semid_status status = mem_calloc(&w->workers, (size_t)w->n_workers, sizeof *w->workers, err);
     for (int i = 0; status == SEMID_OK && i < w->n_workers; i++)
-        status = scratch_init(&w->workers[i], &m->config, max_len, err);
+        status = scratch_init(&w->workers[i], m, max_len, err);
     if (status == SEMID_OK)
         *out = w;
     else
@@ -66,6 +79,9 @@ void bert_workspace_free(bert_workspace *w) {
         mem_free(s->packed);
         mem_free(s->scores);
         mem_free(s->head);
+        mem_free(s->narrow);
+        mem_free(s->low);
+        mem_free(s->step);
     }
     mem_free(w->workers);
     mem_free(w);
@@ -84,18 +100,72 @@ typedef struct pass {
     float *out;
 } pass;
 
-static void apply_linear(const pass *p, const linear *l, activation act, size_t rows,
-                         const float *x, size_t x_stride, float *y) {
-    p->kernels->gemm_f32(&(gemm_args){.m = rows,
+typedef struct matrix {
+    size_t n;
+    const float *x; /* [n, ?], stride apart */
+    size_t stride;
+} matrix;
+
+static void apply_i8(const pass *p, const scratch *s, const linear *l, activation act, matrix in,
+                     float *y) {
+    size_t k = gemm_i8_pad(l->n_in);
+    uint8_t *a = s->narrow;
+    for (size_t i = 0; i < in.n; i++)
+        p->kernels->quantize_u8(in.x + i * in.stride, l->n_in, a + i * k, &s->low[i], &s->step[i]);
+    p->kernels->gemm_i8(&(gemm_i8_args){.m = in.n,
+                                        .n = l->n_out,
+                                        .k = k,
+                                        .a = a,
+                                        .low = s->low,
+                                        .step = s->step,
+                                        .b = l->packed,
+                                        .scales = l->scales,
+                                        .sums = l->sums,
+                                        .bias = l->bias,
+                                        .act = act,
+                                        .c = y,
+                                        .ldc = l->n_out});
+}
+
+static void apply_bf16(const pass *p, const scratch *s, const linear *l, activation act, matrix in,
+                       float *y) {
+    size_t k = gemm_bf16_pad(l->n_in);
+    uint16_t *a = s->narrow;
+    for (size_t i = 0; i < in.n; i++)
+        p->kernels->round_bf16(in.x + i * in.stride, l->n_in, a + i * k);
+    p->kernels->gemm_bf16(&(gemm_bf16_args){.m = in.n,
+                                            .n = l->n_out,
+                                            .k = k,
+                                            .a = a,
+                                            .b = l->packed,
+                                            .bias = l->bias,
+                                            .act = act,
+                                            .c = y,
+                                            .ldc = l->n_out});
+}
+
+static void apply_f32(const pass *p, const linear *l, activation act, matrix in, float *y) {
+    p->kernels->gemm_f32(&(gemm_args){.m = in.n,
                                       .n = l->n_out,
                                       .k = l->n_in,
-                                      .a = x,
-                                      .lda = x_stride,
+                                      .a = in.x,
+                                      .lda = in.stride,
                                       .b = l->packed,
                                       .bias = l->bias,
                                       .act = act,
                                       .c = y,
                                       .ldc = l->n_out});
+}
+
+/* y [in.n, n_out] = act(in W + b) */
+static void apply_linear(const pass *p, const scratch *s, const linear *l, activation act,
+                         matrix in, float *y) {
+    if (l->kind == PRECISION_INT8)
+        apply_i8(p, s, l, act, in, y);
+    else if (l->kind == PRECISION_BF16)
+        apply_bf16(p, s, l, act, in, y);
+    else
+        apply_f32(p, l, act, in, y);
 }
 
 /* x <- norm(x + residual), rows of the padded width. */
@@ -162,15 +232,16 @@ static void self_attention(const pass *p, const scratch *s, size_t first_text, s
 /* Post-norm transformer layer over the tokens of a chunk, x in place. `wide` serves as query, key
  * and value, then as the attention block's output, then as the intermediate activations. */
 static void run_layer(const pass *p, scratch *s, const model_layer *layer, size_t first_text,
-                      size_t n_texts, size_t rows) {
+                      size_t n_texts, size_t n) {
     size_t hidden = gemm_pad(p->m->config.hidden);
-    apply_linear(p, &layer->qkv, ACTIVATION_NONE, rows, s->x, hidden, s->wide);
+    matrix x = {n, s->x, hidden}, mixed = {n, s->mixed, hidden}, up = {n, s->wide, layer->up.n_out};
+    apply_linear(p, s, &layer->qkv, ACTIVATION_NONE, x, s->wide);
     self_attention(p, s, first_text, n_texts);
-    apply_linear(p, &layer->attention_out, ACTIVATION_NONE, rows, s->mixed, hidden, s->wide);
-    apply_norm(p, &layer->attention_norm, rows, s->x, s->wide);
-    apply_linear(p, &layer->up, p->m->config.act, rows, s->x, hidden, s->wide);
-    apply_linear(p, &layer->down, ACTIVATION_NONE, rows, s->wide, layer->up.n_out, s->mixed);
-    apply_norm(p, &layer->output_norm, rows, s->x, s->mixed);
+    apply_linear(p, s, &layer->attention_out, ACTIVATION_NONE, mixed, s->wide);
+    apply_norm(p, &layer->attention_norm, n, s->x, s->wide);
+    apply_linear(p, s, &layer->up, p->m->config.act, x, s->wide);
+    apply_linear(p, s, &layer->down, ACTIVATION_NONE, up, s->mixed);
+    apply_norm(p, &layer->output_norm, n, s->x, s->mixed);
 }
 
 /* ---- pooling ---- */
@@ -198,7 +269,7 @@ static void pool_text(const pass *p, const scratch *s, const float *x, size_t n,
     } else if (p->pool == POOLING_CLS) {
         memcpy(out, x, dim * sizeof *out);
     } else {
-        apply_linear(p, &p->m->pooler, ACTIVATION_TANH, 1, x, stride, s->wide);
+        apply_f32(p, &p->m->pooler, ACTIVATION_TANH, (matrix){1, x, stride}, s->wide);
         memcpy(out, s->wide, dim * sizeof *out);
     }
     if (p->normalize) normalize_row(out, dim);

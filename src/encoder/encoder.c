@@ -60,11 +60,20 @@ static semid_status check_parts(const encoder *e, const char *model_dir, semid_e
     return SEMID_OK;
 }
 
+static void warn_of_emulation(precision kind) {
+    const kernel_table *tier = kernels();
+    if (kind == PRECISION_BF16 && !encoder_kernels_of(tier)->bf16_native)
+        log_warn(
+            "bf16: the instructions in use (%s) have no bfloat16 product (AVX512_BF16 is one); "
+            "float32 stands in for it and is no faster: int8 would be",
+            tier->tier);
+}
+
 semid_status encoder_open(encoder **out, const encoder_params *params, semid_error *err) {
     encoder *e = NULL;
     semid_status status = SEMID_OK;
     TRY(mem_calloc(&e, 1, sizeof *e, err));
-    TRY_GOTO(model_open(&e->m, params->model_dir, err));
+    TRY_GOTO(model_open(&e->m, params->model_dir, params->kind, err));
     TRY_GOTO(tokenizer_open(&e->words, params->model_dir, err));
     const model_config *c = &e->m->config;
     e->max_len = params->max_len;
@@ -72,6 +81,7 @@ semid_status encoder_open(encoder **out, const encoder_params *params, semid_err
     e->normalize =
         params->normalize == TRISTATE_UNSET ? c->normalize : params->normalize == TRISTATE_YES;
     TRY_GOTO(check_parts(e, params->model_dir, err));
+    warn_of_emulation(params->kind);
     TRY_GOTO(bert_workspace_new(&e->workspace, e->m, e->max_len, err));
     *out = e;
 done:

@@ -17,6 +17,7 @@ typedef struct encoder_params {
     size_t max_len;     /* tokens of a text, [CLS] and [SEP] counted; the rest is cut off */
     pooling pool;       /* POOLING_AUTO: as the folder says */
     tristate normalize; /* TRISTATE_UNSET: as the folder says */
+    precision kind;     /* of the products with the layers' weights */
 } encoder_params;
 
 /* SEMID_ERR_ARGUMENT when max_len is above the model's positions or below 3. */

@@ -14,7 +14,7 @@ typedef struct reader {
     const char *prefix; /* "bert." where the file was saved with a task's head */
 } reader;
 
-enum { NAME_BYTES = 160 };
+enum { NAME_BYTES = 120, KEY_BYTES = 140, FULL_BYTES = 160 };
 
 static semid_status check_tensor(const reader *r, const char *name, const array *a, size_t n_dims,
                                  size_t d0, size_t d1, semid_error *err) {
@@ -35,7 +35,7 @@ static semid_status check_tensor(const reader *r, const char *name, const array 
 /* d1 = 0: one dimension. */
 static semid_status find_tensor(const reader *r, const char *name, size_t d0, size_t d1, array *out,
                                 semid_error *err) {
-    char full[NAME_BYTES];
+    char full[FULL_BYTES];
     snprintf(full, sizeof full, "%s%s", r->prefix, name);
     array a;
     TRY(safetensors_get(r->file, full, &a, err));
@@ -62,7 +62,7 @@ static semid_status copy_tensor(const reader *r, const char *name, size_t d0, si
 /* Old checkpoints call the parameters of a normalisation gamma and beta. */
 static semid_status read_norm(const reader *r, const char *name, size_t n, norm *out,
                               semid_error *err) {
-    char key[NAME_BYTES];
+    char key[KEY_BYTES];
     snprintf(key, sizeof key, "%s%s.gamma", r->prefix, name);
     bool old = safetensors_has(r->file, key);
     snprintf(key, sizeof key, "%s.%s", name, old ? "gamma" : "weight");
@@ -73,22 +73,42 @@ static semid_status read_norm(const reader *r, const char *name, size_t n, norm 
 
 /* ---- linear layers ---- */
 
+/* Of the weights of one output. */
+static size_t packed_bytes(precision kind, size_t n_in) {
+    if (kind == PRECISION_INT8) return gemm_i8_pad(n_in);
+    if (kind == PRECISION_BF16) return gemm_bf16_pad(n_in) * sizeof(uint16_t);
+    return n_in * sizeof(float);
+}
+
 /* Room for n_parts products of the same size side by side, each padded by itself. */
-static semid_status linear_init(linear *l, size_t n_in, size_t n_out, size_t n_parts,
-                                semid_error *err) {
-    size_t padded = gemm_pad(n_out) * n_parts, n;
-    if (!size_mul(padded, n_in, &n))
-        FAIL(SEMID_ERR_NO_MEMORY, "weights of %zu x %zu", padded, n_in);
-    TRY(mem_alloc(&l->packed, n, sizeof(float), err));
+static semid_status linear_init(linear *l, precision kind, size_t n_in, size_t n_out,
+                                size_t n_parts, semid_error *err) {
+    size_t padded = gemm_pad(n_out) * n_parts;
+    l->kind = kind;
+    TRY(mem_alloc(&l->packed, padded, packed_bytes(kind, n_in), err));
     TRY(mem_calloc(&l->bias, padded, sizeof(float), err));
     l->n_in = n_in;
     l->n_out = padded;
-    return SEMID_OK;
+    if (kind != PRECISION_INT8) return SEMID_OK;
+    TRY(mem_alloc(&l->scales, padded, sizeof(float), err));
+    return mem_alloc(&l->sums, padded, sizeof(float), err);
+}
+
+/* Weights [n_out, n_in] of the outputs from `first` on. */
+static void linear_pack(linear *l, const float *weight, size_t n_out, size_t first) {
+    unsigned char *packed = (unsigned char *)l->packed + first * packed_bytes(l->kind, l->n_in);
+    if (l->kind == PRECISION_INT8)
+        gemm_pack_i8(weight, l->n_in, n_out, l->n_in, (int8_t *)packed, l->scales + first,
+                     l->sums + first);
+    else if (l->kind == PRECISION_BF16)
+        gemm_pack_bf16(weight, l->n_in, n_out, l->n_in, (uint16_t *)(void *)packed);
+    else
+        gemm_pack_transposed(weight, l->n_in, n_out, l->n_in, (float *)(void *)packed);
 }
 
 static semid_status linear_read_part(linear *l, const reader *r, const char *name, size_t n_out,
                                      size_t part, semid_error *err) {
-    char key[NAME_BYTES];
+    char key[KEY_BYTES];
     size_t first = part * gemm_pad(n_out);
     float *weight = NULL;
     array bias;
@@ -97,24 +117,26 @@ static semid_status linear_read_part(linear *l, const reader *r, const char *nam
     TRY(array_to_f32(&bias, 0, n_out, l->bias + first, err));
     snprintf(key, sizeof key, "%s.weight", name);
     TRY(copy_tensor(r, key, n_out, l->n_in, &weight, err));
-    gemm_pack_transposed(weight, l->n_in, n_out, l->n_in, l->packed + first * l->n_in);
+    linear_pack(l, weight, n_out, first);
     mem_free(weight);
     return SEMID_OK;
 }
 
-static semid_status linear_read(linear *l, const reader *r, const char *name, size_t n_in,
-                                size_t n_out, semid_error *err) {
+static semid_status linear_read(linear *l, const reader *r, const char *name, precision kind,
+                                size_t n_in, size_t n_out, semid_error *err) {
     array a;
-    char key[NAME_BYTES];
+    char key[KEY_BYTES];
     snprintf(key, sizeof key, "%s.weight", name);
     TRY(find_tensor(r, key, n_out, n_in, &a, err)); /* before anything of that size is allocated */
-    TRY(linear_init(l, n_in, n_out, 1, err));
+    TRY(linear_init(l, kind, n_in, n_out, 1, err));
     return linear_read_part(l, r, name, n_out, 0, err);
 }
 
 static void linear_release(linear *l) {
     mem_free(l->packed);
     mem_free(l->bias);
+    mem_free(l->scales);
+    mem_free(l->sums);
 }
 
 static void norm_release(norm *n) {
@@ -124,14 +146,14 @@ static void norm_release(norm *n) {
 
 /* ---- the model ---- */
 
-static semid_status read_qkv(model_layer *layer, const reader *r, const char *base, size_t hidden,
-                             semid_error *err) {
+static semid_status read_qkv(model_layer *layer, const reader *r, const char *base, precision kind,
+                             size_t hidden, semid_error *err) {
     static const char *const parts[] = {"query", "key", "value"};
     char name[NAME_BYTES];
     array a;
     snprintf(name, sizeof name, "%s.attention.self.query.weight", base);
     TRY(find_tensor(r, name, hidden, hidden, &a, err));
-    TRY(linear_init(&layer->qkv, hidden, hidden, 3, err));
+    TRY(linear_init(&layer->qkv, kind, hidden, hidden, 3, err));
     for (size_t i = 0; i < 3; i++) {
         snprintf(name, sizeof name, "%s.attention.self.%s", base, parts[i]);
         TRY(linear_read_part(&layer->qkv, r, name, hidden, i, err));
@@ -139,19 +161,19 @@ static semid_status read_qkv(model_layer *layer, const reader *r, const char *ba
     return SEMID_OK;
 }
 
-static semid_status read_layer(model_layer *layer, const reader *r, size_t i, const model_config *c,
-                               semid_error *err) {
+static semid_status read_layer(model_layer *layer, const reader *r, size_t i, precision kind,
+                               const model_config *c, semid_error *err) {
     char base[64], name[NAME_BYTES];
     snprintf(base, sizeof base, "encoder.layer.%zu", i);
-    TRY(read_qkv(layer, r, base, c->hidden, err));
+    TRY(read_qkv(layer, r, base, kind, c->hidden, err));
     snprintf(name, sizeof name, "%s.attention.output.dense", base);
-    TRY(linear_read(&layer->attention_out, r, name, c->hidden, c->hidden, err));
+    TRY(linear_read(&layer->attention_out, r, name, kind, c->hidden, c->hidden, err));
     snprintf(name, sizeof name, "%s.attention.output.LayerNorm", base);
     TRY(read_norm(r, name, c->hidden, &layer->attention_norm, err));
     snprintf(name, sizeof name, "%s.intermediate.dense", base);
-    TRY(linear_read(&layer->up, r, name, c->hidden, c->intermediate, err));
+    TRY(linear_read(&layer->up, r, name, kind, c->hidden, c->intermediate, err));
     snprintf(name, sizeof name, "%s.output.dense", base);
-    TRY(linear_read(&layer->down, r, name, c->intermediate, c->hidden, err));
+    TRY(linear_read(&layer->down, r, name, kind, c->intermediate, c->hidden, err));
     snprintf(name, sizeof name, "%s.output.LayerNorm", base);
     return read_norm(r, name, c->hidden, &layer->output_norm, err);
 }
@@ -176,22 +198,24 @@ static semid_status read_weights(model *m, const char *path, semid_error *err) {
     if (safetensors_has(m->file, "bert.embeddings.word_embeddings.weight")) r.prefix = "bert.";
     TRY(read_embeddings(m, &r, err));
     TRY(mem_calloc(&m->layers, c->n_layers, sizeof *m->layers, err));
-    for (size_t i = 0; i < c->n_layers; i++) TRY(read_layer(&m->layers[i], &r, i, c, err));
-    char key[NAME_BYTES];
+    for (size_t i = 0; i < c->n_layers; i++) TRY(read_layer(&m->layers[i], &r, i, m->kind, c, err));
+    char key[KEY_BYTES];
     snprintf(key, sizeof key, "%spooler.dense.weight", r.prefix);
     if (!safetensors_has(m->file, key)) return SEMID_OK;
-    return linear_read(&m->pooler, &r, "pooler.dense", c->hidden, c->hidden, err);
+    return linear_read(&m->pooler, &r, "pooler.dense", PRECISION_F32, c->hidden, c->hidden, err);
 }
 
-semid_status model_open(model **out, const char *model_dir, semid_error *err) {
+semid_status model_open(model **out, const char *model_dir, precision kind, semid_error *err) {
     model *m = NULL;
     char *path = NULL;
     semid_status status = SEMID_OK;
     TRY(mem_calloc(&m, 1, sizeof *m, err));
+    m->kind = kind;
     TRY_GOTO(model_config_load(&m->config, model_dir, err));
     TRY_GOTO(path_join(&path, model_dir, "model.safetensors", err));
     TRY_GOTO(safetensors_open(&m->file, path, err));
     TRY_GOTO(read_weights(m, path, err));
+    safetensors_drop_pages(m->file); /* what is needed was copied; words are read as they come */
     *out = m;
 done:
     if (status != SEMID_OK) model_close(m);

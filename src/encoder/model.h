@@ -30,10 +30,16 @@ typedef struct model_config {
 semid_status model_config_load(model_config *out, const char *model_dir, semid_error *err);
 void model_config_release(model_config *c);
 
-/* y = x W + b; W packed for gemm_f32, biases padded like it. */
+/* What the weights are held in and multiplied as. */
+typedef enum precision { PRECISION_F32, PRECISION_BF16, PRECISION_INT8 } precision;
+
+/* y = x W + b; W packed for the product of its precision, all else padded like it. */
 typedef struct linear {
-    size_t n_in, n_out; /* n_out is a multiple of GEMM_PANEL */
-    float *packed, *bias;
+    precision kind;
+    size_t n_in, n_out;   /* n_out is a multiple of GEMM_PANEL */
+    void *packed;         /* float, uint16_t or int8_t */
+    float *bias;          /* [n_out] */
+    float *scales, *sums; /* [n_out], int8 only */
 } linear;
 
 typedef struct norm {
@@ -48,6 +54,7 @@ typedef struct model_layer {
 
 typedef struct model {
     model_config config;
+    precision kind; /* of the layers; the pooler, one row a text, is float32 always */
     safetensors *file;
     array words;   /* [n_words, hidden], a view into file */
     float *places; /* [n_positions, hidden]: position + type 0 */
@@ -57,9 +64,10 @@ typedef struct model {
 } model;
 
 /* Reads the folder; every tensor's shape and type is checked against config.json. */
-semid_status model_open(model **out, const char *model_dir, semid_error *err);
+semid_status model_open(model **out, const char *model_dir, precision kind, semid_error *err);
 void model_close(model *m);
 
 const char *pooling_name(pooling p);
+const char *precision_name(precision kind);
 
 #endif

@@ -15,6 +15,11 @@ const char *pooling_name(pooling p) {
     return names[p];
 }
 
+const char *precision_name(precision kind) {
+    static const char *const names[] = {"f32", "bf16", "int8"};
+    return names[kind];
+}
+
 /* The JSON object in dir/name; *out stays NULL when an optional file is missing. */
 static semid_status load_object(json_t **out, char **path, const char *dir, const char *name,
                                 bool optional, semid_error *err) {

@@ -184,6 +184,10 @@ semid_status safetensors_open(safetensors **out, const char *path, semid_error *
     return status;
 }
 
+void safetensors_drop_pages(const safetensors *s) {
+    file_map_drop(&s->map, 0, s->map.n_bytes);
+}
+
 void safetensors_close(safetensors *s) {
     if (!s) return;
     for (size_t i = 0; i < s->n_entries; i++) {

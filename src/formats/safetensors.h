@@ -14,6 +14,8 @@ const char *safetensors_name(const safetensors *s, size_t i);
 /* A view (data borrowed from s; array_release is not needed). SEMID_ERR_FORMAT if missing. */
 semid_status safetensors_get(const safetensors *s, const char *name, array *view, semid_error *err);
 bool safetensors_has(const safetensors *s, const char *name);
+/* Gives the pages read so far back; they are read again when they are needed. */
+void safetensors_drop_pages(const safetensors *s);
 void safetensors_close(safetensors *s);
 
 typedef struct safetensors_tensor {

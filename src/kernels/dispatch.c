@@ -23,6 +23,10 @@ static int has_avx512(void) {
 static int has_avx512vnni(void) {
     return has_avx512() && __builtin_cpu_supports("avx512vnni");
 }
+
+static int has_avx512bf16(void) {
+    return has_avx512vnni() && __builtin_cpu_supports("avx512bf16");
+}
 #endif
 
 static const struct tier {
@@ -35,6 +39,7 @@ static const struct tier {
     {"avx2", has_avx2, kernels_add_avx2},
     {"avx512", has_avx512, kernels_add_avx512},
     {"avx512vnni", has_avx512vnni, kernels_add_avx512vnni},
+    {"avx512bf16", has_avx512bf16, kernels_add_avx512vnni}, /* differs in the encoder's alone */
 #elif defined(__aarch64__)
     {"neon", always, kernels_add_neon},
 #endif
@@ -50,9 +55,8 @@ static size_t highest_tier(void) {
     if (!cap || !*cap) return N_TIERS - 1;
     for (size_t i = 0; i < N_TIERS; i++)
         if (strcmp(tiers[i].name, cap) == 0) return i;
-    log_warn("SEMID_ISA: expected one of ref, avx2, avx512, avx512vnni (x86) or ref, neon (ARM), "
-             "found \"%s\"; "
-             "ignored",
+    log_warn("SEMID_ISA: expected one of ref, avx2, avx512, avx512vnni, avx512bf16 (x86) or ref, "
+             "neon (ARM), found \"%s\"; ignored",
              cap);
     return N_TIERS - 1;
 }

@@ -2,6 +2,7 @@
 
 #include "kernels/encoder_tiers.h"
 
+#include <math.h>
 #include <string.h>
 
 void gemm_pack_transposed(const float *src, size_t ld, size_t n, size_t k, float *packed) {
@@ -21,10 +22,114 @@ void gemm_pack(const float *src, size_t ld, size_t n, size_t k, float *packed) {
     }
 }
 
+/* ---- int8 ---- */
+
+/* Without VNNI the products of these four of every eight rows share a 16-bit sum. */
+static const int sixteen_bit_sums[2][4] = {{0, 1, 4, 5}, {2, 3, 6, 7}};
+/* 255 * 128 still fits 16 bits. */
+enum { LARGEST_SUM = 128, LARGEST_WEIGHT = 127 };
+
+/* The largest sum of the positive parts of sign * w in any group of four. */
+static float largest_sum(const float *w, size_t k, float sign) {
+    float largest = 0;
+    for (size_t p = 0; p < k; p += GEMM_I8_STEP)
+        for (int g = 0; g < 2; g++) {
+            float sum = 0;
+            for (int i = 0; i < 4; i++) {
+                size_t at = p + (size_t)sixteen_bit_sums[g][i];
+                if (at < k) sum += fmaxf(sign * w[at], 0);
+            }
+            largest = fmaxf(largest, sum);
+        }
+    return largest;
+}
+
+static float column_scale(const float *w, size_t k) {
+    float largest = 0;
+    for (size_t p = 0; p < k; p++) largest = fmaxf(largest, fabsf(w[p]));
+    float sum = fmaxf(largest_sum(w, k, 1), largest_sum(w, k, -1));
+    return fmaxf(largest / LARGEST_WEIGHT, sum / LARGEST_SUM);
+}
+
+/* Rounding can lift the sum of the parts of one sign beyond the limit: the weights that it moved
+ * farthest give way. */
+static void restrain(const float *w, int32_t q[4], int32_t sign) {
+    for (;;) {
+        int32_t sum = 0;
+        int worst = 0;
+        float excess = -1;
+        for (int i = 0; i < 4; i++) {
+            if (q[i] * sign <= 0) continue;
+            sum += q[i] * sign;
+            if ((float)(q[i] * sign) - w[i] * (float)sign > excess)
+                excess = (float)(q[i] * sign) - w[i] * (float)sign, worst = i;
+        }
+        if (sum <= LARGEST_SUM) return;
+        q[worst] -= sign;
+    }
+}
+
+/* Eight weights of one column, in units of its scale. */
+static void round_group(const float *w, int8_t *packed) {
+    for (int g = 0; g < 2; g++) {
+        float part[4];
+        int32_t q[4];
+        for (int i = 0; i < 4; i++) {
+            part[i] = w[sixteen_bit_sums[g][i]];
+            q[i] = (int32_t)lrintf(part[i]);
+        }
+        restrain(part, q, 1);
+        restrain(part, q, -1);
+        for (int i = 0; i < 4; i++) {
+            int p = sixteen_bit_sums[g][i];
+            packed[p / 4 * 4 * GEMM_PANEL + p % 4] = (int8_t)q[i];
+        }
+    }
+}
+
+static void pack_column_i8(const float *w, size_t k, float scale, int8_t *packed) {
+    float inverse = scale > 0 ? 1 / scale : 0;
+    for (size_t p = 0; p < k; p += GEMM_I8_STEP, packed += GEMM_I8_STEP * GEMM_PANEL) {
+        float group[GEMM_I8_STEP];
+        for (size_t i = 0; i < GEMM_I8_STEP; i++) group[i] = p + i < k ? w[p + i] * inverse : 0;
+        round_group(group, packed);
+    }
+}
+
+void gemm_pack_i8(const float *src, size_t ld, size_t n, size_t k, int8_t *packed, float *scales,
+                  float *sums) {
+    size_t column_bytes = gemm_i8_pad(k);
+    memset(packed, 0, gemm_pad(n) * column_bytes);
+    for (size_t j = 0; j < gemm_pad(n); j++) {
+        double sum = 0;
+        for (size_t p = 0; j < n && p < k; p++) sum += (double)src[j * ld + p];
+        sums[j] = (float)sum;
+        scales[j] = j < n ? column_scale(src + j * ld, k) : 0;
+        if (j < n)
+            pack_column_i8(src + j * ld, k, scales[j],
+                           packed + j / GEMM_PANEL * GEMM_PANEL * column_bytes +
+                               j % GEMM_PANEL * 4);
+    }
+}
+
+/* ---- bfloat16 ---- */
+
+void gemm_pack_bf16(const float *src, size_t ld, size_t n, size_t k, uint16_t *packed) {
+    size_t column = gemm_bf16_pad(k);
+    memset(packed, 0, gemm_pad(n) * column * sizeof *packed);
+    for (size_t j = 0; j < n; j++) {
+        uint16_t *b = packed + j / GEMM_PANEL * GEMM_PANEL * column + j % GEMM_PANEL * 2;
+        for (size_t p = 0; p < k; p++)
+            b[p / 2 * 2 * GEMM_PANEL + p % 2] = bf16_round(src[j * ld + p]);
+    }
+}
+
 const encoder_kernels *encoder_kernels_of(const kernel_table *tier) {
 #if defined(__x86_64__)
     if (strcmp(tier->tier, "avx2") == 0) return &encoder_kernels_avx2;
-    if (strncmp(tier->tier, "avx512", 6) == 0) return &encoder_kernels_avx512;
+    if (strcmp(tier->tier, "avx512") == 0) return &encoder_kernels_avx512;
+    if (strcmp(tier->tier, "avx512vnni") == 0) return &encoder_kernels_avx512vnni;
+    if (strcmp(tier->tier, "avx512bf16") == 0) return &encoder_kernels_avx512bf16;
 #elif defined(__aarch64__)
     if (strcmp(tier->tier, "neon") == 0) return &encoder_kernels_neon;
 #endif

@@ -50,4 +50,51 @@ static void layer_norm_f32_ref(float *x, const float *residual, const float *gam
         x[i] = (float)(((double)x[i] - mean) * scale * (double)gamma[i] + (double)beta[i]);
 }
 
-const encoder_kernels encoder_kernels_ref = {gemm_f32_ref, softmax_f32_ref, layer_norm_f32_ref};
+void quantize_u8_ref(const float *x, size_t n, uint8_t *q, float *low, float *step) {
+    float least = INFINITY, largest = -INFINITY, poison = 0;
+    for (size_t i = 0; i < n; i++) {
+        least = x[i] < least ? x[i] : least;
+        largest = x[i] > largest ? x[i] : largest;
+        poison += x[i] * 0;
+    }
+    float range = largest - least, inverse = range > 0 ? 255 / range : 0;
+    for (size_t i = 0; i < gemm_i8_pad(n); i++) {
+        float scaled = i < n ? (x[i] - least) * inverse : 0;
+        q[i] = (uint8_t)lrintf(scaled > 0 ? scaled < 255 ? scaled : 255 : 0);
+    }
+    *low = least + poison;
+    *step = range / 255;
+}
+
+void gemm_i8_ref(const gemm_i8_args *g) {
+    for (size_t i = 0; i < g->m; i++)
+        for (size_t j = 0; j < g->n; j++) {
+            const int8_t *b = g->b + j / GEMM_PANEL * GEMM_PANEL * g->k + j % GEMM_PANEL * 4;
+            int32_t sum = 0;
+            for (size_t p = 0; p < g->k; p++)
+                sum += g->a[i * g->k + p] * b[p / 4 * 4 * GEMM_PANEL + p % 4];
+            double x = (double)sum * (double)g->step[i] * (double)g->scales[j] +
+                       (double)g->low[i] * (double)g->sums[j] + (double)g->bias[j];
+            g->c[i * g->ldc + j] = (float)activate(x, g->act);
+        }
+}
+
+static void round_bf16_ref(const float *x, size_t n, uint16_t *q) {
+    for (size_t i = 0; i < gemm_bf16_pad(n); i++) q[i] = i < n ? bf16_round(x[i]) : 0;
+}
+
+static void gemm_bf16_ref(const gemm_bf16_args *g) {
+    for (size_t i = 0; i < g->m; i++)
+        for (size_t j = 0; j < g->n; j++) {
+            const uint16_t *b = g->b + j / GEMM_PANEL * GEMM_PANEL * g->k + j % GEMM_PANEL * 2;
+            double sum = (double)g->bias[j];
+            for (size_t p = 0; p < g->k; p++)
+                sum += (double)bf16_value(g->a[i * g->k + p]) *
+                       (double)bf16_value(b[p / 2 * 2 * GEMM_PANEL + p % 2]);
+            g->c[i * g->ldc + j] = (float)activate(sum, g->act);
+        }
+}
+
+const encoder_kernels encoder_kernels_ref = {
+    gemm_f32_ref, softmax_f32_ref, layer_norm_f32_ref, quantize_u8_ref,
+    gemm_i8_ref,  round_bf16_ref,  gemm_bf16_ref,      false};

@@ -1,7 +1,8 @@
 /* kernels/kernels.h - the inner loops, once per instruction set, chosen at run time.
  *
  * Kernels never allocate and cannot fail; they take any alignment and any length. `_ref` is the
- * specification. SEMID_ISA=ref|neon|avx2|avx512|avx512vnni caps the tier that is used. */
+ * specification. SEMID_ISA=ref|neon|avx2|avx512|avx512vnni|avx512bf16 caps the tier that is used.
+ */
 #ifndef KERNELS_KERNELS_H
 #define KERNELS_KERNELS_H
 

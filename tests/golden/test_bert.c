@@ -42,7 +42,7 @@ static void check_pooling(const char *variant, pooling pool, tristate scaled,
     encoder *e;
     encoder_counts counts = {0};
     float found[MAX_TEXTS * MAX_DIM], row[MAX_DIM];
-    encoder_params params = {variant_path(variant, ""), MAX_LEN, pool, scaled};
+    encoder_params params = {variant_path(variant, ""), MAX_LEN, pool, scaled, PRECISION_F32};
     assert_ok(encoder_open(&e, &params, &err));
     size_t dim = encoder_dim(e), which = pool == POOLING_AUTO ? 0 : (size_t)pool - POOLING_MEAN;
     assert_int_equal(expected->shape[1], texts.n_ids);

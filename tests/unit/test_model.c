@@ -47,7 +47,7 @@ static void set_config(const char *member) {
 
 static semid_status open_model(pooling pool, size_t max_len) {
     encoder *e;
-    encoder_params params = {folder, max_len, pool, TRISTATE_UNSET};
+    encoder_params params = {folder, max_len, pool, TRISTATE_UNSET, PRECISION_F32};
     memset(&err, 0, sizeof err);
     semid_status status = encoder_open(&e, &params, &err);
     if (status == SEMID_OK) encoder_close(e);
@@ -174,7 +174,7 @@ static void write_pooling(const char *json) {
 static void the_folder_says_how_to_pool(void **state) {
     (void)state;
     encoder *e;
-    encoder_params params = {folder, 40, POOLING_AUTO, TRISTATE_UNSET};
+    encoder_params params = {folder, 40, POOLING_AUTO, TRISTATE_UNSET, PRECISION_F32};
     assert_ok(encoder_open(&e, &params, &err));
     assert_int_equal(encoder_pooling(e), POOLING_MEAN);
     assert_false(encoder_normalizes(e));
@@ -215,7 +215,7 @@ static void a_default_prompt_stands_before_every_text(void **state) {
     float x[24], y[24];
     encoder *e;
     encoder_counts counts = {0};
-    encoder_params params = {folder, 40, POOLING_MEAN, TRISTATE_UNSET};
+    encoder_params params = {folder, 40, POOLING_MEAN, TRISTATE_UNSET, PRECISION_F32};
     assert_ok(ids_append(&plain, "steel bolt", 10, &err));
     assert_ok(ids_append(&prompted, "for the steel bolt", 18, &err));
     assert_ok(encoder_open(&e, &params, &err));
