@@ -69,8 +69,9 @@ static void restrain(const float *w, int32_t q[4], int32_t sign) {
     }
 }
 
-/* Eight weights of one column, in units of its scale. */
-static void round_group(const float *w, int8_t *packed) {
+/* Eight weights of one column, in units of its scale; returns the sum of their bytes. */
+static int32_t round_group(const float *w, int8_t *packed) {
+    int32_t sum = 0;
     for (int g = 0; g < 2; g++) {
         float part[4];
         int32_t q[4];
@@ -83,17 +84,22 @@ static void round_group(const float *w, int8_t *packed) {
         for (int i = 0; i < 4; i++) {
             int p = sixteen_bit_sums[g][i];
             packed[p / 4 * 4 * GEMM_PANEL + p % 4] = (int8_t)q[i];
+            sum += q[i];
         }
     }
+    return sum;
 }
 
-static void pack_column_i8(const float *w, size_t k, float scale, int8_t *packed) {
+/* Returns the sum of the column's bytes. */
+static int32_t pack_column_i8(const float *w, size_t k, float scale, int8_t *packed) {
     float inverse = scale > 0 ? 1 / scale : 0;
+    int32_t sum = 0;
     for (size_t p = 0; p < k; p += GEMM_I8_STEP, packed += GEMM_I8_STEP * GEMM_PANEL) {
         float group[GEMM_I8_STEP];
         for (size_t i = 0; i < GEMM_I8_STEP; i++) group[i] = p + i < k ? w[p + i] * inverse : 0;
-        round_group(group, packed);
+        sum += round_group(group, packed);
     }
+    return sum;
 }
 
 void gemm_pack_i8(const float *src, size_t ld, size_t n, size_t k, int8_t *packed, float *scales,
@@ -101,14 +107,9 @@ void gemm_pack_i8(const float *src, size_t ld, size_t n, size_t k, int8_t *packe
     size_t column_bytes = gemm_i8_pad(k);
     memset(packed, 0, gemm_pad(n) * column_bytes);
     for (size_t j = 0; j < gemm_pad(n); j++) {
-        double sum = 0;
-        for (size_t p = 0; j < n && p < k; p++) sum += (double)src[j * ld + p];
-        sums[j] = (float)sum;
+        int8_t *column = packed + j / GEMM_PANEL * GEMM_PANEL * column_bytes + j % GEMM_PANEL * 4;
         scales[j] = j < n ? column_scale(src + j * ld, k) : 0;
-        if (j < n)
-            pack_column_i8(src + j * ld, k, scales[j],
-                           packed + j / GEMM_PANEL * GEMM_PANEL * column_bytes +
-                               j % GEMM_PANEL * 4);
+        sums[j] = j < n ? (float)pack_column_i8(src + j * ld, k, scales[j], column) * scales[j] : 0;
     }
 }
 

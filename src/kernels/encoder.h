@@ -53,7 +53,7 @@ static inline size_t gemm_bf16_pad(size_t k) {
 }
 
 /* A[i][p] = low[i] + step[i] a[i][p] and B[p][j] = scales[j] b[p][j], the products of bytes summed
- * in int32; the share of `low` is taken from the sums of the columns before they were quantized. */
+ * in int32; sums[j] is that of column j of B. */
 typedef struct gemm_i8_args {
     size_t m, n, k;   /* k padded */
     const uint8_t *a; /* [m, k] */

@@ -61,6 +61,29 @@ static void check_pooling(const char *variant, pooling pool, tristate scaled,
     ids_release(&texts);
 }
 
+/* Low precision leaves the direction of a vector nearly as it is. */
+static void check_cosines(const char *variant, const array *expected, precision kind,
+                          double least) {
+    ids texts = read_texts();
+    encoder *e;
+    encoder_counts counts = {0};
+    float found[MAX_TEXTS * MAX_DIM], row[MAX_DIM];
+    encoder_params params = {variant_path(variant, ""), MAX_LEN, POOLING_MEAN, TRISTATE_YES, kind};
+    assert_ok(encoder_open(&e, &params, &err));
+    size_t dim = encoder_dim(e);
+    assert_ok(encoder_embed(e, &texts, found, &counts, &err));
+    for (size_t t = 0; t < texts.n_ids; t++) {
+        double cosine = 0;
+        assert_ok(array_to_f32(expected, t * dim, dim, row, &err));
+        normalize(row, dim);
+        for (size_t j = 0; j < dim; j++) cosine += (double)row[j] * (double)found[t * dim + j];
+        if (!(cosine >= least))
+            fail_msg("%s, %s, text %zu: cosine %.6f", variant, precision_name(kind), t, cosine);
+    }
+    encoder_close(e);
+    ids_release(&texts);
+}
+
 static void check_variant(const char *variant) {
     array expected;
     assert_ok(npy_load(&expected, variant_path(variant, "expected.npy"), &err));
@@ -68,6 +91,8 @@ static void check_variant(const char *variant) {
         check_pooling(variant, (pooling)pool, TRISTATE_UNSET, &expected);
         check_pooling(variant, (pooling)pool, TRISTATE_YES, &expected);
     }
+    check_cosines(variant, &expected, PRECISION_BF16, 0.9999);
+    check_cosines(variant, &expected, PRECISION_INT8, 0.999);
     array_release(&expected);
 }
 

@@ -277,17 +277,20 @@ static void int8_is_as_near_as_its_steps(void) {
     enum { N = 19, K = 133, PADDED = 136 };
     int supported;
     const encoder_kernels *ref = encoder_kernels_of(kernels_tier(0, &supported));
-    float *w = random_floats(N * K, 0.1F), scales[32], sums[32], low, step;
+    float *w = random_floats(N * K, 0.1F), scales[32], sums[32], total[N] = {0}, low, step;
     int8_t b[32 * PADDED];
     uint8_t q[PADDED];
     gemm_pack_i8(w, K, N, K, b, scales, sums);
     for (size_t j = 0; j < N; j++)
         for (size_t p = 0; p < K; p++) {
             int8_t found = b[j / 16 * 16 * PADDED + p / 4 * 64 + j % 16 * 4 + p % 4];
+            total[j] += scales[j] * (float)found;
             float error = fabsf(w[j * K + p] - scales[j] * (float)found);
             REQUIRE(error <= 1.5001F * scales[j], "column %zu: %g steps off\n", j,
                     (double)(error / scales[j]));
         }
+    for (size_t j = 0; j < N; j++)
+        REQUIRE(fabsf(total[j] - sums[j]) <= 1e-4F, "sum of column %zu\n", j);
     ref->quantize_u8(w, K, q, &low, &step);
     for (size_t p = 0; p < K; p++)
         REQUIRE(fabsf(low + step * (float)q[p] - w[p]) <= 0.5001F * step, "element %zu\n", p);

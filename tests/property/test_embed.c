@@ -2,6 +2,7 @@
  */
 #include "support/support.h"
 
+#include "encoder/model.h"
 #include "pipeline/embed.h"
 
 #include "base/memory.h"
@@ -30,11 +31,11 @@ static void write_items(const char *path, const char *suffix) {
     sql_close(&db);
 }
 
-static char items[256], changed_items[256], model[512];
+static char items[256], changed_items[256], weights[512];
 
 static embed_params params_for(const char *out) {
     return (embed_params){.data = items,
-                          .model = model,
+                          .model = weights,
                           .out = out,
                           .id_col = "item_id",
                           .ts_col = "timestamp",
@@ -72,8 +73,7 @@ static void assert_same_file(const char *a, const char *b) {
     file_map_close(&y);
 }
 
-static void threads_and_batches_change_no_byte(void **state) {
-    (void)state;
+static void check_ways(precision kind) {
     static const struct {
         int threads;
         int64_t batch_size;
@@ -82,16 +82,25 @@ static void threads_and_batches_change_no_byte(void **state) {
     snprintf(one, sizeof one, "%s", test_path("one.npy"));
     threads_set(1);
     embed_params first = params_for(one);
+    first.dtype = (int)kind;
     run_ok(&first);
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
         embed_params other = params_for(test_path("other.npy"));
         threads_set(ways[i].threads);
         other.batch_size = ways[i].batch_size;
+        other.dtype = (int)kind;
         run_ok(&other);
         assert_same_file(first.out, other.out);
         assert_same_file(test_path("one.ids.npy"), test_path("other.ids.npy"));
     }
     threads_set(0);
+}
+
+static void threads_and_batches_change_no_byte(void **state) {
+    (void)state;
+    check_ways(PRECISION_F32);
+    check_ways(PRECISION_BF16);
+    check_ways(PRECISION_INT8);
 }
 
 /* Every run fails at a later allocation and goes on from what the one before left. */
@@ -135,13 +144,14 @@ static void fail_late(const embed_params *p) {
 static void stale_rows_are_computed_again(void **state) {
     (void)state;
     write_items(changed_items, " m8");
-    for (int what = 0; what < 3; what++) {
+    for (int what = 0; what < 4; what++) {
         embed_params p = params_for(test_path("stale.npy"));
         p.batch_size = 50;
         fail_late(&p);
         if (what == 0) p.data = changed_items;
         if (what == 1) p.max_len = 12;
         if (what == 2) p.normalize = TRISTATE_YES;
+        if (what == 3) p.dtype = PRECISION_INT8;
         embed_params clean = p;
         clean.out = test_path("fresh.npy");
         run_ok(&clean);
@@ -159,7 +169,7 @@ int main(void) {
     };
     snprintf(items, sizeof items, "%s", test_path("items.parquet"));
     snprintf(changed_items, sizeof changed_items, "%s", test_path("changed.parquet"));
-    snprintf(model, sizeof model, "%s", golden_path("bert/gelu"));
+    snprintf(weights, sizeof weights, "%s", golden_path("bert/gelu"));
     write_items(items, "");
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
