@@ -219,15 +219,16 @@ def commit():
         return 'unknown'
 
 
-def result_path(tier):
+def result_path(tier, quick):
+    """Full runs are kept in the tree, quick ones beside their data."""
     c = cpu()
     name = f"{c['name']} {c['family']}-{c['model']} {c['threads']}t {tier}"
-    return HERE / 'results' / (re.sub(r'[^a-z0-9]+', '-', name.lower()).strip('-') + '.json')
+    return (DATA if quick else HERE / 'results') / (re.sub(r'[^a-z0-9]+', '-', name.lower()).strip('-') + '.json')
 
 
 def save(bench, topics, command):
     """Topics that were measured replace those of an earlier run; the others stay."""
-    path = result_path(bench.tier)
+    path = result_path(bench.tier, bench.quick)
     kept = json.loads(path.read_text()) if path.exists() else {'topics': {}}
     for topic in topics:
         kept['topics'][topic] = {
