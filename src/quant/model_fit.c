@@ -40,7 +40,7 @@ semid_model_params semid_model_params_default(void) {
                             .hidden = {512, 256, 128},
                             .latent = 32,
                             .lr = 1e-3,
-                            .weight_decay = 1e-2,
+                            .weight_decay = 0.5,
                             .checkpoint_s = 10};
     p.quantizer.n_epochs = 200;
     return p;

@@ -5,7 +5,7 @@ set -euo pipefail
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 x=$SOURCE_DIR/tests/golden/ema/x.npy # 96 rows of 6 dimensions
-small=(--method rqvae --L 2 --K 8 --batch-size 32 --hidden 16,8 --latent 4)
+small=(--method rqvae --L 2 --K 8 --batch-size 32 --hidden "16,8" --latent 4)
 fail() { echo "FAILED: $*"; exit 1; }
 train() { "$SEMID" train --quiet --in "$x" "$@" >"$out/table"; }
 same() { for f in codebooks.npz codes.npy model.safetensors; do cmp "$1/$f" "$2/$f" || return 1; done; }
@@ -64,7 +64,7 @@ cmp "$out/found" "$out/expected" || fail "encode_vectors gives other codes"
 
 # ---- killed and resumed: the bytes of an uninterrupted run ----
 for update in ema grad; do
-    options=("${small[@]}" --epochs 600 --codebook-update $update --threads 1)
+    options=("${small[@]}" --epochs 600 --codebook-update "$update" --threads 1)
     train "${options[@]}" --out "$out/whole"
     rm -rf "$out/parts"
     "$SEMID" train --quiet --in "$x" "${options[@]}" --checkpoint-seconds 0 --out "$out/parts" >/dev/null 2>&1 &
