@@ -47,8 +47,10 @@ semid_status kmeans_check(const float *x, size_t n, size_t dim, const semid_kmea
 
 /* ---- starting ---- */
 
-/* Several starts are tried by a few iterations on a sample of so many rows a codeword: the best one
- * costs little and saves iterations over all rows. */
+/* Several starts are tried by a few iterations: the best one costs little and saves iterations.
+ * Where there are more rows than a sample of so many a codeword, that sample serves; starts on a
+ * large one differ little, and one will do. */
+enum { ENOUGH_ROWS_FOR_ONE_START = 8192 };
 enum { N_STARTS = 3, START_ITERS = 10, SAMPLE_ROWS_PER_CODEWORD = 64, STREAM_SAMPLE = 101 };
 
 /* Principal directions that get a factor of shrinkage each. */
@@ -77,9 +79,9 @@ done:
 }
 
 /* The best of several k-means++ starts on these rows, into codewords. */
-static semid_status best_start(const float *x, size_t n, size_t dim, shrinkage *prior,
-                               const semid_kmeans_params *params, float *codewords,
-                               semid_error *err) {
+static semid_status best_start(const float *x, size_t n, size_t dim, size_t n_starts,
+                               shrinkage *prior, const semid_kmeans_params *params,
+                               float *codewords, semid_error *err) {
     semid_status status;
     lloyd l = {.x = x, .n = n, .dim = dim, .n_codewords = params->n_codewords, .prior = prior};
     semid_kmeans_report report;
@@ -87,7 +89,7 @@ static semid_status best_start(const float *x, size_t n, size_t dim, shrinkage *
     TRY_GOTO(mem_alloc(&l.codes, n, sizeof *l.codes, err));
     TRY_GOTO(mem_alloc(&l.codewords, l.n_codewords, dim * sizeof *l.codewords, err));
     TRY_GOTO(lloyd_init(&l, err));
-    for (uint64_t s = 0; s < N_STARTS; s++) {
+    for (uint64_t s = 0; s < n_starts; s++) {
         TRY_GOTO(start_plusplus(x, n, dim, l.n_codewords, params->seed * N_STARTS + s, l.codewords,
                                 err));
         TRY_GOTO(lloyd_run(&l, START_ITERS, params->tol, NULL, &report, err));
@@ -103,9 +105,9 @@ done:
 }
 
 /* The same in the leading principal coordinates alone: less noise, and a fraction of the work. */
-static semid_status best_start_along(const float *x, size_t n, const principal *axes,
-                                     const semid_kmeans_params *params, float *codewords,
-                                     semid_error *err) {
+static semid_status best_start_along(const float *x, size_t n, size_t n_starts,
+                                     const principal *axes, const semid_kmeans_params *params,
+                                     float *codewords, semid_error *err) {
     semid_status status;
     size_t m = axes->n_directions;
     float *along = NULL, *found = NULL;
@@ -114,7 +116,7 @@ static semid_status best_start_along(const float *x, size_t n, const principal *
     TRY_GOTO(mem_alloc(&found, params->n_codewords, m * sizeof *found, err));
     TRY_GOTO(shrinkage_init(&prior, NULL, axes->variances, params->n_codewords, m, err));
     principal_project(axes, x, n, along);
-    TRY_GOTO(best_start(along, n, m, &prior, params, found, err));
+    TRY_GOTO(best_start(along, n, m, n_starts, &prior, params, found, err));
     principal_lift(axes, found, params->n_codewords, codewords);
 done:
     shrinkage_release(&prior);
@@ -136,8 +138,10 @@ static semid_status start(const lloyd *l, const principal *axes, const semid_kme
     float *sample = NULL;
     TRY(draw_sample(&sample, &n_sample, l->x, l->n, l->dim, params, err));
     const float *x = sample ? sample : l->x;
-    semid_status status = axes ? best_start_along(x, n_sample, axes, params, l->codewords, err)
-                               : best_start(x, n_sample, l->dim, NULL, params, l->codewords, err);
+    size_t n_starts = sample && n_sample >= ENOUGH_ROWS_FOR_ONE_START ? 1 : N_STARTS;
+    semid_status status =
+        axes ? best_start_along(x, n_sample, n_starts, axes, params, l->codewords, err)
+             : best_start(x, n_sample, l->dim, n_starts, NULL, params, l->codewords, err);
     mem_free(sample);
     return status;
 }
@@ -154,13 +158,17 @@ semid_status kmeans_run(const float *x, size_t n, size_t dim, const semid_kmeans
                .n_codewords = params->n_codewords,
                .codewords = codewords,
                .codes = codes};
-    if (params->shrink) {
+    bool sampled = n > params->n_codewords * SAMPLE_ROWS_PER_CODEWORD;
+    bool along = params->shrink || (sampled && dim > MAX_AXES);
+    if (along) {
         size_t n_axes = dim < MAX_AXES ? dim : MAX_AXES;
         TRY_GOTO(principal_fit(&axes, x, n, dim, n_axes, params->seed, err));
+    }
+    if (params->shrink) {
         TRY_GOTO(shrinkage_init(&prior, &axes, axes.variances, l.n_codewords, dim, err));
         l.prior = &prior;
     }
-    TRY_GOTO(start(&l, params->shrink ? &axes : NULL, params, err));
+    TRY_GOTO(start(&l, along ? &axes : NULL, params, err));
     TRY_GOTO(lloyd_init(&l, err));
     TRY_GOTO(lloyd_run(&l, params->max_iters, params->tol, label, report, err));
     if (params->balance) TRY_GOTO(lloyd_balance(&l, report, err));

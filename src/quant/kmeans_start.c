@@ -103,18 +103,29 @@ typedef struct plusplus {
     uint32_t trials[N_TRIALS]; /* rows */
     float *panel;              /* [dim, PANEL_WIDTH] the trials as the kernel reads them */
     float *norms;              /* [n] squared */
-    float *distances;          /* [n] to the nearest codeword so far */
-    float *trial_distances;    /* [n_trials, n]: the same were the trial taken */
-    double *sums;              /* [n_chunks] of distances */
-    double *trial_sums;        /* [n_trials, n_chunks] */
+    float trial_norms[N_TRIALS];
+    float *distances;       /* [n] to the nearest codeword so far */
+    float *trial_distances; /* [n, N_TRIALS]: the same were the trial taken */
+    double *sums;           /* [n_chunks] of distances */
+    double *trial_sums;     /* [n_trials, n_chunks] */
 } plusplus;
 
 /* |x|^2 + |c|^2 - 2 x.c, or where that cancels the sum of squared differences: equal rows must be
  * at distance 0. */
-static float trial_distance(const plusplus *p, size_t row, size_t trial, float inner) {
-    float squares = p->norms[row] + p->norms[p->trials[trial]], distance = squares - 2 * inner;
-    if (distance > 1e-4F * squares) return distance;
-    return kernels()->sqdist_f32(p->x + row * p->dim, p->x + p->trials[trial] * p->dim, p->dim);
+static void measure_row(const plusplus *p, size_t row, const float *inner, float *out) {
+    float squares[N_TRIALS];
+    int cancelled = 0;
+    for (size_t t = 0; t < N_TRIALS; t++) {
+        squares[t] = p->norms[row] + p->trial_norms[t];
+        out[t] = squares[t] - 2 * inner[t];
+        cancelled |= !(out[t] > 1e-4F * squares[t]);
+    }
+    for (size_t t = 0; t < p->n_trials && cancelled; t++)
+        if (!(out[t] > 1e-4F * squares[t]))
+            out[t] =
+                kernels()->sqdist_f32(p->x + row * p->dim, p->x + p->trials[t] * p->dim, p->dim);
+    float before = p->distances[row];
+    for (size_t t = 0; t < N_TRIALS; t++) out[t] = before < out[t] ? before : out[t];
 }
 
 /* Rows [begin, end), few enough for the kernel: the distances were each trial taken. */
@@ -124,13 +135,11 @@ static void measure_rows(const plusplus *p, size_t begin, size_t end, double *su
     uint16_t unused[KERNEL_MAX_ROWS];
     kernels()->inner_f32(p->x + begin * p->dim, end - begin, p->panel, p->dim, no_floors, inner,
                          unused);
-    for (size_t i = begin; i < end; i++)
-        for (size_t t = 0; t < p->n_trials; t++) {
-            float other = trial_distance(p, i, t, inner[(i - begin) * PANEL_WIDTH + t]);
-            if (p->distances[i] < other) other = p->distances[i];
-            p->trial_distances[t * p->n + i] = other;
-            sums[t] += (double)other;
-        }
+    for (size_t i = begin; i < end; i++) {
+        float *out = p->trial_distances + i * N_TRIALS;
+        measure_row(p, i, inner + (i - begin) * PANEL_WIDTH, out);
+        for (size_t t = 0; t < N_TRIALS; t++) sums[t] += (double)out[t];
+    }
 }
 
 static void measure_trials(void *user, size_t chunk, size_t begin, size_t end) {
@@ -138,10 +147,11 @@ static void measure_trials(void *user, size_t chunk, size_t begin, size_t end) {
     double sums[N_TRIALS] = {0};
     for (size_t i = begin; i < end; i += KERNEL_MAX_ROWS)
         measure_rows(p, i, end - i > KERNEL_MAX_ROWS ? i + KERNEL_MAX_ROWS : end, sums);
-    for (size_t t = 0; t < p->n_trials; t++) p->trial_sums[t * p->n_chunks + chunk] = sums[t];
+    for (size_t t = 0; t < N_TRIALS; t++) p->trial_sums[t * p->n_chunks + chunk] = sums[t];
 }
 
 static void pack_trials(plusplus *p) {
+    for (size_t t = 0; t < p->n_trials; t++) p->trial_norms[t] = p->norms[p->trials[t]];
     for (size_t t = 0; t < p->n_trials; t++)
         for (size_t j = 0; j < p->dim; j++)
             p->panel[j * PANEL_WIDTH + t] = p->x[p->trials[t] * p->dim + j];
@@ -178,7 +188,7 @@ static uint32_t take_best(plusplus *p) {
         best_sum = sum;
         best = t;
     }
-    memcpy(p->distances, p->trial_distances + best * p->n, p->n * sizeof *p->distances);
+    for (size_t i = 0; i < p->n; i++) p->distances[i] = p->trial_distances[i * N_TRIALS + best];
     memcpy(p->sums, p->trial_sums + best * p->n_chunks, p->n_chunks * sizeof *p->sums);
     return p->trials[best];
 }
