@@ -54,8 +54,13 @@ static void describe(char *line, size_t n_line, const progress_state *s) {
     format_count(total, sizeof total, (double)s->total);
     format_count(rate, sizeof rate, per_s);
     format_seconds(time, sizeof time, eta ? (double)(s->total - s->done) / per_s : s->elapsed_s);
-    snprintf(line, n_line, "%s%s%s %s, %s/s, %s%s", done, s->total ? "/" : "",
-             s->total ? total : "", s->unit, rate, eta ? "ETA " : "", time);
+    int n = snprintf(line, n_line, "%s%s%s %s, %s/s", done, s->total ? "/" : "",
+                     s->total ? total : "", s->unit, rate);
+    if (s->part_unit && per_s > 0) {
+        format_count(rate, sizeof rate, (double)s->n_parts / s->elapsed_s);
+        n += snprintf(line + n, n_line - (size_t)n, " (%s %s/s)", rate, s->part_unit);
+    }
+    snprintf(line + n, n_line - (size_t)n, ", %s%s", eta ? "ETA " : "", time);
 }
 
 static void draw_bar(const progress_state *s, const char *text) {

@@ -13,6 +13,8 @@ typedef struct progress_state {
     const char *label; /* "embed" */
     const char *unit;  /* "texts" */
     size_t done, total;
+    const char *part_unit; /* what units are made of, such as "tokens"; NULL: not counted */
+    size_t n_parts;
     double elapsed_s;
     bool finished;
 } progress_state;

@@ -65,7 +65,7 @@ static void warn_of_emulation(precision kind) {
     if (kind == PRECISION_BF16 && !encoder_kernels_of(tier)->bf16_native)
         log_warn(
             "bf16: the instructions in use (%s) have no bfloat16 product (AVX512_BF16 is one); "
-            "float32 stands in for it and is no faster: int8 would be",
+            "float32 stands in for it, slower than --dtype f32; int8 is the fast one here",
             tier->tier);
 }
 

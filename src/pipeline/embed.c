@@ -127,8 +127,10 @@ static semid_status embed_rest(job *j, semid_error *err) {
     double start_s = clock_seconds();
     semid_status status = SEMID_OK;
     progress_begin(&bar, "embed", "texts", j->n_rows - j->n_kept);
+    bar.state.part_unit = "tokens";
     while (j->batch.n_ids > 0) {
         TRY_GOTO(embed_batch(j, err));
+        bar.state.n_parts = j->counts.n_tokens;
         progress_add(&bar, j->batch.n_ids);
         TRY_GOTO(next_batch(j, err));
     }
