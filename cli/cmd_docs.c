@@ -54,7 +54,7 @@ bool option_is_on(const option *o) {
 }
 
 const char *option_prefix(const option *o) {
-    return option_is_on(o) ? "no-" : o->type == OPTION_TRISTATE ? "[no-]" : "";
+    return option_is_on(o) || o->type == OPTION_TRISTATE ? "[no-]" : "";
 }
 
 const char *option_value(const option *o) {

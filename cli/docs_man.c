@@ -47,12 +47,13 @@ static void write_options(FILE *out, const option *options) {
             docs_escape(out, option_value(o), "\\-", roff);
             fputs("\\fR", out);
         }
-        fprintf(out, "\n\\&%s", option_is_on(o) ? "Off: " : "");
+        fputs("\n\\&", out);
         docs_escape(out, o->help, "\\-", roff);
         fputs(o->required ? " (required).\n" : ".\n", out);
-        if (o->default_value && *o->default_value && o->type != OPTION_FLAG) {
+        const char *shown = option_is_on(o) ? "on" : o->default_value;
+        if (shown && *shown) {
             fputs("Default: ", out);
-            docs_escape(out, o->default_value, "\\-", roff);
+            docs_escape(out, shown, "\\-", roff);
             fputs(".\n", out);
         }
     }

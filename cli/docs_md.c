@@ -17,17 +17,15 @@ static void write_options(FILE *out, const option *options) {
         /* code spans keep <> as they are, but a bar would end the cell even there */
         if (option_value(o)) docs_escape(out, option_value(o), "|", CELL);
         fputs("` | ", out);
-        bool on = option_is_on(o);
         if (o->required)
             fputs("required", out);
         else if (o->type == OPTION_FLAG)
-            fputs(on ? "on" : "off", out);
+            fputs(option_is_on(o) ? "on" : "off", out);
         else if (o->type == OPTION_TRISTATE)
             fputs("by the model", out);
         else if (o->default_value && *o->default_value)
             fprintf(out, "`%s`", o->default_value);
         fputs(" | ", out);
-        if (on) fputs("Off: ", out);
         write_cell(out, o->help);
         fputs(" |\n", out);
     }
@@ -37,7 +35,7 @@ static void write_usage(FILE *out, const command *cmd) {
     fprintf(out, "```\nsemid %s", cmd->name);
     for (const option *o = cmd->options; o->name; o++) {
         if (o->positional)
-            fprintf(out, " %s", o->metavar);
+            fprintf(out, " [--%s] %s", o->name, o->metavar);
         else if (o->required)
             fprintf(out, " --%s %s", o->name, option_value(o));
     }

@@ -36,10 +36,9 @@ static void print_option(const option *o, FILE *out) {
     }
     fprintf(out, "%*s", HELP_COLUMN - column, "");
     char text[1024];
-    bool show_default = o->default_value && o->type != OPTION_FLAG;
-    snprintf(text, sizeof text, "%s%s%s%s%s", option_is_on(o) ? "Off: " : "", o->help,
-             o->required ? " (required)" : "", show_default ? ", default " : "",
-             show_default ? o->default_value : "");
+    const char *shown = option_is_on(o) ? "on" : o->default_value;
+    snprintf(text, sizeof text, "%s%s%s%s", o->help, o->required ? " (required)" : "",
+             shown ? ", default " : "", shown ? shown : "");
     print_wrapped(out, text, HELP_COLUMN, HELP_COLUMN);
 }
 
@@ -47,7 +46,7 @@ void options_print_help(const command *cmd, FILE *out) {
     fprintf(out, "usage: semid %s", cmd->name);
     for (const option *o = cmd->options; o->name; o++) {
         if (o->positional)
-            fprintf(out, " %s", o->metavar);
+            fprintf(out, " [--%s] %s", o->name, o->metavar);
         else if (o->required)
             fprintf(out, " --%s %s", o->name, option_value(o));
     }

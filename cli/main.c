@@ -5,6 +5,7 @@
 #include "base/threads.h"
 #include "cli/commands.h"
 #include "cli/terminal.h"
+#include "device/device.h"
 #include "table/register.h"
 
 #include <signal.h>
@@ -57,12 +58,12 @@ static void print_report(const command *cmd, const json_t *report) {
 
 static semid_status run_command(const command *cmd, const void *params, const common_params *common,
                                 semid_error *err) {
-    if (strcmp(common->device, "auto") != 0 && strcmp(common->device, "cpu") != 0)
-        FAIL(SEMID_ERR_USAGE, "--device: expected auto or cpu, found \"%s\"", common->device);
+    const device *on;
+    TRY(device_find(&on, common->device, err));
     threads_set((int)common->threads);
     terminal_install(common->quiet, common->verbose);
     table_register_formats();
-    step_context ctx = {.seed = (uint64_t)common->seed, .device = common->device};
+    step_context ctx = {.seed = (uint64_t)common->seed, .device = on->name};
     json_t *report = NULL;
     semid_status status = cmd->run(params, &ctx, &report, err);
     terminal_finish();

@@ -7,143 +7,106 @@
 
 #include <math.h>
 #include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
 
-/* A task is a block of queries against a segment of the items; segments are many enough for a
- * single query to keep several cores busy, and few enough for their lists to stay small. */
-enum { TASK_PANELS = 4, MIN_SEGMENT_ROWS = 16384, MAX_SEGMENTS = 16 };
+/* Queries a task handles, and rows after which those that are done leave it. */
+enum { TASK_QUERIES = 64, ROUND_ROWS = 1536, MAX_PANELS = TASK_QUERIES / PANEL_WIDTH };
 
-typedef struct topk {
-    const float *items, *panels; /* panels [n_panels, dim, PANEL_WIDTH]: the queries */
-    size_t n_items, n_queries, dim, k;
-    size_t segment_rows, n_segments, n_query_blocks;
-    device_hit *lists; /* [n_segments, n_queries, k] heaps, the worst hit first */
-    size_t *lengths;   /* [n_segments, n_queries] */
-} topk;
+typedef struct scan_task {
+    const device_scan *scan;
+    float *panels; /* [workers, MAX_PANELS, dim, PANEL_WIDTH] */
+} scan_task;
 
-static bool is_worse(device_hit a, device_hit b) {
-    return a.score != b.score ? a.score < b.score : a.row > b.row;
-}
+/* The queries of one task that are still searched for. */
+typedef struct open_queries {
+    size_t n, query[TASK_QUERIES];
+    float floors[TASK_QUERIES];
+    float *panels;
+} open_queries;
 
-/* Put `hit` at the root of heap [n] or below. */
-static void sift_down(device_hit *heap, size_t n, device_hit hit) {
-    size_t at = 0;
-    for (size_t child = 1; child < n; child = 2 * at + 1) {
-        if (child + 1 < n && is_worse(heap[child + 1], heap[child])) child++;
-        if (!is_worse(heap[child], hit)) break;
-        heap[at] = heap[child];
-        at = child;
+/* Queries side by side as the kernel reads them; the last panel is filled with zeros. */
+static void pack_panels(const device_scan *scan, open_queries *open) {
+    size_t dim = scan->dim, n_panels = chunk_count(open->n, PANEL_WIDTH);
+    memset(open->panels, 0, n_panels * PANEL_WIDTH * dim * sizeof *open->panels);
+    for (size_t i = 0; i < open->n; i++) {
+        const float *query = scan->queries + open->query[i] * dim;
+        float *panel = open->panels + i / PANEL_WIDTH * PANEL_WIDTH * dim + i % PANEL_WIDTH;
+        for (size_t j = 0; j < dim; j++) panel[j * PANEL_WIDTH] = query[j];
     }
-    heap[at] = hit;
 }
 
-static void sift_up(device_hit *heap, size_t at, device_hit hit) {
-    for (; at > 0 && is_worse(hit, heap[(at - 1) / 2]); at = (at - 1) / 2)
-        heap[at] = heap[(at - 1) / 2];
-    heap[at] = hit;
+static void visit_row(const device_scan *scan, open_queries *open, size_t first, unsigned above,
+                      uint32_t row, const float *scores) {
+    for (; above; above &= above - 1) {
+        size_t lane = (size_t)__builtin_ctz(above), i = first + lane;
+        /* The floor may have risen since the kernel saw it. */
+        if (scores[lane] > open->floors[i])
+            open->floors[i] = scan->visit(scan->user, open->query[i], row, scores[lane]);
+    }
 }
 
-static void offer(device_hit *heap, size_t *length, size_t k, device_hit hit) {
-    if (*length < k)
-        sift_up(heap, (*length)++, hit);
-    else if (is_worse(heap[0], hit))
-        sift_down(heap, k, hit);
-}
-
-/* Rows [begin, end) against one panel of queries, of which n are real. */
-static void scan_panel(const topk *t, const float *panel, size_t n, size_t begin, size_t end,
-                       device_hit *lists, size_t *lengths) {
+/* Rows [begin, end) against one panel of queries. */
+static void scan_panel(const device_scan *scan, open_queries *open, size_t first, size_t begin,
+                       size_t end) {
     float scores[KERNEL_MAX_ROWS * PANEL_WIDTH], floors[PANEL_WIDTH];
     uint16_t above[KERNEL_MAX_ROWS];
-    for (size_t i = 0; i < PANEL_WIDTH; i++) {
-        bool full = i < n && lengths[i] == t->k;
-        floors[i] = i >= n ? INFINITY : full ? lists[i * t->k].score : -INFINITY;
-    }
-    kernels()->inner_f32(t->items + begin * t->dim, end - begin, panel, t->dim, floors, scores,
-                         above);
-    for (size_t r = 0; r < end - begin; r++)
-        for (unsigned mask = above[r]; mask; mask &= mask - 1) {
-            size_t i = (size_t)__builtin_ctz(mask);
-            device_hit hit = {.score = scores[r * PANEL_WIDTH + i], .row = (uint32_t)(begin + r)};
-            offer(lists + i * t->k, &lengths[i], t->k, hit);
-        }
+    for (size_t l = 0; l < PANEL_WIDTH; l++)
+        floors[l] = first + l < open->n ? open->floors[first + l] : INFINITY;
+    kernels()->inner_f32(scan->items + begin * scan->dim, end - begin,
+                         open->panels + first * scan->dim, scan->dim, floors, scores, above);
+    for (size_t row = begin; row < end; row++)
+        if (above[row - begin])
+            visit_row(scan, open, first, above[row - begin], (uint32_t)row,
+                      scores + (row - begin) * PANEL_WIDTH);
 }
 
-static void search_task(void *user, size_t task, size_t unused_begin, size_t unused_end) {
-    (void)unused_begin;
-    (void)unused_end;
-    const topk *t = user;
-    size_t segment = task / t->n_query_blocks, block = task % t->n_query_blocks;
-    size_t begin = segment * t->segment_rows, end = begin + t->segment_rows;
-    size_t query_end = (block + 1) * TASK_PANELS * PANEL_WIDTH;
-    if (end > t->n_items) end = t->n_items;
-    if (query_end > t->n_queries) query_end = t->n_queries;
-    for (size_t row = begin; row < end && !interrupted(); row += KERNEL_MAX_ROWS) {
+static void scan_round(const device_scan *scan, open_queries *open, size_t begin, size_t end) {
+    for (size_t row = begin; row < end; row += KERNEL_MAX_ROWS) {
         size_t stop = end - row > KERNEL_MAX_ROWS ? row + KERNEL_MAX_ROWS : end;
-        for (size_t q = block * TASK_PANELS * PANEL_WIDTH; q < query_end; q += PANEL_WIDTH) {
-            size_t n = query_end - q < PANEL_WIDTH ? query_end - q : PANEL_WIDTH;
-            size_t list = segment * t->n_queries + q;
-            scan_panel(t, t->panels + q * t->dim, n, row, stop, t->lists + list * t->k,
-                       t->lengths + list);
-        }
+        for (size_t first = 0; first < open->n; first += PANEL_WIDTH)
+            scan_panel(scan, open, first, row, stop);
     }
 }
 
-static int best_first(const void *a, const void *b) {
-    device_hit x, y;
-    memcpy(&x, a, sizeof x);
-    memcpy(&y, b, sizeof y);
-    return is_worse(x, y) ? 1 : is_worse(y, x) ? -1 : 0;
-}
-
-/* The lists of all segments into the first one's, which ends sorted. */
-static void merge_segments(const topk *t, size_t query, device_hit *hits) {
-    device_hit *first = t->lists + query * t->k;
-    size_t length = t->lengths[query];
-    for (size_t s = 1; s < t->n_segments; s++) {
-        size_t list = s * t->n_queries + query;
-        for (size_t i = 0; i < t->lengths[list]; i++)
-            offer(first, &length, t->k, t->lists[list * t->k + i]);
+/* Returns whether any query went. */
+static bool drop_finished(open_queries *open) {
+    size_t kept = 0;
+    for (size_t i = 0; i < open->n; i++) {
+        if (open->floors[i] == INFINITY) continue;
+        open->query[kept] = open->query[i];
+        open->floors[kept++] = open->floors[i];
     }
-    qsort(first, length, sizeof *first, best_first);
-    memcpy(hits + query * t->k, first, t->k * sizeof *hits);
+    bool any = kept < open->n;
+    open->n = kept;
+    return any;
 }
 
-static void pack_queries(float *panels, const float *queries, size_t n_queries, size_t dim) {
-    for (size_t q = 0; q < n_queries; q++) {
-        float *panel = panels + q / PANEL_WIDTH * PANEL_WIDTH * dim + q % PANEL_WIDTH;
-        for (size_t j = 0; j < dim; j++) panel[j * PANEL_WIDTH] = queries[q * dim + j];
+static void scan_chunk(void *user, size_t chunk, size_t begin, size_t end) {
+    (void)chunk;
+    const scan_task *task = user;
+    const device_scan *scan = task->scan;
+    open_queries open = {.n = end - begin};
+    open.panels = task->panels + (size_t)threads_worker() * MAX_PANELS * PANEL_WIDTH * scan->dim;
+    for (size_t i = 0; i < open.n; i++) {
+        open.query[i] = begin + i;
+        open.floors[i] = scan->floors[begin + i];
+    }
+    pack_panels(scan, &open);
+    for (size_t row = 0; row < scan->n_items && open.n > 0 && !interrupted(); row += ROUND_ROWS) {
+        size_t left = scan->n_items - row;
+        scan_round(scan, &open, row, row + (left < ROUND_ROWS ? left : ROUND_ROWS));
+        if (drop_finished(&open)) pack_panels(scan, &open);
     }
 }
 
-static semid_status topk_inner(const float *queries, size_t n_queries, const float *items,
-                               size_t n_items, size_t dim, size_t k, device_hit *hits,
-                               semid_error *err) {
-    semid_status status;
-    float *panels = NULL;
-    if (k == 0 || k > n_items || n_items > UINT32_MAX)
-        FAIL(SEMID_ERR_ARGUMENT, "top-k: expected 1 <= k <= items < 2^32, found k = %zu of %zu", k,
-             n_items);
-    topk t = {.items = items, .n_items = n_items, .n_queries = n_queries, .dim = dim, .k = k};
-    size_t n_panels = chunk_count(n_queries, PANEL_WIDTH);
-    t.segment_rows = chunk_count(n_items, MAX_SEGMENTS);
-    if (t.segment_rows < MIN_SEGMENT_ROWS) t.segment_rows = MIN_SEGMENT_ROWS;
-    t.n_segments = chunk_count(n_items, t.segment_rows);
-    t.n_query_blocks = chunk_count(n_panels, TASK_PANELS);
-    TRY_GOTO(mem_calloc(&panels, n_panels * PANEL_WIDTH, dim * sizeof *panels, err));
-    TRY_GOTO(mem_alloc(&t.lists, t.n_segments * n_queries, k * sizeof *t.lists, err));
-    TRY_GOTO(mem_calloc(&t.lengths, t.n_segments, n_queries * sizeof *t.lengths, err));
-    pack_queries(panels, queries, n_queries, dim);
-    t.panels = panels;
-    parallel_chunks(t.n_segments * t.n_query_blocks, 1, search_task, &t);
-    if (interrupted()) FAIL_GOTO(SEMID_ERR_INTERRUPTED, "interrupted");
-    for (size_t q = 0; q < n_queries; q++) merge_segments(&t, q, hits);
-done:
-    mem_free(panels);
-    mem_free(t.lists);
-    mem_free(t.lengths);
-    return status;
+static semid_status scan_inner(const device_scan *scan, semid_error *err) {
+    scan_task task = {.scan = scan};
+    size_t n_panels = (size_t)threads_get() * MAX_PANELS;
+    TRY(mem_alloc(&task.panels, n_panels, PANEL_WIDTH * scan->dim * sizeof(float), err));
+    parallel_chunks(scan->n_queries, TASK_QUERIES, scan_chunk, &task);
+    mem_free(task.panels);
+    if (interrupted()) FAIL(SEMID_ERR_INTERRUPTED, "interrupted");
+    return SEMID_OK;
 }
 
-const device device_cpu = {.name = "cpu", .topk_inner = topk_inner};
+const device device_cpu = {.name = "cpu", .scan_inner = scan_inner};

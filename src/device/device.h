@@ -8,20 +8,24 @@
 #include <stddef.h>
 #include <stdint.h>
 
-typedef struct device_hit {
-    float score;
-    uint32_t row;
-} device_hit;
+/* Which rows of items [n_items, dim] have an inner product with a query above its floor. */
+typedef struct device_scan {
+    const float *queries; /* [n_queries, dim], finite */
+    const float *floors;  /* [n_queries] to begin with */
+    const float *items;   /* [n_items, dim], finite; n_items < 2^32 */
+    size_t n_queries, n_items, dim;
+    /* Called for each such row; returns the query's floor for the rows after it: INFINITY ends its
+     * search. The rows of a query come in ascending order, from one thread; several queries may be
+     * at work at once. */
+    float (*visit)(void *user, size_t query, uint32_t row, float score);
+    void *user;
+} device_scan;
 
 typedef struct device {
     const char *name;
-    /* For each of queries [n_queries, dim] the k rows of items [n_items, dim] with the greatest
-     * inner product, best first, ties to the lowest row: hits [n_queries, k]. 1 <= k <= n_items,
-     * n_items < 2^32, values finite. Scores are float32 sums in one order a tier: hits do not
-     * depend on threads or on which queries come together. */
-    semid_status (*topk_inner)(const float *queries, size_t n_queries, const float *items,
-                               size_t n_items, size_t dim, size_t k, device_hit *hits,
-                               semid_error *err);
+    /* Scores are float32 sums in one order a tier: they do not depend on threads or on which
+     * queries come together. SEMID_ERR_NO_MEMORY, SEMID_ERR_INTERRUPTED. */
+    semid_status (*scan_inner)(const device_scan *scan, semid_error *err);
 } device;
 
 /* "auto" or "cpu"; SEMID_ERR_USAGE for a name that is not known. */

@@ -89,9 +89,12 @@ semid_status protocol_init(protocol *out, const protocol_params *params, const c
     semid_status status = SEMID_OK;
     protocol p = {
         .params = *params, .items = items, .histories = past, .rows = rows, .faiss = faiss};
-    ranker_init(&p.exact, items->unit, items->n_items, items->dim, params->reference);
+    ranker_init(&p.exact, params->device, items->unit, items->n_items, items->dim,
+                params->reference);
     p.candidates = p.exact;
-    if (vectors) ranker_init(&p.candidates, vectors, items->n_items, items->dim, params->reference);
+    if (vectors)
+        ranker_init(&p.candidates, params->device, vectors, items->n_items, items->dim,
+                    params->reference);
     TRY_GOTO(mem_alloc(&p.ceiling, rows->n, sizeof *p.ceiling, err));
     TRY_GOTO(search_catalogue(&p, err));
     *out = p;

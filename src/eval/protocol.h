@@ -12,6 +12,7 @@
 #include "semid/model.h"
 
 typedef struct protocol_params {
+    const device *device;
     profile_kind profile;
     size_t last_n;
     expand_params expand; /* n_neighbors is set per method from the two below */

@@ -9,6 +9,7 @@
 #define EVAL_RANK_H
 
 #include "base/error.h"
+#include "device/device.h"
 #include "eval/profile.h"
 
 #include <stdbool.h>
@@ -18,13 +19,15 @@
 #define RANK_NONE UINT32_MAX /* not among the items, or not before the limit */
 
 typedef struct ranker {
-    const float *x; /* [n_items, dim], borrowed */
+    const device *device; /* searches the whole catalogue */
+    const float *x;       /* [n_items, dim], borrowed */
     size_t n_items, dim;
     double largest_norm; /* of a row */
     bool high_row_first;
 } ranker;
 
-void ranker_init(ranker *r, const float *x, size_t n_items, size_t dim, bool high_row_first);
+void ranker_init(ranker *r, const device *on, const float *x, size_t n_items, size_t dim,
+                 bool high_row_first);
 
 /* The place of item `target` among rows [n], which holds it; scores: work [n]. */
 uint32_t rank_among(const ranker *r, const float *profile, uint32_t target, const uint32_t *rows,

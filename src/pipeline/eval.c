@@ -304,6 +304,7 @@ semid_status step_eval(const eval_params *params, const step_context *ctx, json_
     TRY_GOTO(check_usage(params, err));
     TRY_GOTO(parse_topk(&e.topk, &params->topk, err));
     e.protocol_params = protocol_params_of(params, &e.topk);
+    TRY_GOTO(device_find(&e.protocol_params.device, ctx->device, err));
     TRY_GOTO(load_inputs(&e, ctx->seed, err));
     TRY_GOTO(evaluate(&e, err));
     TRY_GOTO(make_report(&e, &whole, err));

@@ -14,7 +14,7 @@
 
 typedef struct step_context {
     uint64_t seed;
-    const char *device; /* "auto" or "cpu" */
+    const char *device; /* a name that device_find knows */
 } step_context;
 
 /* Every report ends with `seconds` (wall clock) and `peak_memory_bytes`. */

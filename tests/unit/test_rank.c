@@ -68,7 +68,7 @@ static void check_catalogue(bool masked, bool high, uint32_t limit) {
                       .targets = targets,
                       .users = users,
                       .masked = masked ? &h : NULL};
-    ranker_init(&r, x, N, DIM, high);
+    ranker_init(&r, &device_cpu, x, N, DIM, high);
     assert_ok(rank_in_catalogue(&r, &q, limit, ranks, &err));
     for (size_t i = 0; i < N_QUERIES; i++) {
         uint32_t slow = rank_slowly(i, masked, high);
@@ -89,7 +89,7 @@ static void some_rows_are_ranked_as_by_a_full_search(void **state) {
     ranker r;
     uint32_t rows[N / 3];
     float scores[N / 3];
-    ranker_init(&r, x, N, DIM, false);
+    ranker_init(&r, &device_cpu, x, N, DIM, false);
     for (size_t i = 0; i < N_QUERIES; i++) {
         uint32_t slow = 0, n = 0;
         for (uint32_t row = targets[i] % 3; row < N && n < N / 3; row += 3) rows[n++] = row;
@@ -117,7 +117,7 @@ static void near_ties_are_told_apart(void **state) {
     profile[0] = 1;
     for (size_t i = 0; i < M; i++) rows[i * D] = 0x1p-24f * (float)i;
     ranker q;
-    ranker_init(&q, rows, M, D, false);
+    ranker_init(&q, &device_cpu, rows, M, D, false);
     for (uint32_t i = 0; i < M; i++) {
         uint32_t rank;
         target[0] = i;
