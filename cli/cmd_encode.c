@@ -1,3 +1,4 @@
+#include "cli/encode_options.h"
 #include "cli/options.h"
 #include "pipeline/encode.h"
 
@@ -20,24 +21,12 @@ static const option options[] = {
      .metavar = "FILE",
      .required = true,
      .help = "Codes to write: codes.npy, int32 [N,L]"},
-    {.name = "beam",
-     .type = OPTION_INT,
-     .offset = offsetof(encode_params, beam),
-     .metavar = "B",
-     .default_value = "1",
-     .min = 1,
-     .max = 1024,
-     .help = "Keep the B best partial codes a level instead of the nearest codeword alone: less "
-             "error, for B times the work"},
+    OPTION_BEAM(encode_params),
     {.name = "balance",
      .type = OPTION_FLAG,
      .offset = offsetof(encode_params, balance),
      .help = "Use all codewords about equally, at a little more error"},
-    {.name = "unique",
-     .type = OPTION_FLAG,
-     .offset = offsetof(encode_params, unique),
-     .help = "No two rows share a code: where they would, the last level is a least-error "
-             "assignment of distinct codewords, and a prefix with too many rows spills over above"},
+    OPTION_UNIQUE(encode_params),
     {.name = "encode-batch-size",
      .type = OPTION_INT,
      .offset = offsetof(encode_params, batch_size),
@@ -46,10 +35,7 @@ static const option options[] = {
      .min = 1,
      .max = 1e7,
      .help = "Rows worked on at a time; the codes do not depend on it"},
-    {.name = "skip-bad-rows",
-     .type = OPTION_FLAG,
-     .offset = offsetof(encode_params, skip_bad_rows),
-     .help = "Leave out rows with NaN or Inf instead of failing; codes.rows.npy lists the others"},
+    OPTION_SKIP_BAD_ROWS(encode_params),
     {0}};
 
 static semid_status run(const void *params, const step_context *ctx, json_t **report,

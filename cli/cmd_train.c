@@ -1,3 +1,4 @@
+#include "cli/encode_options.h"
 #include "cli/health_table.h"
 #include "cli/options.h"
 #include "pipeline/train.h"
@@ -209,25 +210,13 @@ static const option options[] = {
      AT(encode),
      .metavar = "FILE",
      .help = "Vectors to write codes of; default: those of --in"},
-    {.name = "beam",
-     .type = OPTION_INT,
-     AT(beam),
-     .metavar = "B",
-     .default_value = "1",
-     .min = 1,
-     .max = 1024,
-     .help = "Keep the B best partial codes a level instead of the nearest codeword alone: less "
-             "error, for B times the work"},
+    OPTION_BEAM(train_params),
     {.name = "balance",
      .type = OPTION_FLAG,
      AT(balance),
      .help = "Use all codewords about equally, at a little more error; rqkmeans learns them so too "
              "(rqvae, vqvae: see --entropy-reg)"},
-    {.name = "unique",
-     .type = OPTION_FLAG,
-     AT(unique),
-     .help = "No two rows share a code: where they would, the last level is a least-error "
-             "assignment of distinct codewords, and a prefix with too many rows spills over above"},
+    OPTION_UNIQUE(train_params),
     {.name = "encode-batch-size",
      .type = OPTION_INT,
      AT(encode_batch_size),
@@ -240,10 +229,7 @@ static const option options[] = {
      .type = OPTION_FLAG,
      AT(allow_fewer),
      .help = "Lower K to the number of distinct rows where that is smaller"},
-    {.name = "skip-bad-rows",
-     .type = OPTION_FLAG,
-     AT(skip_bad_rows),
-     .help = "Leave out rows with NaN or Inf instead of failing; codes.rows.npy lists those kept"},
+    OPTION_SKIP_BAD_ROWS(train_params),
     {0}};
 
 static semid_status run(const void *params, const step_context *ctx, json_t **report,

@@ -15,17 +15,6 @@ double vector_normalize(float *x, size_t dim) {
     return norm;
 }
 
-static semid_status check_distinct(const ids *list, const char *path, semid_error *err) {
-    ids_index index;
-    semid_status status = ids_index_init(&index, list, err);
-    if (status != SEMID_OK) {
-        error_prefix(err, "%s", path);
-        return status;
-    }
-    ids_index_release(&index);
-    return SEMID_OK;
-}
-
 semid_status catalogue_ids_load(ids *out, const embeddings *file, const char *ids_path,
                                 semid_error *err) {
     const char *path = ids_path ? ids_path : embeddings_path(file);
@@ -38,7 +27,7 @@ semid_status catalogue_ids_load(ids *out, const embeddings *file, const char *id
     if (list.n_ids != embeddings_rows(file))
         FAIL_GOTO(SEMID_ERR_SHAPE, "%s: expected %zu ids, one for each row of %s, found %zu", path,
                   embeddings_rows(file), embeddings_path(file), list.n_ids);
-    TRY_GOTO(check_distinct(&list, path, err));
+    TRY_GOTO(ids_check_distinct(&list, path, err));
     *out = list;
     list = (ids){0};
 done:

@@ -24,16 +24,11 @@ static semid_status map_rows(faiss_search *s, const char *path, const catalogue 
                              semid_error *err) {
     semid_status status = SEMID_OK;
     ids list = {0};
-    ids_index distinct = {0};
     TRY(ids_load(&list, path, err));
     if (list.n_ids != s->n_items)
         FAIL_GOTO(SEMID_ERR_SHAPE, "%s: expected %zu ids, one for each row of the index, found %zu",
                   path, s->n_items, list.n_ids);
-    status = ids_index_init(&distinct, &list, err);
-    if (status != SEMID_OK) {
-        error_prefix(err, "%s", path);
-        goto done;
-    }
+    TRY_GOTO(ids_check_distinct(&list, path, err));
     TRY_GOTO(mem_alloc(&s->rows, list.n_ids, sizeof *s->rows, err));
     for (size_t i = 0; i < list.n_ids; i++) {
         size_t n_bytes;
@@ -45,7 +40,6 @@ static semid_status map_rows(faiss_search *s, const char *path, const catalogue 
         s->rows[i] = (uint32_t)row;
     }
 done:
-    ids_index_release(&distinct);
     ids_release(&list);
     return status;
 }

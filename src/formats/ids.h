@@ -37,6 +37,9 @@ semid_status ids_index_init(ids_index *index, const ids *list, semid_error *err)
 size_t ids_index_find(const ids_index *index, const char *s, size_t n_bytes);
 void ids_index_release(ids_index *index);
 
+/* SEMID_ERR_DATA that names the file and both rows when an id is there twice. */
+semid_status ids_check_distinct(const ids *list, const char *path, semid_error *err);
+
 /* Lets a higher layer add an extension ("parquet") without being linked from here. */
 typedef semid_status (*ids_loader)(ids *out, const char *path, semid_error *err);
 void ids_register(const char *extension, ids_loader load);

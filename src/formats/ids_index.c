@@ -64,3 +64,13 @@ void ids_index_release(ids_index *index) {
     mem_free(index->slots);
     *index = (ids_index){0};
 }
+
+semid_status ids_check_distinct(const ids *list, const char *path, semid_error *err) {
+    ids_index index;
+    semid_status status = ids_index_init(&index, list, err);
+    if (status != SEMID_OK)
+        error_prefix(err, "%s", path);
+    else
+        ids_index_release(&index);
+    return status;
+}

@@ -11,14 +11,8 @@
 /* The ids as C strings; duplicates and embedded NULs cannot be looked up again. */
 static semid_status check_ids(const ids *list, const char *path, const char ***out,
                               semid_error *err) {
-    ids_index index;
-    semid_status status = ids_index_init(&index, list, err);
-    if (status != SEMID_OK) {
-        error_prefix(err, "%s", path);
-        return status;
-    }
-    ids_index_release(&index);
     const char **strings;
+    TRY(ids_check_distinct(list, path, err));
     TRY(mem_alloc(&strings, list->n_ids, sizeof *strings, err));
     for (size_t i = 0; i < list->n_ids; i++) {
         size_t n_bytes;

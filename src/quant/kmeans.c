@@ -6,7 +6,7 @@
 #include "base/threads.h"
 #include "formats/embeddings.h"
 #include "quant/kmeans_start.h"
-#include "quant/lloyd.h"
+#include "quant/kmeans_lloyd.h"
 
 #include <math.h>
 #include <string.h>

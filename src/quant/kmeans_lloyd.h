@@ -1,6 +1,6 @@
-/* quant/lloyd.h - Lloyd's iterations: the k-means loop. */
-#ifndef QUANT_LLOYD_H
-#define QUANT_LLOYD_H
+/* quant/kmeans_lloyd.h - Lloyd's iterations: the k-means loop. */
+#ifndef QUANT_KMEANS_LLOYD_H
+#define QUANT_KMEANS_LLOYD_H
 
 #include "quant/clusters.h"
 #include "quant/nearest.h"

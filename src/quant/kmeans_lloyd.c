@@ -1,4 +1,4 @@
-#include "quant/lloyd.h"
+#include "quant/kmeans_lloyd.h"
 
 #include "base/log.h"
 #include "base/memory.h"

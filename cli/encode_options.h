@@ -1,0 +1,31 @@
+/* cli/encode_options.h - rows that the tables of train and encode share. */
+#ifndef CLI_ENCODE_OPTIONS_H
+#define CLI_ENCODE_OPTIONS_H
+
+#include "cli/options.h"
+
+#define OPTION_BEAM(params)                                                                        \
+    {                                                                                              \
+        .name = "beam", .type = OPTION_INT, .offset = offsetof(params, beam), .metavar = "B",      \
+        .default_value = "1", .min = 1, .max = 1024,                                               \
+        .help =                                                                                    \
+            "Keep the B best partial codes a level instead of the nearest codeword alone: less "   \
+            "error, for B times the work"                                                          \
+    }
+
+#define OPTION_UNIQUE(params)                                                                      \
+    {                                                                                              \
+        .name = "unique", .type = OPTION_FLAG, .offset = offsetof(params, unique),                 \
+        .help = "No two rows share a code: where they would, the last level is a least-error "     \
+                "assignment of distinct codewords, and a prefix with too many rows spills over "   \
+                "above"                                                                            \
+    }
+
+#define OPTION_SKIP_BAD_ROWS(params)                                                               \
+    {                                                                                              \
+        .name = "skip-bad-rows", .type = OPTION_FLAG, .offset = offsetof(params, skip_bad_rows),   \
+        .help =                                                                                    \
+            "Leave out rows with NaN or Inf instead of failing; codes.rows.npy lists those kept"   \
+    }
+
+#endif
