@@ -201,7 +201,7 @@ static semid_status judge_bad_rows(const stream *s, bool skip_bad_rows, semid_er
 static semid_status check_out_path(const char *path, semid_error *err) {
     char extension[16];
     if (strcmp(path_extension(path, extension), "npy") != 0)
-        FAIL(SEMID_ERR_USAGE, "%s: expected a name ending in .npy for the codes", path);
+        FAIL(SEMID_ERR_ARGUMENT, "%s: expected a name ending in .npy for the codes", path);
     return SEMID_OK;
 }
 
