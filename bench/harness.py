@@ -32,9 +32,15 @@ def run(command, timeout=None, env=None):
             raise Unavailable(f'stopped after {timeout:.0f} s') from None
     seconds = time.perf_counter() - start
     if process.returncode != 0:
-        lines = [line for line in err.splitlines() if line.strip()] or ['no message']
-        raise Unavailable(lines[-1][:200])
+        raise Unavailable(reason(err, process.returncode))
     return out, seconds
+
+
+def reason(err, status):
+    """Python's exception, or the last line that says anything."""
+    lines = [line.strip() for line in err.splitlines() if line.strip(' ^~|')]
+    named = [line for line in lines if re.match(r'[A-Za-z_.]+(Error|Exception)\b', line)]
+    return (named or lines or [f'ended with status {status}'])[-1][:200]
 
 
 def last_json(out):

@@ -81,10 +81,10 @@ def with_duckdb(reviews, meta, out, core):
 
     db = duckdb.connect()
     db.execute(f"""CREATE TABLE rows AS
-        SELECT user_id, parent_asin, timestamp, rating, row_number() OVER () AS number
-        FROM read_json('{reviews}', format='newline_delimited', ignore_errors=true,
-             columns={{user_id: 'VARCHAR', parent_asin: 'VARCHAR', timestamp: 'BIGINT',
-                       rating: 'DOUBLE'}})
+        SELECT * FROM (SELECT *, row_number() OVER () AS number
+            FROM read_json('{reviews}', format='newline_delimited', ignore_errors=true,
+                 columns={{user_id: 'VARCHAR', parent_asin: 'VARCHAR', timestamp: 'BIGINT',
+                           rating: 'DOUBLE'}}))
         WHERE user_id IS NOT NULL AND parent_asin IS NOT NULL AND timestamp IS NOT NULL
         QUALIFY row_number() OVER (PARTITION BY user_id, parent_asin
                                    ORDER BY timestamp, number) = 1""")
@@ -96,7 +96,8 @@ def with_duckdb(reviews, meta, out, core):
                 QUALIFY count(*) OVER (PARTITION BY {column}) >= {core}""")
         count = db.execute('SELECT count(*) FROM rows').fetchone()[0]
     db.execute(f"""CREATE TABLE items AS
-        SELECT parent_asin, first(title) AS title, first(description) AS description
+        SELECT parent_asin, first(title) AS title,
+            array_to_string(first(description), ' ') AS description
         FROM read_json('{meta}', format='newline_delimited', ignore_errors=true,
              columns={{parent_asin: 'VARCHAR', title: 'VARCHAR', description: 'VARCHAR[]'}})
         GROUP BY parent_asin""")
