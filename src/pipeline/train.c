@@ -14,6 +14,10 @@
 #include "pipeline/vectors.h"
 #include "quant/kmeans_start.h"
 
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
 /* A plain quantizer needs many codewords, and each of them some rows to be learned from. */
 enum { VQ_CODEWORDS = 4096, VQ_ROWS_PER_CODEWORD = 8, RQ_LEVELS = 4, RQ_CODEWORDS = 256 };
 
@@ -234,13 +238,18 @@ static semid_status report_results(const training *t, semid_error *err) {
     return health_add(held, &t->result.held_quality, err);
 }
 
-/* Which rows of the file the codes belong to, where some were left out. */
+/* Which rows of the file the codes belong to, where some were left out; else no list of an earlier
+ * training stays. */
 static semid_status save_rows(const training *t, semid_error *err) {
     const vectors *v = t->encoded_vectors;
     char *path = NULL;
-    if (!v->usable) return SEMID_OK;
+    semid_status status = SEMID_OK;
     TRY(path_join(&path, t->p->out, "codes.rows.npy", err));
-    semid_status status = npy_save(path, DTYPE_I64, 1, &v->n_rows, v->usable, err);
+    if (v->usable)
+        TRY_GOTO(npy_save(path, DTYPE_I64, 1, &v->n_rows, v->usable, err));
+    else if (remove(path) != 0 && errno != ENOENT)
+        FAIL_GOTO(SEMID_ERR_IO, "%s: cannot remove: %s", path, strerror(errno));
+done:
     mem_free(path);
     return status;
 }
@@ -281,6 +290,8 @@ semid_status step_train(const train_params *params, const step_context *ctx, jso
     step_timer timer = step_begin();
     training t = {.p = params, .ctx = ctx};
     TRY(check_usage(params, err));
+    if (path_exists(params->out) && !path_is_dir(params->out))
+        FAIL(SEMID_ERR_IO, "%s: expected a folder to write into, found a file", params->out);
     t.report = json_object();
     if (!t.report) FAIL(SEMID_ERR_NO_MEMORY, "out of memory: the report");
     TRY_GOTO(load_start(&t, err));

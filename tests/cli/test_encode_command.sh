@@ -66,6 +66,10 @@ status=0
 encode --in "$out/x.npy" --out "$out/none.npy" --balance --beam 2 2>/dev/null || status=$?
 [ $status = 2 ] || fail "exit status $status for --balance with --beam"
 status=0
+encode --in "$out/x.npy" --out "$out/c.txt" 2>"$out/message" || status=$?
+[ $status = 1 ] && grep -q "c.txt: expected a name ending in .npy" "$out/message" ||
+    fail "exit status $status for a wrong extension: $(cat "$out/message")"
+status=0
 encode --in "$out/none.npy" --out "$out/c.npy" 2>"$out/message" || status=$?
 [ $status = 1 ] || fail "exit status $status for a missing file"
 grep -q '^semid encode: .*none.npy' "$out/message" || fail "message: $(cat "$out/message")"

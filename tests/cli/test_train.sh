@@ -94,6 +94,8 @@ grep -q "left out 2 rows" "$out/stderr" || fail "skipped rows are not named: $(c
 grep -q '"skipped_rows": 2' "$out/skip/metrics.json" || fail "skipped rows are not counted"
 [ "$(wc -c <"$out/skip/codes.npy")" = $((128 + 94 * 8)) ] || fail "codes of skipped rows"
 [ "$(wc -c <"$out/skip/codes.rows.npy")" = $((128 + 94 * 8)) ] || fail "numbers of the kept rows"
+train "${small[@]}" --out "$out/skip"
+[ ! -e "$out/skip/codes.rows.npy" ] || fail "a list of kept rows of an earlier training stays"
 
 # ---- few distinct rows: row 0 over all but the last five ----
 cp "$x" "$out/few.npy"
@@ -113,6 +115,10 @@ head -c 700 "$x" >"$out/cut.npy"
 printf 'hello' >"$out/text.npy"
 printf 'hello' >"$out/x.doc"
 expect 1 "none.npy" --in "$out/none.npy"
+got=0
+"$SEMID" train --quiet --in "$x" --out "$out/cut.npy" 2>"$out/stderr" || got=$?
+[ $got = 1 ] && grep -q "cut.npy: expected a folder to write into, found a file" "$out/stderr" ||
+    fail "a file as --out: exit $got: $(cat "$out/stderr")"
 expect 1 "$out" --in "$out"
 expect 1 "x.doc" --in "$out/x.doc"
 expect 1 "cut.npy" --in "$out/cut.npy"
