@@ -15,6 +15,20 @@ typedef __m256 vf;
 #define vf_sub(a, b) _mm256_sub_ps(a, b)
 #define vf_fma(a, b, c) _mm256_fmadd_ps(a, b, c)
 
+enum { VD_WIDTH = 4 };
+typedef __m256d vd;
+typedef __m256d vd_mask;
+
+#define vd_load(p) _mm256_loadu_pd(p)
+#define vd_store(p, v) _mm256_storeu_pd(p, v)
+#define vd_splat(x) _mm256_set1_pd(x)
+#define vd_widen(p) _mm256_cvtps_pd(_mm_loadu_ps(p))
+#define vd_add(a, b) _mm256_add_pd(a, b)
+#define vd_sub(a, b) _mm256_sub_pd(a, b)
+#define vd_max(a, b) _mm256_max_pd(a, b)
+#define vd_less(a, b) _mm256_cmp_pd(a, b, _CMP_LT_OQ)
+#define vd_select(mask, a, b) _mm256_blendv_pd(b, a, mask)
+
 static const float minus_two = -2;
 
 /* Bit i: a[i] > b[i]. */

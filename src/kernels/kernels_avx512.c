@@ -14,6 +14,20 @@ typedef __m512 vf;
 #define vf_sub(a, b) _mm512_sub_ps(a, b)
 #define vf_fma(a, b, c) _mm512_fmadd_ps(a, b, c)
 
+enum { VD_WIDTH = 8 };
+typedef __m512d vd;
+typedef __mmask8 vd_mask;
+
+#define vd_load(p) _mm512_loadu_pd(p)
+#define vd_store(p, v) _mm512_storeu_pd(p, v)
+#define vd_splat(x) _mm512_set1_pd(x)
+#define vd_widen(p) _mm512_cvtps_pd(_mm256_loadu_ps(p))
+#define vd_add(a, b) _mm512_add_pd(a, b)
+#define vd_sub(a, b) _mm512_sub_pd(a, b)
+#define vd_max(a, b) _mm512_max_pd(a, b)
+#define vd_less(a, b) _mm512_cmp_pd_mask(a, b, _CMP_LT_OQ)
+#define vd_select(mask, a, b) _mm512_mask_blend_pd(mask, b, a)
+
 static const float minus_two = -2;
 
 /* Bit i: a[i] > b[i]. */

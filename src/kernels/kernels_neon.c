@@ -14,6 +14,20 @@ typedef float32x4_t vf;
 #define vf_sub(a, b) vsubq_f32(a, b)
 #define vf_fma(a, b, c) vfmaq_f32(c, a, b)
 
+enum { VD_WIDTH = 2 };
+typedef float64x2_t vd;
+typedef uint64x2_t vd_mask;
+
+#define vd_load(p) vld1q_f64(p)
+#define vd_store(p, v) vst1q_f64(p, v)
+#define vd_splat(x) vdupq_n_f64(x)
+#define vd_widen(p) vcvt_f64_f32(vld1_f32(p))
+#define vd_add(a, b) vaddq_f64(a, b)
+#define vd_sub(a, b) vsubq_f64(a, b)
+#define vd_max(a, b) vmaxq_f64(a, b)
+#define vd_less(a, b) vcltq_f64(a, b)
+#define vd_select(mask, a, b) vbslq_f64(mask, a, b)
+
 static const float minus_two = -2;
 
 /* Bit i: a[i] > b[i]. */

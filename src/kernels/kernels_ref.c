@@ -26,6 +26,23 @@ static void add_f64(double *sum, const float *x, size_t n) {
     for (size_t i = 0; i < n; i++) sum[i] += (double)x[i];
 }
 
+static size_t relax_f64(const float *costs, const double *prices, double base, double floor,
+                        double row, double *distances, double *came_from, size_t n) {
+    size_t column = n;
+    double least = (double)INFINITY;
+    for (size_t k = 0; k < n; k++) {
+        double d = base + (double)costs[k] - prices[k];
+        if (d < distances[k]) {
+            distances[k] = d > floor ? d : floor;
+            came_from[k] = row;
+        }
+        if (!(distances[k] < least)) continue;
+        least = distances[k];
+        column = k;
+    }
+    return column;
+}
+
 static void nearest_f32(const float *x, size_t n_rows, const codeword_panels *c, int32_t *codes) {
     size_t row_len = c->n_lanes * c->lane_len;
     for (size_t r = 0; r < n_rows; r++) {

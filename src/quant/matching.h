@@ -10,18 +10,22 @@
 #include <stddef.h>
 #include <stdint.h>
 
+typedef struct closed_column {
+    double distance;
+    uint32_t column;
+} closed_column;
+
 typedef struct matching {
     size_t n_columns;
     /* Costs [n_columns] of a row, the same ones each time; NULL stops the search. */
     const float *(*costs)(void *user, size_t row);
     void *user;
-    int32_t *row_of;    /* [n_columns], -1: free */
-    int32_t *column_of; /* [n_rows], set once the row is matched */
-    double *prices;     /* [n_columns] duals of the columns, <= 0 */
-    double *distances;  /* [n_columns] of the search, as the rest */
-    int32_t *came_from; /* [n_columns] row */
-    uint32_t *closed;   /* [n_columns] columns in the order they were reached */
-    bool *is_closed;    /* [n_columns] */
+    int32_t *row_of;       /* [n_columns], -1: free */
+    int32_t *column_of;    /* [n_rows], set once the row is matched */
+    double *prices;        /* [n_columns] duals of the columns, <= 0 */
+    double *distances;     /* [n_columns] of the search, as the rest; NaN: closed */
+    double *came_from;     /* [n_columns] row */
+    closed_column *closed; /* [n_columns] in the order they were reached */
 } matching;
 
 semid_status matching_init(matching *m, size_t n_columns, size_t max_rows, semid_error *err);

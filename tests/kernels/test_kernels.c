@@ -166,6 +166,42 @@ static void check_inner_f32(size_t n, tolerance t) {
     guarded_free(&ga);
 }
 
+static double *guarded_steps(guarded *g, size_t n, double closed) {
+    double *x = guarded_alloc(g, n * sizeof *x);
+    for (size_t i = 0; i < n; i++) {
+        int step = (int)rng_below(&random_source, 12);
+        x[i] = step > 9 ? closed : step * 0.25;
+    }
+    return x;
+}
+
+/* Coarse values: many ties. */
+static void check_relax_f64(size_t n, tolerance t) {
+    guarded gc, gp, gd, gf, ge, gg;
+    float *costs = guarded_alloc(&gc, n * sizeof *costs);
+    double *prices = guarded_steps(&gp, n, 0);
+    double *d = guarded_steps(&gd, n, (double)(n % 3 ? NAN : INFINITY));
+    double *from = guarded_steps(&gf, n, 0), *d_ref = guarded_alloc(&ge, n * sizeof *d);
+    double *from_ref = guarded_alloc(&gg, n * sizeof *d);
+    for (size_t k = 0; k < n; k++) costs[k] = (float)rng_below(&random_source, 8);
+    memcpy(d_ref, d, n * sizeof *d);
+    memcpy(from_ref, from, n * sizeof *d);
+    size_t expected = ref->relax_f64(costs, prices, -0.25, 0.5, 7, d_ref, from_ref, n);
+    REQUIRE(tested->relax_f64(costs, prices, -0.25, 0.5, 7, d, from, n) == expected);
+    for (size_t k = 0; k < n; k++) {
+        REQUIRE(isnan(d_ref[k]) ? isnan(d[k]) : d[k] == d_ref[k]);
+        assert_near(from_ref[k], from[k], 1, t);
+    }
+    for (size_t k = 0; k < n; k++) d[k] = (double)NAN;
+    REQUIRE(tested->relax_f64(costs, prices, 0, 0, 0, d, from, n) == n);
+    guarded_free(&gc);
+    guarded_free(&gp);
+    guarded_free(&gd);
+    guarded_free(&gf);
+    guarded_free(&ge);
+    guarded_free(&gg);
+}
+
 /* ---- screening ---- */
 
 static size_t padded(size_t n) {
