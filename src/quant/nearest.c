@@ -105,9 +105,10 @@ static void set_codewords(void *user, size_t chunk, size_t begin, size_t end) {
     const setting *w = user;
     nearest *s = w->s;
     for (size_t k = begin; k < end; k++) {
+        const float *codeword = w->codewords + k * s->dim; /* in one order, screened or not */
         float *row = s->rows + k * s->row_len;
-        pack_row(s, w->codewords + k * s->dim, row);
-        s->norms[k] = kernels()->dot_f32(row, row, s->row_len) + (w->bias ? w->bias[k] : 0);
+        pack_row(s, codeword, row);
+        s->norms[k] = kernels()->dot_f32(codeword, codeword, s->dim) + (w->bias ? w->bias[k] : 0);
         if (s->screened) continue;
         float *panel = s->values + k / PANEL_WIDTH * s->row_len * PANEL_WIDTH + k % PANEL_WIDTH;
         for (size_t j = 0; j < s->row_len; j++) panel[j * PANEL_WIDTH] = row[j];
