@@ -2,6 +2,7 @@
 import json
 import os
 import re
+import shutil
 import statistics
 import subprocess
 import time
@@ -51,21 +52,21 @@ def last_json(out):
 
 
 def environment(name):
-    """The python of a peer's environment, made when it is not there."""
+    """The python of a peer's environment, which `bench/run --install` makes."""
     wanted, folder = HERE / 'peers' / f'{name}.txt', PEERS / name
-    stamp, python = folder / 'requirements.txt', folder / 'bin' / 'python'
-    if stamp.exists() and stamp.read_text() == wanted.read_text():
-        return python
-    print(f'bench: installing {wanted.relative_to(ROOT)} into {folder}', flush=True)
-    for command in ([find_python(), '-m', 'venv', folder],
-                    [python, '-m', 'pip', 'install', '--quiet', '--disable-pip-version-check',
-                     '-r', wanted]):
-        try:
-            run(command)
-        except Unavailable as e:
-            raise Unavailable(f'{wanted.name} could not be installed: {e}') from None
-    stamp.write_text(wanted.read_text())
-    return python
+    stamp = folder / 'requirements.txt'
+    if not stamp.exists() or stamp.read_text() != wanted.read_text():
+        raise Unavailable(f'bench/run --install {name} makes its environment')
+    return folder / 'bin' / 'python'
+
+
+def install(name):
+    """Takes minutes, so it is not done while something is measured."""
+    wanted, folder = HERE / 'peers' / f'{name}.txt', PEERS / name
+    python = folder / 'bin' / 'python'
+    run([find_python(), '-m', 'venv', folder])
+    run([python, '-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '-r', wanted])
+    shutil.copy(wanted, folder / 'requirements.txt')
 
 
 def find_python():
