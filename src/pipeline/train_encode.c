@@ -21,7 +21,8 @@ typedef struct encoder {
     float *prices; /* [L, K] of balanced codes, else NULL */
     decoded_errors decoded;
     size_t n_levels, batch_rows;
-    float *block;         /* [batch_rows, dim] */
+    float *block;         /* [batch_rows, dim] rows that cannot be used in place */
+    const float *rows;    /* [n, dim] of the block at hand */
     float *block_errors;  /* [batch_rows, L] squared error after each level */
     double *errors;       /* [L] over all rows */
     const uint64_t *held; /* [n_held] */
@@ -50,7 +51,7 @@ typedef semid_status (*block_fn)(encoder *e, size_t row, size_t n, int32_t *code
 
 static semid_status choose_codes(encoder *e, size_t row, size_t n, int32_t *codes,
                                  semid_error *err) {
-    const float *x = e->block;
+    const float *x = e->rows;
     if (e->model) {
         float *latents = e->latents + (e->keep_latents ? row : 0) * semid_codebook_dim(e->cb);
         TRY(semid_model_project(e->model, x, n, latents, err));
@@ -61,15 +62,15 @@ static semid_status choose_codes(encoder *e, size_t row, size_t n, int32_t *code
     else
         codebook_encode(e->cb, x, n, codes, e->block_errors);
     if (!e->model) return SEMID_OK;
-    return decoded_errors_measure(&e->decoded, e->block, codes, n, e->block_errors, err);
+    return decoded_errors_measure(&e->decoded, e->rows, codes, n, e->block_errors, err);
 }
 
 static semid_status measure_codes(encoder *e, size_t row, size_t n, int32_t *codes,
                                   semid_error *err) {
     (void)row;
     if (e->model)
-        return decoded_errors_measure(&e->decoded, e->block, codes, n, e->block_errors, err);
-    codebook_errors(e->cb, e->block, n, codes, e->block_errors);
+        return decoded_errors_measure(&e->decoded, e->rows, codes, n, e->block_errors, err);
+    codebook_errors(e->cb, e->rows, n, codes, e->block_errors);
     return SEMID_OK;
 }
 
@@ -78,6 +79,7 @@ static semid_status pass(encoder *e, const char *label, block_fn work, semid_cod
                          semid_error *err) {
     semid_status status = SEMID_OK;
     size_t n_rows = e->v->n_rows;
+    const float *view = vectors_view(e->v);
     progress bar;
     memset(e->errors, 0, e->n_levels * sizeof *e->errors);
     memset(e->held_errors, 0, e->n_levels * sizeof *e->held_errors);
@@ -87,7 +89,8 @@ static semid_status pass(encoder *e, const char *label, block_fn work, semid_cod
         size_t n = n_rows - row < e->batch_rows ? n_rows - row : e->batch_rows;
         int32_t *to = codes->data + row * e->n_levels;
         if (interrupted()) FAIL_GOTO(SEMID_ERR_INTERRUPTED, "interrupted");
-        TRY_GOTO(vectors_read(e->v, row, n, e->block, err));
+        if (!view) TRY_GOTO(vectors_read(e->v, row, n, e->block, err));
+        e->rows = view ? view + row * e->v->dim : e->block;
         TRY_GOTO(work(e, row, n, to, err));
         for (size_t i = 0; i < n; i++)
             add_errors(e->errors, e->block_errors + i * e->n_levels, e->n_levels);

@@ -19,7 +19,8 @@ typedef struct chunk_sums {
 
 typedef struct scan {
     size_t dim, block_rows, n_chunks;
-    float *block;       /* [block_rows, dim] */
+    float *block;       /* [block_rows, dim] rows that cannot be used in place */
+    const float *rows;  /* [n, dim] of the block at hand */
     bool *bad;          /* [block_rows] */
     chunk_sums *chunks; /* [n_chunks] */
     double *chunk_x;    /* [n_chunks, dim] */
@@ -40,7 +41,7 @@ static void scan_chunk(void *user, size_t chunk, size_t begin, size_t end) {
     *sums = (chunk_sums){.x = s->chunk_x + chunk * s->dim, .unit_norm = true};
     memset(sums->x, 0, s->dim * sizeof(double));
     for (size_t i = begin; i < end; i++) {
-        const float *x = s->block + i * s->dim;
+        const float *x = s->rows + i * s->dim;
         double squares = row_squares(x, s->dim); /* floats do not overflow a double's square */
         s->bad[i] = !isfinite(squares);
         if (s->bad[i]) continue;
@@ -75,10 +76,12 @@ static semid_status note_bad(scan *s, vectors *v, size_t row, size_t n, semid_er
 
 static semid_status scan_file(scan *s, vectors *v, semid_error *err) {
     size_t n_file = embeddings_rows(v->file);
+    const float *view = embeddings_view(v->file);
     for (size_t row = 0; row < n_file; row += s->block_rows) {
         size_t n = n_file - row < s->block_rows ? n_file - row : s->block_rows;
         if (interrupted()) FAIL(SEMID_ERR_INTERRUPTED, "interrupted");
-        TRY(embeddings_read(v->file, row, n, s->block, err));
+        if (!view) TRY(embeddings_read(v->file, row, n, s->block, err));
+        s->rows = view ? view + row * s->dim : s->block;
         parallel_chunks(n, ROWS_PER_CHUNK, scan_chunk, s);
         add_chunks(s, n);
         TRY(note_bad(s, v, row, n, err));

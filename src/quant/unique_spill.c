@@ -29,9 +29,11 @@ typedef struct spill {
     float *block;      /* [BLOCK_ROWS, dim] */
     float *distances;  /* [BLOCK_ROWS] */
     int32_t *found;    /* [BLOCK_ROWS, L] */
-    wish *wishes;      /* [n_rows] */
+    uint32_t *asked;   /* [n_rows] rows of crowded codewords whose wish is to be found */
+    wish *wishes;      /* [n_rows] of rows of crowded codewords */
+    wish *going;       /* [n_rows] of those that have to leave */
     uint32_t *leaving; /* [n_rows] rows that moved */
-    size_t n_wishes, n_leaving;
+    size_t n_asked, n_wishes, n_going, n_leaving;
 } spill;
 
 static void spill_release(spill *s) {
@@ -41,7 +43,9 @@ static void spill_release(spill *s) {
     mem_free(s->block);
     mem_free(s->distances);
     mem_free(s->found);
+    mem_free(s->asked);
     mem_free(s->wishes);
+    mem_free(s->going);
     mem_free(s->leaving);
 }
 
@@ -53,7 +57,9 @@ static semid_status spill_init(spill *s, semid_error *err) {
     TRY(mem_alloc(&s->block, BLOCK_ROWS, u->dim * sizeof *s->block, err));
     TRY(mem_alloc(&s->distances, BLOCK_ROWS, sizeof *s->distances, err));
     TRY(mem_alloc(&s->found, BLOCK_ROWS, u->n_levels * sizeof *s->found, err));
+    TRY(mem_alloc(&s->asked, s->n_rows, sizeof *s->asked, err));
     TRY(mem_alloc(&s->wishes, s->n_rows, sizeof *s->wishes, err));
+    TRY(mem_alloc(&s->going, s->n_rows, sizeof *s->going, err));
     return mem_alloc(&s->leaving, s->n_rows, sizeof *s->leaving, err);
 }
 
@@ -99,20 +105,35 @@ static void wish_block(spill *s, const uint32_t *rows, size_t n) {
     }
 }
 
-static semid_status collect_wishes(spill *s, semid_error *err) {
-    uint32_t rows[BLOCK_ROWS];
-    size_t n = 0;
-    s->n_wishes = 0;
-    close_full_codewords(s);
-    for (size_t i = 0; i < s->n_rows; i++) {
-        if (s->counts[*code_of(s, s->rows[i])] > s->room) rows[n++] = s->rows[i];
-        if (n == 0 || (n < BLOCK_ROWS && i + 1 < s->n_rows)) continue;
+static semid_status find_wishes(spill *s, semid_error *err) {
+    if (s->n_asked > 0) close_full_codewords(s);
+    for (size_t i = 0; i < s->n_asked; i += BLOCK_ROWS) {
+        size_t n = s->n_asked - i < BLOCK_ROWS ? s->n_asked - i : BLOCK_ROWS;
         if (interrupted()) FAIL(SEMID_ERR_INTERRUPTED, "interrupted");
-        TRY(read_block(s, rows, n, s->level, err));
-        wish_block(s, rows, n);
-        n = 0;
+        TRY(read_block(s, s->asked + i, n, s->level, err));
+        wish_block(s, s->asked + i, n);
     }
+    s->n_asked = 0;
     return SEMID_OK;
+}
+
+static void ask_crowded(spill *s) {
+    for (size_t i = 0; i < s->n_rows; i++)
+        if (s->counts[*code_of(s, s->rows[i])] > s->room) s->asked[s->n_asked++] = s->rows[i];
+}
+
+/* Codewords only fill up: a wish holds until the codeword it names is full. */
+static void ask_again(spill *s) {
+    size_t kept = 0;
+    for (size_t i = 0; i < s->n_wishes; i++) {
+        const wish *w = &s->wishes[i];
+        if (*code_of(s, w->row) != w->from || s->counts[w->from] <= s->room) continue;
+        if (s->counts[w->to] < s->room)
+            s->wishes[kept++] = *w;
+        else
+            s->asked[s->n_asked++] = w->row;
+    }
+    s->n_wishes = kept;
 }
 
 /* ---- who goes ---- */
@@ -132,22 +153,22 @@ static int arriving_order(const void *a, const void *b) {
     return (x->row > y->row) - (x->row < y->row);
 }
 
-/* Keep the wishes of those that have to leave: as many a codeword as it holds too many. */
-static void keep_leaving(spill *s) {
-    size_t kept = 0, n = 0;
+/* Those that have to leave: as many a codeword as it holds too many. */
+static void choose_going(spill *s) {
+    size_t n = 0;
+    s->n_going = 0;
     qsort(s->wishes, s->n_wishes, sizeof *s->wishes, leaving_order);
     for (size_t i = 0; i < s->n_wishes; i++) {
         n = i > 0 && s->wishes[i].from == s->wishes[i - 1].from ? n + 1 : 0;
-        if (n < s->counts[s->wishes[i].from] - s->room) s->wishes[kept++] = s->wishes[i];
+        if (n < s->counts[s->wishes[i].from] - s->room) s->going[s->n_going++] = s->wishes[i];
     }
-    s->n_wishes = kept;
 }
 
 /* Grant wishes until the codewords they name are full. */
 static void grant(spill *s) {
-    qsort(s->wishes, s->n_wishes, sizeof *s->wishes, arriving_order);
-    for (size_t i = 0; i < s->n_wishes; i++) {
-        const wish *w = &s->wishes[i];
+    qsort(s->going, s->n_going, sizeof *s->going, arriving_order);
+    for (size_t i = 0; i < s->n_going; i++) {
+        const wish *w = &s->going[i];
         if (s->counts[w->to] >= s->room) continue;
         s->counts[w->from]--;
         s->counts[w->to]++;
@@ -186,10 +207,12 @@ semid_status unique_spill(unique *u, size_t level, size_t begin, size_t end, siz
         .u = u, .level = level, .room = room, .n_rows = end - begin, .rows = u->order.rows + begin};
     TRY_GOTO(spill_init(&s, err));
     for (size_t i = 0; i < s.n_rows; i++) s.counts[*code_of(&s, s.rows[i])]++;
+    ask_crowded(&s);
     while (is_crowded(&s)) {
-        TRY_GOTO(collect_wishes(&s, err));
-        keep_leaving(&s);
+        TRY_GOTO(find_wishes(&s, err));
+        choose_going(&s);
         grant(&s);
+        ask_again(&s);
     }
     TRY_GOTO(encode_below(&s, err));
     *n_moved += s.n_leaving;
