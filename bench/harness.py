@@ -65,7 +65,8 @@ def install(name):
     wanted, folder = HERE / 'peers' / f'{name}.txt', PEERS / name
     python = folder / 'bin' / 'python'
     run([find_python(), '-m', 'venv', folder])
-    run([python, '-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '-r', wanted])
+    run([python, '-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '-r', wanted],
+        env={'CMAKE_ARGS': '-DLLAVA_BUILD=OFF'})  # llama.cpp: only what embeds text
     shutil.copy(wanted, folder / 'requirements.txt')
 
 

@@ -47,7 +47,7 @@ def add_vocabulary(writer, folder):
     writer.add_token_types([gguf.TokenType.CONTROL if s else gguf.TokenType.NORMAL
                             for s in special])
     writer.add_token_type_count(2)
-    for add, token in ((writer.add_bos_token_id, '[CLS]'), (writer.add_cls_token_id, '[CLS]'),
+    for add, token in ((writer.add_bos_token_id, '[CLS]'), (writer.add_eos_token_id, '[SEP]'),
                        (writer.add_sep_token_id, '[SEP]'), (writer.add_unk_token_id, '[UNK]'),
                        (writer.add_pad_token_id, '[PAD]')):
         if token in tokens:
