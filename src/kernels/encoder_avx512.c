@@ -2,7 +2,7 @@
 #define WIDTH 16
 #define TILE_ROWS 14
 #define TILE_PANELS 2
-#define I8_ROWS 10
+#define I8_ROWS 8
 #define I8_PANELS 2
 #define BF16_ROWS 10
 #define BF16_PANELS 2

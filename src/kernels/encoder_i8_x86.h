@@ -25,58 +25,65 @@ static inline vbytes splat_four(const uint8_t *x) {
     return I8(set1_epi32)(four);
 }
 
-static inline vbytes dot_eight(vbytes sum, vbytes x0, vbytes w0, vbytes x1, vbytes w1) {
+/* Groups of four rows of B that one step takes: the first and, where there are two, the last. */
 #if defined(__AVX512VNNI__)
-    return I8(dpbusd_epi32)(I8(dpbusd_epi32)(sum, x0, w0), x1, w1);
+enum { I8_DEPTH = 1 };
+
+static inline vi dot_step(vi sum, vbytes x0, vbytes w0, vbytes x1, vbytes w1) {
+    (void)x1, (void)w1;
+    return (vi)I8(dpbusd_epi32)((vbytes)sum, x0, w0);
+}
 #else
+enum { I8_DEPTH = 2 };
+
+static inline vi dot_step(vi sum, vbytes x0, vbytes w0, vbytes x1, vbytes w1) {
     vbytes sums = I8(add_epi16)(I8(maddubs_epi16)(x0, w0), I8(maddubs_epi16)(x1, w1));
-    return I8(add_epi32)(sum, I8(madd_epi16)(sums, I8(set1_epi16)(1)));
+    return sum + (vi)(I8(madd_epi16)(sums, I8(set1_epi16)(1)));
+}
 #endif
+
+/* Sums to elements of C. */
+static inline void store_sums(const gemm_i8_args *g, size_t row, size_t column, vi sum) {
+    vf start = splat(g->low[row]) * load(g->sums + column) + load(g->bias + column);
+    vf scale = splat(g->step[row]) * load(g->scales + column);
+    store(g->c + row * g->ldc + column, (vf)I8(cvtepi32_ps)((vbytes)sum) * scale + start);
 }
 
-static inline __attribute__((always_inline)) void i8_sums(int rows, int vectors, size_t k,
-                                                          const uint8_t *a, const int8_t *b,
-                                                          vbytes sum[I8_ROWS][I8_VECTORS]) {
+/* rows x (vectors * WIDTH) elements of C. */
+static inline __attribute__((always_inline)) void
+i8_tile(int rows, int vectors, const gemm_i8_args *g, size_t i0, size_t panel) {
+    const uint8_t *a = g->a + i0 * g->k;
+    const int8_t *b = g->b + panel * GEMM_PANEL * g->k;
+    vi sum[I8_ROWS][I8_VECTORS];
     UNROLL
     for (int i = 0; i < rows; i++) {
         UNROLL
-        for (int j = 0; j < vectors; j++) sum[i][j] = I8(set1_epi32)(0);
+        for (int j = 0; j < vectors; j++) sum[i][j] = (vi){0};
     }
-    for (size_t p = 0; p < k; p += GEMM_I8_STEP) {
-        vbytes w[2][I8_VECTORS];
+    for (size_t p = 0; p < g->k; p += 4 * I8_DEPTH) {
+        vbytes w[I8_VECTORS][I8_DEPTH], x[I8_DEPTH];
         UNROLL
         for (int j = 0; j < vectors; j++) {
-            const int8_t *at = b + (size_t)(j / VECTORS) * GEMM_PANEL * k + p * GEMM_PANEL +
-                               j % VECTORS * WIDTH * 4;
-            w[0][j] = LOAD_BYTES(at);
-            w[1][j] = LOAD_BYTES(at + 4 * GEMM_PANEL);
+            UNROLL
+            for (int d = 0; d < I8_DEPTH; d++)
+                w[j][d] = LOAD_BYTES(b + (size_t)(j / VECTORS) * GEMM_PANEL * g->k +
+                                     (p + 4 * (size_t)d) * GEMM_PANEL + j % VECTORS * WIDTH * 4);
         }
         UNROLL
         for (int i = 0; i < rows; i++) {
-            vbytes x0 = splat_four(a + (size_t)i * k + p);
-            vbytes x1 = splat_four(a + (size_t)i * k + p + 4);
+            UNROLL
+            for (int d = 0; d < I8_DEPTH; d++)
+                x[d] = splat_four(a + (size_t)i * g->k + p + 4 * (size_t)d);
             UNROLL
             for (int j = 0; j < vectors; j++)
-                sum[i][j] = dot_eight(sum[i][j], x0, w[0][j], x1, w[1][j]);
+                sum[i][j] = dot_step(sum[i][j], x[0], w[j][0], x[I8_DEPTH - 1], w[j][I8_DEPTH - 1]);
         }
     }
-}
-
-static inline __attribute__((always_inline)) void
-i8_tile(int rows, int vectors, const gemm_i8_args *g, size_t i0, size_t panel) {
-    vbytes sum[I8_ROWS][I8_VECTORS];
-    i8_sums(rows, vectors, g->k, g->a + i0 * g->k, g->b + panel * GEMM_PANEL * g->k, sum);
     UNROLL
     for (int i = 0; i < rows; i++) {
-        vf low = splat(g->low[i0 + (size_t)i]), step = splat(g->step[i0 + (size_t)i]);
         UNROLL
-        for (int j = 0; j < vectors; j++) {
-            size_t column = panel * GEMM_PANEL + (size_t)j * WIDTH;
-            vf start = low * load(g->sums + column) + load(g->bias + column);
-            vf scale = step * load(g->scales + column);
-            store(g->c + (i0 + (size_t)i) * g->ldc + column,
-                  (vf)I8(cvtepi32_ps)(sum[i][j]) * scale + start);
-        }
+        for (int j = 0; j < vectors; j++)
+            store_sums(g, i0 + (size_t)i, panel * GEMM_PANEL + (size_t)j * WIDTH, sum[i][j]);
     }
 }
 
