@@ -107,8 +107,9 @@ static const option options[] = {
      .offset = FIELD(memory_limit),
      .metavar = "SIZE",
      .default_value = "0",
+     .min = 100e6, /* less than DuckDB itself takes cannot be kept */
      .help =
-         "Memory to stay within, such as 2GiB; more is spilled into --out while working; 0: most "
+         "Memory to stay within, at least 100MB; more is spilled into --out while working; 0: most "
          "of the machine's"},
     {0}};
 

@@ -52,6 +52,9 @@ static semid_status parse_bytes(const option *o, const char *text, uint64_t *out
     while (*end == ' ') end++;
     for (size_t i = 0; end != text && v >= 0 && i < sizeof units / sizeof *units; i++)
         if (strcasecmp(end, units[i].suffix) == 0 && v * units[i].factor < 0x1p62) {
+            if (v > 0 && v * units[i].factor < o->min)
+                FAIL(SEMID_ERR_USAGE, "--%s: expected 0 or at least %gMB, found \"%s\"", o->name,
+                     o->min / 1e6, text);
             *out = (uint64_t)(v * units[i].factor);
             return SEMID_OK;
         }

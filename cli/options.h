@@ -31,7 +31,7 @@ typedef struct option {
     size_t offset;             /* of the field in the parameter struct */
     const char *metavar;       /* "FILE", "N"; NULL for flags and choices */
     const char *default_value; /* parsed like a given one; NULL: zero */
-    double min, max;           /* numbers; both 0: no limit */
+    double min, max;           /* numbers; both 0: no limit. Bytes: 0 or at least min */
     const char *choices;       /* "last-out|time" */
     bool required;
     bool positional;  /* also taken from the argument that no option claims */

@@ -102,6 +102,12 @@ uint64_t file_bytes(const char *path) {
     return stat(path, &st) == 0 ? (uint64_t)st.st_size : 0;
 }
 
+semid_status file_remove(const char *path, semid_error *err) {
+    if (unlink(path) != 0 && errno != ENOENT)
+        FAIL(SEMID_ERR_IO, "%s: cannot remove: %s", path, strerror(errno));
+    return SEMID_OK;
+}
+
 /* ---- unfinished output, for the signal handler ---- */
 
 enum { MAX_UNFINISHED = 64 };

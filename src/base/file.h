@@ -33,6 +33,8 @@ bool path_exists(const char *path);
 bool path_is_dir(const char *path);
 uint64_t file_bytes(const char *path); /* 0 when missing */
 
+semid_status file_remove(const char *path, semid_error *err); /* missing is fine */
+
 /* ---- output ---- */
 
 /* Writes to a temporary file in the same folder; commit flushes, syncs and renames it over `path`.

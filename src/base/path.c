@@ -133,10 +133,13 @@ static semid_status add_part(list_builder *b, const char *part, const char *cons
     if (rc == GLOB_NOMATCH) FAIL(SEMID_ERR_IO, "%s: no file matches this pattern", part);
     if (rc != 0) FAIL(SEMID_ERR_IO, "%s: cannot expand this pattern", part);
     semid_status status = SEMID_OK;
+    size_t before = b->list.n_paths;
     for (size_t i = 0; i < matches.gl_pathc && status == SEMID_OK; i++)
         if (!path_is_dir(matches.gl_pathv[i]) && !is_unfinished(matches.gl_pathv[i]))
             status = list_add(b, matches.gl_pathv[i], err);
     globfree(&matches);
+    if (status == SEMID_OK && b->list.n_paths == before)
+        FAIL(SEMID_ERR_IO, "%s: no file matches this pattern", part);
     return status;
 }
 

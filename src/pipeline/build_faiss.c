@@ -102,7 +102,8 @@ semid_status step_build_faiss(const build_faiss_params *params, const step_conte
     TRY_GOTO(embeddings_open(&e, params->emb, err));
     TRY_GOTO(catalogue_ids_load(&list, e, params->ids, err));
     TRY_GOTO(faiss_library_load(&faiss, err));
-    TRY_GOTO(faiss->create(&index, embeddings_dim(e), params->factory, true, err));
+    status = faiss->create(&index, embeddings_dim(e), params->factory, true, err);
+    if (status != SEMID_OK) TRY_GOTO(error_prefix(err, "--factory %s", params->factory));
     if (faiss->needs_training(index))
         TRY_GOTO(train(faiss, index, e, params->normalize, ctx->seed, err));
     TRY_GOTO(add_all(faiss, index, e, params->normalize, err));

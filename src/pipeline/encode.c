@@ -124,13 +124,11 @@ static semid_status finish_output(stream *s, const char *path, semid_error *err)
 }
 
 /* Which rows were kept, in order. */
-static semid_status write_kept_rows(const stream *s, const char *out_path, semid_error *err) {
+static semid_status write_kept_rows(const stream *s, const char *path, semid_error *err) {
     semid_status status;
-    char *path = NULL;
     file_out f = {0};
     char header[NPY_HEADER_MAX_BYTES];
     size_t shape[] = {s->result.n_rows}, next_bad = 0;
-    TRY_GOTO(path_replace_extension(&path, out_path, ".rows.npy", err));
     TRY_GOTO(file_out_open(&f, path, err));
     file_out_write(&f, header, npy_format_header(header, npy_descr(DTYPE_I64), 1, shape));
     for (size_t row = 0; row < embeddings_rows(s->in); row++) {
@@ -143,6 +141,15 @@ static semid_status write_kept_rows(const stream *s, const char *out_path, semid
     TRY_GOTO(file_out_commit(&f, err));
 done:
     file_out_release(&f);
+    return status;
+}
+
+/* The list beside the codes where some rows were left out; else none of an earlier run stays. */
+static semid_status save_kept_rows(const stream *s, const char *out_path, semid_error *err) {
+    char *path;
+    TRY(path_replace_extension(&path, out_path, ".rows.npy", err));
+    semid_status status =
+        s->result.n_bad_rows > 0 ? write_kept_rows(s, path, err) : file_remove(path, err);
     mem_free(path);
     return status;
 }
@@ -229,7 +236,7 @@ semid_status encode_stream(const semid_codebook *cb, const semid_model *model, c
     write_header(&s);
     TRY_GOTO(encode_rows(&s, skip_bad_rows, err));
     TRY_GOTO(judge_bad_rows(&s, skip_bad_rows, err));
-    if (s.result.n_bad_rows > 0) TRY_GOTO(write_kept_rows(&s, out_path, err));
+    TRY_GOTO(save_kept_rows(&s, out_path, err));
     TRY_GOTO(finish_output(&s, out_path, err));
     for (size_t l = 0; l < s.n_levels; l++) s.result.level_errors[l] /= (double)s.result.n_rows;
     *result = s.result;
@@ -243,14 +250,12 @@ done:
 
 static semid_status save_catalogue(const encoded *e, const vectors *v, const char *out_path,
                                    semid_error *err) {
-    char *path = NULL;
-    semid_status status;
-    if (v->usable) {
-        TRY(path_replace_extension(&path, out_path, ".rows.npy", err));
-        status = npy_save(path, DTYPE_I64, 1, &v->n_rows, v->usable, err);
-        mem_free(path);
-        TRY(status);
-    }
+    char *path;
+    TRY(path_replace_extension(&path, out_path, ".rows.npy", err));
+    semid_status status = v->usable ? npy_save(path, DTYPE_I64, 1, &v->n_rows, v->usable, err)
+                                    : file_remove(path, err);
+    mem_free(path);
+    TRY(status);
     return semid_codes_save(&e->codes, out_path, err);
 }
 

@@ -27,6 +27,7 @@ semid_status step_export(const export_params *params, const step_context *ctx, j
     ids list = {0};
     json_t *made = NULL;
     semid_status status = SEMID_OK;
+    TRY_GOTO(item_codes_check_path(params->out, err));
     TRY_GOTO(semid_codes_load(&codes, params->codes, err));
     TRY_GOTO(ids_load(&list, params->ids, err));
     TRY_GOTO(write_table(params, &list, &codes, &made, err));

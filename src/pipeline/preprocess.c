@@ -6,6 +6,7 @@
 #include "table/records.h"
 
 #include <string.h>
+#include <unistd.h>
 
 static const char *const PART_NAMES[] = {"train", "valid", "test"};
 enum { N_PARTS = 3, ITEMS = N_PARTS, N_TABLES }; /* the parts and the items */
@@ -398,10 +399,12 @@ semid_status step_preprocess(const preprocess_params *params, const step_context
     (void)ctx;
     TRY(check_params(params, err));
     step_timer timer = step_begin();
+    bool was_there = path_exists(params->out);
     job j = {.params = params, .report = json_object()};
     semid_status status =
         j.report ? run(&j, err) : error_set(err, SEMID_ERR_NO_MEMORY, "out of memory: report");
     release(&j);
+    if (status != SEMID_OK && !was_there) rmdir(params->out); /* if empty */
     if (status == SEMID_OK) status = step_end(timer, j.report, err);
     if (status == SEMID_OK)
         *report = j.report;

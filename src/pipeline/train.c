@@ -14,10 +14,6 @@
 #include "pipeline/vectors.h"
 #include "quant/kmeans_start.h"
 
-#include <errno.h>
-#include <stdio.h>
-#include <string.h>
-
 /* A plain quantizer needs many codewords, and each of them some rows to be learned from. */
 enum { VQ_CODEWORDS = 4096, VQ_ROWS_PER_CODEWORD = 8, RQ_LEVELS = 4, RQ_CODEWORDS = 256 };
 
@@ -128,12 +124,23 @@ static semid_status check_start_dim(const training *t, semid_error *err) {
     return SEMID_OK;
 }
 
+/* What is encoded in the end is opened before the fit: a mistake there must not cost one. */
+static semid_status open_vectors(training *t, semid_error *err) {
+    const train_params *p = t->p;
+    if (p->train) TRY(vectors_open(&t->train_vectors, p->in, p->skip_bad_rows, err));
+    t->encoded_vectors = &t->train_vectors;
+    if (p->train && !p->encode) return SEMID_OK;
+    t->encoded_vectors = &t->encode_vectors;
+    return vectors_open(&t->encode_vectors, p->encode ? p->encode : p->in, p->skip_bad_rows, err);
+}
+
 static semid_status fit(training *t, semid_error *err) {
-    TRY(vectors_open(&t->train_vectors, t->p->in, t->p->skip_bad_rows, err));
     TRY(train_data_take(&t->data, &t->train_vectors, t->p, t->ctx->seed, err));
     TRY(check_start_dim(t, err));
     t->shape = choose_shape(t);
     TRY(check_distinct(t, err));
+    if (t->p->unique)
+        TRY(encode_check_unique(t->encoded_vectors, t->shape.n_levels, t->shape.n_codewords, err));
     double start_s = clock_seconds();
     if (t->start_model || t->p->hidden.n_items > 0)
         TRY(train_model_fit(&t->codebook, &t->model, t->p, t->shape, t->start_model, t->start,
@@ -165,12 +172,6 @@ static encode_choice choice_of(const training *t) {
 }
 
 static semid_status encode(training *t, semid_error *err) {
-    const char *path = t->p->encode ? t->p->encode : t->p->in;
-    t->encoded_vectors = &t->train_vectors;
-    if (t->p->encode || !t->p->train) {
-        TRY(vectors_open(&t->encode_vectors, path, t->p->skip_bad_rows, err));
-        t->encoded_vectors = &t->encode_vectors;
-    }
     double start_s = clock_seconds();
     encode_choice choice = choice_of(t);
     TRY(train_encode(&t->result, final_codebook(t), t->encoded_vectors, &choice,
@@ -247,8 +248,8 @@ static semid_status save_rows(const training *t, semid_error *err) {
     TRY(path_join(&path, t->p->out, "codes.rows.npy", err));
     if (v->usable)
         TRY_GOTO(npy_save(path, DTYPE_I64, 1, &v->n_rows, v->usable, err));
-    else if (remove(path) != 0 && errno != ENOENT)
-        FAIL_GOTO(SEMID_ERR_IO, "%s: cannot remove: %s", path, strerror(errno));
+    else
+        TRY_GOTO(file_remove(path, err));
 done:
     mem_free(path);
     return status;
@@ -295,6 +296,7 @@ semid_status step_train(const train_params *params, const step_context *ctx, jso
     t.report = json_object();
     if (!t.report) FAIL(SEMID_ERR_NO_MEMORY, "out of memory: the report");
     TRY_GOTO(load_start(&t, err));
+    TRY_GOTO(open_vectors(&t, err));
     if (params->train) TRY_GOTO(fit(&t, err));
     TRY_GOTO(encode(&t, err));
     TRY_GOTO(report_inputs(&t, err));

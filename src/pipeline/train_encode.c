@@ -160,10 +160,19 @@ static semid_status make_unique(encoder *e, const semid_rows *rows, encoded *res
     return change(e, result, &result->unique, err);
 }
 
+semid_status encode_check_unique(const vectors *v, size_t n_levels, size_t n_codewords,
+                                 semid_error *err) {
+    if (unique_check_rows(v->n_rows, n_levels, n_codewords, err) != SEMID_OK)
+        return error_prefix(err, "%s: --unique", embeddings_path(v->file));
+    return SEMID_OK;
+}
+
 static semid_status encode_all(encoder *e, const encode_choice *choice, encoded *result,
                                semid_error *err) {
     row_reader reader = {.v = e->v, .latents = e->latents, .latent = semid_codebook_dim(e->cb)};
     semid_rows rows = {.n_rows = e->v->n_rows, .read = read_rows, .user = &reader};
+    if (choice->unique)
+        TRY(encode_check_unique(e->v, e->n_levels, semid_codebook_codewords(e->cb), err));
     if (choice->beam > 1) TRY(beam_new(&e->search, e->cb, choice->beam, err));
     TRY(pass(e, "encode", choose_codes, &result->codes, err));
     if (choice->balance) TRY(make_balanced(e, &rows, result, err));

@@ -38,6 +38,10 @@ semid_status train_encode(encoded *out, const semid_codebook *cb, const vectors 
                           const encode_choice *choice, size_t batch_rows, const uint64_t *held,
                           size_t n_held, semid_error *err);
 
+/* choice.unique: are there codes for all rows? To be known before long work. */
+semid_status encode_check_unique(const vectors *v, size_t n_levels, size_t n_codewords,
+                                 semid_error *err);
+
 /* Adds "balance" and "unique" to `report` where they were asked for. */
 semid_status encoded_report(const encoded *e, const encode_choice *choice, json_t *report,
                             semid_error *err);

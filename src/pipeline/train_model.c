@@ -147,12 +147,6 @@ done:
 
 /* ---- files ---- */
 
-static semid_status remove_file(const char *path, semid_error *err) {
-    if (remove(path) != 0 && errno != ENOENT)
-        FAIL(SEMID_ERR_IO, "%s: cannot remove: %s", path, strerror(errno));
-    return SEMID_OK;
-}
-
 semid_status train_model_save(const char *dir, const semid_model *model,
                               const semid_codebook *codebook, semid_error *err) {
     semid_status status = SEMID_OK;
@@ -162,8 +156,8 @@ semid_status train_model_save(const char *dir, const semid_model *model,
     if (model)
         TRY_GOTO(semid_model_save(model, path, codebook, err));
     else
-        TRY_GOTO(remove_file(path, err));
-    TRY_GOTO(remove_file(checkpoint, err));
+        TRY_GOTO(file_remove(path, err));
+    TRY_GOTO(file_remove(checkpoint, err));
 done:
     mem_free(path);
     mem_free(checkpoint);

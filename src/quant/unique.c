@@ -22,12 +22,19 @@ static size_t codes_below(size_t n_codewords, size_t n_levels) {
     return n;
 }
 
-static semid_status check(const unique *u, semid_error *err) {
-    size_t n = u->source->n_rows, most = codes_below(u->n_codewords, u->n_levels);
-    if (n > most)
+semid_status unique_check_rows(size_t n_rows, size_t n_levels, size_t n_codewords,
+                               semid_error *err) {
+    size_t most = codes_below(n_codewords, n_levels);
+    if (n_rows > most)
         FAIL(SEMID_ERR_DATA,
-             "expected at most K^L = %zu^%zu = %zu rows for distinct codes, found %zu",
-             u->n_codewords, u->n_levels, most, n);
+             "expected at most K^L = %zu^%zu = %zu rows for distinct codes, found %zu", n_codewords,
+             n_levels, most, n_rows);
+    return SEMID_OK;
+}
+
+static semid_status check(const unique *u, semid_error *err) {
+    size_t n = u->source->n_rows;
+    TRY(unique_check_rows(n, u->n_levels, u->n_codewords, err));
     for (size_t i = 0; i < n * u->n_levels; i++)
         if (u->codes[i] < 0 || (size_t)u->codes[i] >= u->n_codewords)
             FAIL(SEMID_ERR_DATA, "row %zu, level %zu: expected a code under K = %zu, found %d",

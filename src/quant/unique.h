@@ -16,6 +16,10 @@ typedef struct unique {
     uint8_t *moved; /* [n_rows] 1: other last code, 2: left its prefix */
 } unique;
 
+/* Are there codes for so many rows? SEMID_ERR_DATA with the numbers if not. */
+semid_status unique_check_rows(size_t n_rows, size_t n_levels, size_t n_codewords,
+                               semid_error *err);
+
 /* semid_assign_unique for codes made with prices. */
 semid_status unique_assign(const semid_codebook *cb, const semid_rows *rows, const float *prices,
                            int32_t *codes, semid_unique_report *report, semid_error *err);

@@ -24,6 +24,11 @@ static semid_status format_of(table_format *out, const char *path, semid_error *
     return SEMID_OK;
 }
 
+semid_status item_codes_check_path(const char *path, semid_error *err) {
+    table_format unused;
+    return format_of(&unused, path, err);
+}
+
 /* CSV as text, so that ids such as 007 stay what they are. */
 static void add_source(sql_text *sql, const char *path, table_format format) {
     static const char *const readers[] = {"read_parquet(", "read_csv(", "read_json("};

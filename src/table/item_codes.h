@@ -14,6 +14,9 @@
 semid_status item_codes_load(ids *list, semid_codes *codes, const char *path, const char *id_col,
                              semid_error *err);
 
+/* SEMID_ERR_ARGUMENT if item_codes_save cannot write a file of this name. */
+semid_status item_codes_check_path(const char *path, semid_error *err);
+
 /* Write by extension. One level: column `token`; more: c1..cL. concat: add code_str ("12-203-7").
  */
 semid_status item_codes_save(const ids *list, const semid_codes *codes, const char *path,

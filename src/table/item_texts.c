@@ -195,6 +195,15 @@ done:
     return status;
 }
 
+static semid_status check_extensions(const path_list *files, semid_error *err) {
+    char extension[16];
+    for (size_t i = 0; i < files->n_paths; i++)
+        if (strcmp(path_extension(files->paths[i], extension), "parquet") != 0)
+            FAIL(SEMID_ERR_ARGUMENT, "%s: expected a name ending in .parquet, found %s%s",
+                 files->paths[i], *extension ? "." : "none", extension);
+    return SEMID_OK;
+}
+
 semid_status item_texts_open(item_texts **out, const item_texts_params *params, semid_error *err) {
     static const char *const extensions[] = {".parquet", NULL};
     path_list files = {0};
@@ -202,6 +211,7 @@ semid_status item_texts_open(item_texts **out, const item_texts_params *params, 
     TRY(mem_calloc(&t, 1, sizeof *t, err));
     semid_status status = SEMID_OK;
     TRY_GOTO(path_list_expand(&files, params->data, extensions, err));
+    TRY_GOTO(check_extensions(&files, err));
     TRY_GOTO(sql_open(&t->db, 0, NULL, err));
     status = load(t, params, &files, err);
     if (status != SEMID_OK) sql_error_in(files.n_paths == 1 ? files.paths[0] : params->data, err);

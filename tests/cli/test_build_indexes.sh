@@ -51,7 +51,7 @@ expect 1 "expected 90 ids, one for each row of" build-faiss --emb "$golden/emb.n
 { seq 89; echo 3; } >"$out/twice.txt"
 expect 1 "expected distinct ids, found 3 in rows 2 and 89" build-faiss --emb "$golden/emb.npy" --ids "$out/twice.txt"
 expect 1 "expected item ids inside, found none" build-faiss --emb "$golden/emb.npy"
-expect 1 "could not parse index string Nonsense" "${faiss[@]}" --factory Nonsense
+expect 1 "--factory Nonsense: FAISS: could not parse index string Nonsense" "${faiss[@]}" --factory Nonsense
 expect 1 "100" "${faiss[@]}" --factory IVF100,Flat
 expect 1 "$out/none.npy" build-faiss --emb "$out/none.npy"
 expect 2 "--outdirs" build-faiss --outdirs x

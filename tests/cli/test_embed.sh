@@ -35,6 +35,8 @@ expect 1 "expected 3 to 40" --max-len 41
 expect 2 "--batch-size: expected 1 to 65536, found 0" --batch-size 0
 expect 2 "--pooling: expected one of auto|mean|cls|pooler" --pooling max
 expect 2 "did you mean --text-cols?" --text-col title
+touch "$out/items.npy"
+expect 1 "items.npy: expected a name ending in .parquet, found .npy" --data "$out/items.npy"
 head -c 1000 "$items" >"$out/cut.parquet"
 expect 1 "cut.parquet" --data "$out/cut.parquet"
 

@@ -57,6 +57,16 @@ encode --in "$out/x.npy" --out "$out/none.npy" --unique 2>"$out/message" || stat
 grep -q "x.npy: --unique: expected at most K^L = 16^2 = 256 rows.*found 500" "$out/message" ||
     fail "message: $(cat "$out/message")"
 
+# The list of kept rows is there where rows were dropped, and does not stay where none were.
+for choice in --no-unique --unique; do
+    cp "$out/half.npy" "$out/nan.npy"
+    printf '\x00\x00\xc0\x7f' | dd of="$out/nan.npy" bs=1 seek=$((128 + 7 * 48)) conv=notrunc status=none
+    encode --in "$out/nan.npy" --out "$out/d.npy" $choice --skip-bad-rows >/dev/null 2>&1
+    [ "$(stat -c %s "$out/d.rows.npy")" = $((128 + 249 * 8)) ] || fail "$choice: numbers of the kept rows"
+    encode --in "$out/half.npy" --out "$out/d.npy" $choice >/dev/null
+    [ ! -e "$out/d.rows.npy" ] || fail "$choice: an older list of kept rows stays"
+done
+
 # codes.npy is a header of 128 bytes and int32 codes.
 tail -c +129 "$out/a.npy" | od -An -v -td4 -w8 | awk '{ print $1 "-" $2 }' >"$out/expected"
 "$BUILD_DIR/examples/encode_vectors" "$out/codebooks.npz" <"$out/x.f32" >"$out/found"

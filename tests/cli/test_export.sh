@@ -44,6 +44,7 @@ printf 'item_id,token,code_str\n007,3,3\n"b,""x""",1,1\né,4,4\nd,1,1\n' | diff 
 expect 2 '--codes FILE is required' --ids ids.txt --out x.csv
 expect 1 'three.txt has 3 ids, rq.npy has shape [4, 3]' --codes rq.npy --ids three.txt --out x.csv
 expect 1 'x.txt: expected a name ending in .parquet, .csv or .jsonl' --codes rq.npy --ids ids.txt --out x.txt
+[ "$(wc -l <text)" = 1 ] || fail "more than the refusal: $(cat text)"
 expect 1 'none.npy' --codes none.npy --ids ids.txt --out x.csv
 expect 1 'none.txt' --codes rq.npy --ids none.txt --out x.csv
 expect 1 'negative.npy' --codes negative.npy --ids ids.txt --out x.csv

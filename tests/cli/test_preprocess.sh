@@ -18,7 +18,7 @@ refuse() { # STATUS PART OPTIONS...: of preprocess; the last line is the error, 
     rm -rf data
     expect "$1" "$2" preprocess --out data "${@:3}"
     tail -1 text | grep '^semid preprocess: ' >/dev/null || fail "the last line is not the error: $(cat text)"
-    [ -z "$(ls -A data 2>/dev/null)" ] || fail "output of a failed run: $(ls -A data)"
+    [ ! -e data ] || fail "left behind by a failed run: $(ls -dA data data/*)"
 }
 meta=(--meta "$raw/meta.jsonl")
 good=(--reviews "$raw/reviews_a.jsonl" "${meta[@]}" --core 0)
@@ -32,6 +32,7 @@ refuse 2 'together' "${good[@]}" --split time --test-ts 5
 refuse 2 'at most --test-ts' "${good[@]}" --split time --test-ts 5 --valid-ts 6
 refuse 2 'need --split time' "${good[@]}" --test-ts 5 --valid-ts 5
 refuse 2 'a sum below 1' "${good[@]}" --split time --valid-frac 0.5 --test-frac 0.5
+refuse 2 'memory-limit: expected 0 or at least 100MB, found "1"' "${good[@]}" --memory-limit 1
 refuse 2 'last-out|time' "${good[@]}" --split weekly
 refuse 2 'split files are taken as they are' "${meta[@]}" --min-rating 3 --train-csv a.csv --valid-csv a.csv --test-csv a.csv
 
@@ -42,6 +43,9 @@ mkdir empty
 refuse 1 'no file ending in .jsonl' --reviews empty "${meta[@]}"
 refuse 1 'expected a name ending in .jsonl' --reviews "$raw/split.test.csv" "${meta[@]}"
 refuse 1 'expected a name ending in .csv' "${meta[@]}" --train-csv "$raw/meta.jsonl" --valid-csv "$raw/split.test.csv" --test-csv "$raw/split.test.csv"
+mkdir data # one that was there stays
+expect 1 'none.jsonl' preprocess --out data --reviews none.jsonl "${meta[@]}"
+[ -d data ] || fail "a failed run took a folder away that it did not make"
 refuse 1 'found a folder' "${meta[@]}" --train-csv empty --valid-csv "$raw/split.test.csv" --test-csv "$raw/split.test.csv"
 if [ "$(id -u)" != 0 ]; then
     cp "$raw/reviews_a.jsonl" secret.jsonl
@@ -120,7 +124,13 @@ for f in train valid test items; do
     cmp "m3/$f.parquet" "ml/$f.parquet" || fail "with a memory limit"
 done
 python3 -c 'import json; r = json.load(open("report")); assert r["peak_memory_bytes"] < 4e8, r' || fail "memory limit"
-expect 1 'out of memory' preprocess --out m0 "${many[@]}" --memory-limit 10MB
+python3 - >wide.jsonl <<'PY'
+for i in range(60):
+    print('{"user_id":"u%d%s","parent_asin":"B001","timestamp":%d,"rating":5}' % (i % 20, "x" * 4000000, i))
+PY
+expect 1 'out of memory' preprocess --out m0 --reviews wide.jsonl "${meta[@]}" --core 0 --memory-limit 100MB
+[ ! -e m0 ] || fail "left behind by a run without memory: $(ls -A m0)"
+rm wide.jsonl
 
 # a killed run leaves the old output; an interrupted one also leaves nothing else
 sha256sum data/*.parquet data/stats.json >before

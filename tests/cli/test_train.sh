@@ -65,6 +65,10 @@ cmp "$out/e.npy" "$out/unique/codes.npy" || fail "encode --hidden --unique gives
 train --method vqvae --K 96 --unique --out "$out/unique"
 grep -q '"collision_ratio": 0.0' "$out/unique/metrics.json" || fail "vqvae --unique"
 expect 1 "at most K^L = 8^2 = 64 rows for distinct codes, found 96" --in "$x" "${small[@]}" --unique
+got=0 # and that before anything is fitted, which would be told
+"$SEMID" train --in "$x" "${small[@]}" --unique --out "$out/refused" 2>"$out/stderr" || got=$?
+[ $got = 1 ] && [ "$(wc -l <"$out/stderr")" = 1 ] || fail "--unique is refused after the fit: $(cat "$out/stderr")"
+expect 1 "none.npy" --in "$x" "${small[@]}" --encode "$out/none.npy"
 
 # ---- balanced use of codewords; together with unique codes ----
 train "${small[@]}" --balance --out "$out/balance" --threads 1

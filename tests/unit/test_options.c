@@ -26,7 +26,11 @@ static const option table[] = {
      .min = 1,
      .max = 10},
     {.name = "rate", .type = OPTION_REAL, .offset = AT(rate), .metavar = "X", .max = 1},
-    {.name = "memory-limit", .type = OPTION_BYTES, .offset = AT(limit), .metavar = "SIZE"},
+    {.name = "memory-limit",
+     .type = OPTION_BYTES,
+     .offset = AT(limit),
+     .metavar = "SIZE",
+     .min = 1e3},
     {.name = "name", .type = OPTION_STRING, .offset = AT(name), .metavar = "NAME"},
     {.name = "in",
      .type = OPTION_PATH,
@@ -113,6 +117,10 @@ static void sizes_have_units(void **state) {
     assert_int_equal(p.limit, 1500000);
     assert_ok(parse("--memory-limit", "4096", NULL, NULL, NULL));
     assert_int_equal(p.limit, 4096);
+    assert_ok(parse("--memory-limit", "0", NULL, NULL, NULL));
+    assert_ok(parse("--memory-limit", "1KB", NULL, NULL, NULL));
+    assert_fails(parse("--memory-limit", "999", NULL, NULL, NULL), SEMID_ERR_USAGE,
+                 "--memory-limit: expected 0 or at least 0.001MB, found \"999\"");
     assert_fails(parse("--memory-limit", "4 parsecs", NULL, NULL, NULL), SEMID_ERR_USAGE,
                  "expected a size");
     assert_fails(parse("--memory-limit", "-1", NULL, NULL, NULL), SEMID_ERR_USAGE,
