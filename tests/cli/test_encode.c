@@ -93,7 +93,7 @@ static void missing_and_wrong_files(void **state) {
     expect_failure(&params, SEMID_ERR_IO, "none.npz");
     params.load = save_codebook();
     params.out = test_path("codes.txt");
-    expect_failure(&params, SEMID_ERR_USAGE, ".npy");
+    expect_failure(&params, SEMID_ERR_ARGUMENT, ".npy");
 }
 
 static void wrong_shapes(void **state) {
