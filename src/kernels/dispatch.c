@@ -66,8 +66,9 @@ static void build_tables(void) {
     for (size_t i = 0; i < N_TIERS; i++) {
         if (i > 0) tables[i] = tables[i - 1];
         tables[i].tier = tiers[i].name;
+        if (!tiers[i].supported()) continue; /* even `add` may hold instructions of its tier */
         tiers[i].add(&tables[i]);
-        if (i <= cap && tiers[i].supported()) chosen = &tables[i];
+        if (i <= cap) chosen = &tables[i];
     }
 }
 

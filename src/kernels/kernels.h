@@ -75,7 +75,7 @@ typedef struct kernel_table {
 const kernel_table *kernels(void);
 
 /* For tests: tier i of those built in, from `ref` upwards, or NULL at the end. *supported says
- * whether this machine can run it. */
+ * whether this machine can run it; if not, its kernels are those of the tier below. */
 const kernel_table *kernels_tier(size_t i, int *supported);
 
 /* Each tier overwrites what it accelerates. */
