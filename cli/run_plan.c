@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "cli/commands.h"
+#include "pipeline/train.h"
 
 #include <string.h>
 
@@ -252,8 +253,10 @@ static semid_status plan_method(run_plan *plan, const char *method, semid_error 
                              {0}};
     TRY(add_step(plan, "train", method, train, &s, err));
     TRY(add_files(&s->outputs, dir, trained, err));
-    if (json_array_size(json_object_get(s->options, "hidden")) > 0)
+    if (json_array_size(json_object_get(s->options, "hidden")) > 0) {
+        s->resume = &((train_params *)s->params)->resume;
         TRY(add_files(&s->outputs, dir, networks, err));
+    }
     const decided export[] = {{.name = "codes", .value = codes},
                               {.name = "ids", .value = plan->ids},
                               {.name = "out", .value = items},

@@ -4,6 +4,7 @@
 #include "base/json_file.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "kernels/kernels.h"
 #include "pipeline/fingerprint.h"
 
 #include <stdlib.h>
@@ -132,6 +133,42 @@ done:
     return status;
 }
 
+/* ---- steps that were stopped ---- */
+
+static semid_status unfinished_path(const run_step *s, const run_settings *settings, char **out,
+                                    semid_error *err) {
+    return mem_format(out, err, "%s/%s.unfinished.json", settings->record_dir, s->name);
+}
+
+/* Begin a step that can be resumed: from what the last run left, if that was begun alike. */
+static semid_status begin(const run_step *s, const run_settings *settings, const step_context *ctx,
+                          json_t *inputs, semid_error *err) {
+    char *path = NULL;
+    json_t *now = NULL, *before = NULL;
+    semid_status status = SEMID_OK;
+    TRY_GOTO(unfinished_path(s, settings, &path, err));
+    TRY_GOTO(describe(s, ctx, &now, err));
+    if (json_object_set(now, "inputs", inputs) != 0 ||
+        json_object_set_new(now, "isa", json_string(kernels()->tier)) != 0)
+        FAIL_GOTO(SEMID_ERR_NO_MEMORY, "out of memory: the record of %s", s->name);
+    *s->resume = !settings->force && json_file_load(&before, path, NULL) == SEMID_OK &&
+                 json_equal(before, now);
+    if (!*s->resume) status = json_file_save(now, path, err);
+done:
+    json_decref(now);
+    json_decref(before);
+    mem_free(path);
+    return status;
+}
+
+static semid_status end(const run_step *s, const run_settings *settings, semid_error *err) {
+    char *path;
+    TRY(unfinished_path(s, settings, &path, err));
+    semid_status status = file_remove(path, err);
+    mem_free(path);
+    return status;
+}
+
 /* ---- the run ---- */
 
 static semid_status call_step(const run_step *s, const run_settings *settings,
@@ -140,9 +177,11 @@ static semid_status call_step(const run_step *s, const run_settings *settings,
     semid_status status = SEMID_OK;
     /* inputs as they are before the step reads them: a change meanwhile counts as a change */
     TRY_GOTO(fingerprint_list(&s->inputs, &inputs, err));
+    if (s->resume) TRY_GOTO(begin(s, settings, ctx, inputs, err));
     TRY_GOTO(s->call(s->params, ctx, &figures, err));
     if (!figures) figures = json_object();
     TRY_GOTO(save_record(s, settings, ctx, inputs, figures, err));
+    if (s->resume) TRY_GOTO(end(s, settings, err));
     *report = figures;
     figures = NULL;
 done:

@@ -3,7 +3,8 @@
  * A finished step leaves a record, DIR/<name>.json: version, seed, options, what its inputs and
  * outputs held, and its report. A step is up to date when its record says the same as would be
  * written now; so a run that was stopped goes on where it was, and a changed option repeats only
- * what depends on it.
+ * what depends on it. A step that was stopped leaves DIR/<name>.unfinished.json, what it was begun
+ * with: one that can go on from its own half-done work does so when that is still the same.
  */
 #ifndef PIPELINE_RUN_H
 #define PIPELINE_RUN_H
@@ -15,6 +16,8 @@ typedef struct run_step {
     semid_status (*call)(const void *params, const step_context *ctx, json_t **report,
                          semid_error *err);
     void *params;
+    bool *resume;        /* in params, false: set where the step may go on from what an earlier run
+                            left; NULL: it cannot, or sees to it itself */
     json_t *options;     /* all that the step is told */
     string_list inputs;  /* each a file, folder, glob or comma list */
     string_list outputs; /* files */
