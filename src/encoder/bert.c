@@ -178,21 +178,37 @@ static void apply_norm(const pass *p, const norm *n, size_t rows, float *x, cons
 
 static void embed_tokens(const pass *p, const int32_t *tokens, size_t n, float *x) {
     const model *m = p->m;
-    size_t hidden = m->config.hidden, stride = gemm_pad(hidden);
+    int32_t pad_id = m->config.pad_id;
+    size_t hidden = m->config.hidden, stride = gemm_pad(hidden), next = (size_t)(pad_id + 1);
     for (size_t i = 0; i < n; i++) {
         float *row = x + i * stride;
+        size_t place = tokens[i] == pad_id ? (size_t)pad_id : next++;
         /* cannot fail: the type of the tensor and the token were checked */
         array_to_f32(&m->words, (size_t)tokens[i] * hidden, hidden, row, NULL);
-        p->kernels->layer_norm_f32(row, m->places + i * hidden, m->embedding_norm.gamma,
+        p->kernels->layer_norm_f32(row, m->places + place * hidden, m->embedding_norm.gamma,
                                    m->embedding_norm.beta, hidden, m->config.layer_norm_eps);
     }
 }
 
-/* One head of one text: softmax(Q K' / sqrt d) V. qkv and out point at the head's columns. */
-static void attend(const pass *p, const scratch *s, const float *qkv, size_t n, float *out) {
+/* What a head adds to the scores of n tokens with one another. */
+static void add_distance_bias(const model *m, size_t head, size_t n, float *scores) {
+    size_t max_tokens = model_config_max_tokens(&m->config), stride = gemm_pad(n);
+    const float *row = m->distance_bias + head * (2 * max_tokens - 1);
+    for (size_t i = 0; i < n; i++) {
+        const float *bias = row + (max_tokens - 1 - i);
+        for (size_t j = 0; j < n; j++) scores[i * stride + j] += bias[j];
+    }
+}
+
+/* One head of one text: softmax(Q K' / sqrt d + bias) V. qkv and out are those of the whole text,
+ * a row a token. */
+static void attend(const pass *p, const scratch *s, size_t head, const float *qkv, size_t n,
+                   float *out) {
     const model_config *c = &p->m->config;
     size_t d = c->hidden / c->n_heads, hidden = gemm_pad(c->hidden), stride = 3 * hidden;
     size_t padded = gemm_pad(n);
+    qkv += head * d;
+    out += head * d;
     gemm_pack_transposed(qkv + hidden, stride, n, d, s->packed);
     p->kernels->gemm_f32(&(gemm_args){.m = n,
                                       .n = padded,
@@ -202,6 +218,7 @@ static void attend(const pass *p, const scratch *s, const float *qkv, size_t n, 
                                       .b = s->packed,
                                       .c = s->scores,
                                       .ldc = padded});
+    if (p->m->distance_bias) add_distance_bias(p->m, head, n, s->scores);
     for (size_t i = 0; i < n; i++)
         p->kernels->softmax_f32(s->scores + i * padded, n, 1.0f / sqrtf((float)d));
     gemm_pack(qkv + 2 * hidden, stride, d, n, s->packed);
@@ -220,12 +237,12 @@ static void attend(const pass *p, const scratch *s, const float *qkv, size_t n, 
 static void self_attention(const pass *p, const scratch *s, size_t first_text, size_t n_texts) {
     const model_config *c = &p->m->config;
     const size_t *starts = p->texts->starts;
-    size_t d = c->hidden / c->n_heads, hidden = gemm_pad(c->hidden);
+    size_t hidden = gemm_pad(c->hidden);
     for (size_t t = first_text; t < first_text + n_texts; t++) {
         size_t row = starts[t] - starts[first_text];
         for (size_t h = 0; h < c->n_heads; h++)
-            attend(p, s, s->wide + row * 3 * hidden + h * d, starts[t + 1] - starts[t],
-                   s->mixed + row * hidden + h * d);
+            attend(p, s, h, s->wide + row * 3 * hidden, starts[t + 1] - starts[t],
+                   s->mixed + row * hidden);
     }
 }
 

@@ -1,6 +1,6 @@
-/* encoder/bert.h - the forward pass of BERT over packed sequences: the tokens of several texts
- * follow each other without padding, so that nothing is computed for tokens that are not there.
- * The vector of a text depends on that text alone, to the last bit. */
+/* encoder/bert.h - the forward pass of the BERT family over packed sequences: the tokens of several
+ * texts follow each other without padding, so that nothing is computed for tokens that are not
+ * there. The vector of a text depends on that text alone, to the last bit. */
 #ifndef ENCODER_BERT_H
 #define ENCODER_BERT_H
 

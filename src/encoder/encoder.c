@@ -36,9 +36,10 @@ struct encoder {
 
 static semid_status check_max_len(const encoder *e, semid_error *err) {
     const model_config *c = &e->m->config;
-    if (e->max_len < 3 || e->max_len > c->n_positions)
+    size_t max_tokens = model_config_max_tokens(c);
+    if (e->max_len < 3 || e->max_len > max_tokens)
         FAIL(SEMID_ERR_ARGUMENT, "max-len: expected 3 to %zu, the model's positions, found %zu",
-             c->n_positions, e->max_len);
+             max_tokens, e->max_len);
     if (c->max_seq_length && e->max_len > c->max_seq_length)
         log_warn("max-len %zu is above the %zu tokens this model was made for", e->max_len,
                  c->max_seq_length);

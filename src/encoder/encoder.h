@@ -1,4 +1,4 @@
-/* encoder/encoder.h - texts to vectors with a model folder: tokenizer, BERT, pooling. */
+/* encoder/encoder.h - texts to vectors with a model folder: tokenizer, transformer, pooling. */
 #ifndef ENCODER_ENCODER_H
 #define ENCODER_ENCODER_H
 

@@ -2,16 +2,36 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "encoder/relative_bias.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 /* ---- tensors ---- */
 
+/* What an architecture calls its tensors. */
+typedef struct tensor_names {
+    const char *prefix; /* where the file was saved with a task's head */
+    const char *query, *key, *value, *attention_out, *attention_norm;
+} tensor_names;
+
+static const tensor_names names_of[] = {
+    [ARCHITECTURE_BERT] = {"bert.", "attention.self.query", "attention.self.key",
+                           "attention.self.value", "attention.output.dense",
+                           "attention.output.LayerNorm"},
+    [ARCHITECTURE_ROBERTA] = {"roberta.", "attention.self.query", "attention.self.key",
+                              "attention.self.value", "attention.output.dense",
+                              "attention.output.LayerNorm"},
+    [ARCHITECTURE_MPNET] = {"mpnet.", "attention.attn.q", "attention.attn.k", "attention.attn.v",
+                            "attention.attn.o", "attention.LayerNorm"},
+};
+
 typedef struct reader {
     const safetensors *file;
     const char *path;
-    const char *prefix; /* "bert." where the file was saved with a task's head */
+    const tensor_names *names;
+    const char *prefix; /* names->prefix or "" */
 } reader;
 
 enum { NAME_BYTES = 120, KEY_BYTES = 140, FULL_BYTES = 160 };
@@ -148,14 +168,14 @@ static void norm_release(norm *n) {
 
 static semid_status read_qkv(model_layer *layer, const reader *r, const char *base, precision kind,
                              size_t hidden, semid_error *err) {
-    static const char *const parts[] = {"query", "key", "value"};
+    const char *parts[] = {r->names->query, r->names->key, r->names->value};
     char name[NAME_BYTES];
     array a;
-    snprintf(name, sizeof name, "%s.attention.self.query.weight", base);
+    snprintf(name, sizeof name, "%s.%s.weight", base, parts[0]);
     TRY(find_tensor(r, name, hidden, hidden, &a, err));
     TRY(linear_init(&layer->qkv, kind, hidden, hidden, 3, err));
     for (size_t i = 0; i < 3; i++) {
-        snprintf(name, sizeof name, "%s.attention.self.%s", base, parts[i]);
+        snprintf(name, sizeof name, "%s.%s", base, parts[i]);
         TRY(linear_read_part(&layer->qkv, r, name, hidden, i, err));
     }
     return SEMID_OK;
@@ -166,9 +186,9 @@ static semid_status read_layer(model_layer *layer, const reader *r, size_t i, pr
     char base[64], name[NAME_BYTES];
     snprintf(base, sizeof base, "encoder.layer.%zu", i);
     TRY(read_qkv(layer, r, base, kind, c->hidden, err));
-    snprintf(name, sizeof name, "%s.attention.output.dense", base);
+    snprintf(name, sizeof name, "%s.%s", base, r->names->attention_out);
     TRY(linear_read(&layer->attention_out, r, name, kind, c->hidden, c->hidden, err));
-    snprintf(name, sizeof name, "%s.attention.output.LayerNorm", base);
+    snprintf(name, sizeof name, "%s.%s", base, r->names->attention_norm);
     TRY(read_norm(r, name, c->hidden, &layer->attention_norm, err));
     snprintf(name, sizeof name, "%s.intermediate.dense", base);
     TRY(linear_read(&layer->up, r, name, kind, c->hidden, c->intermediate, err));
@@ -178,28 +198,55 @@ static semid_status read_layer(model_layer *layer, const reader *r, size_t i, pr
     return read_norm(r, name, c->hidden, &layer->output_norm, err);
 }
 
-static semid_status read_embeddings(model *m, const reader *r, semid_error *err) {
+/* The token type of everything is 0, so its vector can go with the position's. */
+static semid_status add_type(model *m, const reader *r, semid_error *err) {
     const model_config *c = &m->config;
     float *type0 = NULL;
-    TRY(find_tensor(r, "embeddings.word_embeddings.weight", c->n_words, c->hidden, &m->words, err));
-    TRY(copy_tensor(r, "embeddings.position_embeddings.weight", c->n_positions, c->hidden,
-                    &m->places, err));
     TRY(copy_tensor(r, "embeddings.token_type_embeddings.weight", c->n_types, c->hidden, &type0,
                     err));
     for (size_t i = 0; i < c->n_positions; i++)
         for (size_t j = 0; j < c->hidden; j++) m->places[i * c->hidden + j] += type0[j];
     mem_free(type0);
+    return SEMID_OK;
+}
+
+static semid_status read_embeddings(model *m, const reader *r, semid_error *err) {
+    const model_config *c = &m->config;
+    TRY(find_tensor(r, "embeddings.word_embeddings.weight", c->n_words, c->hidden, &m->words, err));
+    TRY(copy_tensor(r, "embeddings.position_embeddings.weight", c->n_positions, c->hidden,
+                    &m->places, err));
+    if (c->n_types > 0) TRY(add_type(m, r, err));
     return read_norm(r, "embeddings.LayerNorm", c->hidden, &m->embedding_norm, err);
+}
+
+/* One row of biases a head, from the table of buckets. */
+static semid_status read_distance_bias(model *m, const reader *r, semid_error *err) {
+    const model_config *c = &m->config;
+    float *table;
+    size_t n = model_config_max_tokens(c), row = 2 * n - 1;
+    float scale = sqrtf((float)(c->hidden / c->n_heads));
+    TRY(copy_tensor(r, "encoder.relative_attention_bias.weight", RELATIVE_BUCKETS, c->n_heads,
+                    &table, err));
+    semid_status status = mem_alloc(&m->distance_bias, c->n_heads * row, sizeof(float), err);
+    for (size_t i = 0; status == SEMID_OK && i < row; i++) {
+        size_t bucket = relative_bucket((ptrdiff_t)i - (ptrdiff_t)(n - 1));
+        for (size_t h = 0; h < c->n_heads; h++)
+            m->distance_bias[h * row + i] = table[bucket * c->n_heads + h] * scale;
+    }
+    mem_free(table);
+    return status;
 }
 
 static semid_status read_weights(model *m, const char *path, semid_error *err) {
     const model_config *c = &m->config;
-    reader r = {.file = m->file, .path = path, .prefix = ""};
-    if (safetensors_has(m->file, "bert.embeddings.word_embeddings.weight")) r.prefix = "bert.";
+    reader r = {.file = m->file, .path = path, .names = &names_of[c->arch], .prefix = ""};
+    char key[KEY_BYTES];
+    snprintf(key, sizeof key, "%sembeddings.word_embeddings.weight", r.names->prefix);
+    if (safetensors_has(m->file, key)) r.prefix = r.names->prefix;
     TRY(read_embeddings(m, &r, err));
+    if (c->arch == ARCHITECTURE_MPNET) TRY(read_distance_bias(m, &r, err));
     TRY(mem_calloc(&m->layers, c->n_layers, sizeof *m->layers, err));
     for (size_t i = 0; i < c->n_layers; i++) TRY(read_layer(&m->layers[i], &r, i, m->kind, c, err));
-    char key[KEY_BYTES];
     snprintf(key, sizeof key, "%spooler.dense.weight", r.prefix);
     if (!safetensors_has(m->file, key)) return SEMID_OK;
     return linear_read(&m->pooler, &r, "pooler.dense", PRECISION_F32, c->hidden, c->hidden, err);
@@ -238,6 +285,7 @@ void model_close(model *m) {
     norm_release(&m->embedding_norm);
     mem_free(m->layers);
     mem_free(m->places);
+    mem_free(m->distance_bias);
     safetensors_close(m->file);
     model_config_release(&m->config);
     mem_free(m);

@@ -1,4 +1,4 @@
-/* encoder/model.h - a BERT-architecture sentence encoder as a Hugging Face / sentence-transformers
+/* encoder/model.h - a sentence encoder of the BERT family as a Hugging Face / sentence-transformers
  * folder holds it: config.json, model.safetensors, and optionally modules.json,
  * 1_Pooling/config.json, sentence_bert_config.json, config_sentence_transformers.json. */
 #ifndef ENCODER_MODEL_H
@@ -10,13 +10,26 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* How the vectors of the tokens become one: their mean, that of [CLS], or tanh(W [CLS] + b). */
 typedef enum pooling { POOLING_AUTO, POOLING_MEAN, POOLING_CLS, POOLING_POOLER } pooling;
 
+/* They differ in the names of their tensors, in how positions are counted, and MPNet adds a bias to
+ * the attention that depends on the distance of two tokens. */
+typedef enum architecture {
+    ARCHITECTURE_BERT,
+    ARCHITECTURE_ROBERTA,
+    ARCHITECTURE_MPNET
+} architecture;
+
 typedef struct model_config {
     /* config.json */
-    size_t hidden, n_layers, n_heads, intermediate, n_words, n_positions, n_types;
+    architecture arch;
+    size_t hidden, n_layers, n_heads, intermediate, n_words, n_positions;
+    size_t n_types; /* 0: the architecture has none */
+    int32_t pad_id; /* positions count from the one behind it, a literal <pad> has its own; -1: they
+                       count from 0 */
     float layer_norm_eps;
     activation act;
     /* the sentence-transformers files; without them: mean, not normalised */
@@ -29,6 +42,9 @@ typedef struct model_config {
 /* SEMID_ERR_UNSUPPORTED names what is not supported and what is. */
 semid_status model_config_load(model_config *out, const char *model_dir, semid_error *err);
 void model_config_release(model_config *c);
+
+/* The tokens of the longest text for which there are positions. */
+size_t model_config_max_tokens(const model_config *c);
 
 /* What the weights are held in and multiplied as. */
 typedef enum precision { PRECISION_F32, PRECISION_BF16, PRECISION_INT8 } precision;
@@ -56,8 +72,11 @@ typedef struct model {
     model_config config;
     precision kind; /* of the layers; the pooler, one row a text, is float32 always */
     safetensors *file;
-    array words;   /* [n_words, hidden], a view into file */
-    float *places; /* [n_positions, hidden]: position + type 0 */
+    array words;          /* [n_words, hidden], a view into file */
+    float *places;        /* [n_positions, hidden]: position + type 0 */
+    float *distance_bias; /* [n_heads, 2 max_tokens - 1], what attention adds for the distance of a
+                             key from its query, in the order of distances; scaled so that it is
+                             added to the plain products. NULL: nothing is */
     norm embedding_norm;
     model_layer *layers;
     linear pooler; /* n_out 0: the file has none */

@@ -7,7 +7,7 @@
 #include <math.h>
 #include <string.h>
 
-/* Far above every BERT there is, far below what overflows. */
+/* Far above every model there is, far below what overflows. */
 enum { MAX_HIDDEN = 16384, MAX_LAYERS = 256, MAX_INTERMEDIATE = 65536, MAX_ROWS = 1 << 24 };
 
 const char *pooling_name(pooling p) {
@@ -49,12 +49,28 @@ static const char *string_or(const json_t *config, const char *key, const char *
     return s ? s : otherwise;
 }
 
-static semid_status check_architecture(const json_t *config, const char *path, semid_error *err) {
+static semid_status read_architecture(const json_t *config, const char *path, architecture *out,
+                                      semid_error *err) {
+    static const struct {
+        const char *model_type;
+        architecture arch;
+    } known[] = {{"bert", ARCHITECTURE_BERT},
+                 {"roberta", ARCHITECTURE_ROBERTA},
+                 {"xlm-roberta", ARCHITECTURE_ROBERTA},
+                 {"mpnet", ARCHITECTURE_MPNET}};
     const char *type = string_or(config, "model_type", "unknown");
-    if (strcmp(type, "bert") != 0)
-        FAIL(SEMID_ERR_UNSUPPORTED,
-             "%s: model_type \"%s\" is not supported; supported: bert (BERT, MiniLM, BGE, E5, GTE)",
-             path, type);
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (strcmp(type, known[i].model_type) == 0) {
+            *out = known[i].arch;
+            return SEMID_OK;
+        }
+    FAIL(SEMID_ERR_UNSUPPORTED,
+         "%s: model_type \"%s\" is not supported; supported: bert (BERT, MiniLM, BGE, E5, GTE), "
+         "roberta, xlm-roberta, mpnet",
+         path, type);
+}
+
+static semid_status check_variant(const json_t *config, const char *path, semid_error *err) {
     const char *positions = string_or(config, "position_embedding_type", "absolute");
     if (strcmp(positions, "absolute") != 0)
         FAIL(SEMID_ERR_UNSUPPORTED,
@@ -63,6 +79,27 @@ static semid_status check_architecture(const json_t *config, const char *path, s
     if (json_is_true(json_object_get(config, "is_decoder")))
         FAIL(SEMID_ERR_UNSUPPORTED,
              "%s: a decoder (is_decoder true) is not supported; supported: encoders", path);
+    return SEMID_OK;
+}
+
+/* Where positions start counting. */
+static semid_status read_pad_id(const json_t *config, const char *path, model_config *c,
+                                semid_error *err) {
+    const json_t *value = json_object_get(config, "pad_token_id");
+    json_int_t id = 1;
+    if (c->arch == ARCHITECTURE_BERT) id = -1;
+    if (c->arch == ARCHITECTURE_ROBERTA && value && !json_is_null(value)) {
+        id = json_integer_value(value);
+        if (!json_is_integer(value) || id < 0)
+            FAIL(SEMID_ERR_FORMAT, "%s: \"pad_token_id\": expected a whole number from 0", path);
+    }
+    if (id + 1 >= (json_int_t)c->n_positions)
+        FAIL(
+            SEMID_ERR_FORMAT,
+            "%s: \"max_position_embeddings\": expected more than %lld, as positions count from the "
+            "padding token's, found %zu",
+            path, (long long)id + 1, c->n_positions);
+    c->pad_id = (int32_t)id;
     return SEMID_OK;
 }
 
@@ -97,9 +134,10 @@ static semid_status read_eps(const json_t *config, const char *path, float *out,
     return SEMID_OK;
 }
 
-static semid_status read_bert(const json_t *config, const char *path, model_config *c,
-                              semid_error *err) {
-    TRY(check_architecture(config, path, err));
+static semid_status read_model(const json_t *config, const char *path, model_config *c,
+                               semid_error *err) {
+    TRY(read_architecture(config, path, &c->arch, err));
+    TRY(check_variant(config, path, err));
     TRY(read_activation(config, path, &c->act, err));
     TRY(read_size(config, path, "hidden_size", MAX_HIDDEN, &c->hidden, err));
     TRY(read_size(config, path, "num_hidden_layers", MAX_LAYERS, &c->n_layers, err));
@@ -107,7 +145,9 @@ static semid_status read_bert(const json_t *config, const char *path, model_conf
     TRY(read_size(config, path, "intermediate_size", MAX_INTERMEDIATE, &c->intermediate, err));
     TRY(read_size(config, path, "vocab_size", MAX_ROWS, &c->n_words, err));
     TRY(read_size(config, path, "max_position_embeddings", MAX_ROWS, &c->n_positions, err));
-    TRY(read_size(config, path, "type_vocab_size", MAX_ROWS, &c->n_types, err));
+    if (c->arch != ARCHITECTURE_MPNET)
+        TRY(read_size(config, path, "type_vocab_size", MAX_ROWS, &c->n_types, err));
+    TRY(read_pad_id(config, path, c, err));
     if (c->hidden % c->n_heads != 0)
         FAIL(SEMID_ERR_FORMAT,
              "%s: \"hidden_size\" %zu: expected a multiple of \"num_attention_heads\" %zu", path,
@@ -115,11 +155,11 @@ static semid_status read_bert(const json_t *config, const char *path, model_conf
     return read_eps(config, path, &c->layer_norm_eps, err);
 }
 
-static semid_status load_bert(model_config *c, const char *dir, semid_error *err) {
+static semid_status load_model(model_config *c, const char *dir, semid_error *err) {
     json_t *config = NULL;
     char *path = NULL;
     semid_status status = load_object(&config, &path, dir, "config.json", false, err);
-    if (status == SEMID_OK) status = read_bert(config, path, c, err);
+    if (status == SEMID_OK) status = read_model(config, path, c, err);
     json_decref(config);
     mem_free(path);
     return status;
@@ -247,7 +287,7 @@ semid_status model_config_load(model_config *out, const char *model_dir, semid_e
     if (!path_is_dir(model_dir))
         FAIL(SEMID_ERR_IO, "%s: expected a model folder, found %s", model_dir,
              path_exists(model_dir) ? "a file" : "nothing");
-    TRY_GOTO(load_bert(&c, model_dir, err));
+    TRY_GOTO(load_model(&c, model_dir, err));
     TRY_GOTO(load_prompt(&c, model_dir, err));
     TRY_GOTO(load_modules(&c, model_dir, err));
     TRY_GOTO(load_max_length(&c, model_dir, err));
@@ -260,4 +300,8 @@ done:
 void model_config_release(model_config *c) {
     mem_free(c->prompt);
     *c = (model_config){0};
+}
+
+size_t model_config_max_tokens(const model_config *c) {
+    return c->n_positions - (size_t)(c->pad_id + 1);
 }

@@ -147,12 +147,13 @@ static semid_status read_template(tokenizer_spec *spec, const json_t *template, 
 
 static semid_status read_post_processor(tokenizer_spec *spec, const json_t *root,
                                         semid_error *err) {
-    static const char *const supported[] = {"TemplateProcessing", "BertProcessing", NULL};
+    static const char *const supported[] = {"TemplateProcessing", "BertProcessing",
+                                            "RobertaProcessing", NULL};
     const json_t *object = json_object_get(root, "post_processor");
     const char *type;
     if (json_is_null(object)) return SEMID_OK; /* nothing is put around a text */
-    TRY(check_type(object, "post_processor", supported, "TemplateProcessing, BertProcessing, null",
-                   &type, err));
+    TRY(check_type(object, "post_processor", supported,
+                   "TemplateProcessing, BertProcessing, RobertaProcessing, null", &type, err));
     if (strcmp(type, "TemplateProcessing") == 0) return read_template(spec, object, err);
     TRY(read_bert_token(&spec->before, object, "cls", err));
     return read_bert_token(&spec->after, object, "sep", err);

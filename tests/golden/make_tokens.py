@@ -2,9 +2,10 @@
 """Golden values of the tokenizer from Hugging Face's library `tokenizers` (0.23).
 
     make_tokens.py                    writes tests/golden/tokenizer/
-    make_tokens.py --check SEMID [N]  compares `semid tokenize` with the library on every code point,
+    make_tokens.py --check SEMID [N [FOLDER...]]
+                                      compares `semid tokenize` with the library on every code point,
                                       alone and inside a word, and on N random texts; names the
-                                      code points and texts that differ
+                                      code points and texts that differ. FOLDER: other models
 
 The all-MiniLM-L6-v2 values need .deps/models/all-MiniLM-L6-v2 (scripts/get-model).
 """
@@ -58,6 +59,18 @@ def build(normalizer, prefix="##", longest=100, added=(), template=True):
     return t
 
 
+def mpnet():
+    """WordPiece as BERT has it, with the special tokens of RoBERTa."""
+    special = ["<s>", "<pad>", "</s>", "<unk>", "[UNK]", AddedToken("<mask>", lstrip=True)]
+    vocab = {str(x): i for i, x in enumerate(special[:5] + ["<mask>"] + list(vocabulary("##"))[5:])}
+    t = Tokenizer(WordPiece(vocab, unk_token="[UNK]"))
+    t.normalizer = normalizers.BertNormalizer(True, True, None, True)
+    t.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    t.post_processor = processors.RobertaProcessing(("</s>", 2), ("<s>", 0))
+    t.add_special_tokens(special)
+    return t
+
+
 def tokenizers():
     bert = normalizers.BertNormalizer
     added = [
@@ -80,6 +93,7 @@ def tokenizers():
         "raw": build(bert(False, False, False, False), prefix="@", longest=10),
         "accents": build(bert(False, False, True, False), prefix="", longest=20),
         "added": build(bert(True, True, None, True), added=added),
+        "mpnet": mpnet(),
     }
 
 
@@ -99,6 +113,7 @@ HARD = [
     "\u05e9\u05c1\u05b8\u05dc\u05d5\u05b9\u05dd \u0627\u064e\u0644", "\u1c80\u1c90\u10d0\u13a0\uab70", "\u2160\u2170\u24b6\uff21\uff41\uff01",
     "$+<=>^`|~ \u00a7\u00b6\u00a2\u00a9 \u2e4f\u2e52\U00010ead", "\u0378\U0001fffe\U000e0001", "NEW YORK new  york New\u3000York", "<item> <ITEM> <Item> x<Item>x",
     "caf\u00e9 CAFE cafes xcafe cafe! cafe\u0301\u4e2d", "a <L> b <R> c <LR> d<LR>e  <LRX  f", "<W> x<W> <W>x a<W>! _<W> \u0301<W>", "w ww w. .w aw w\u00e9", " \u3000 \u3000\u3000 x", "\u4e2d\u4e2d a\u4e2db", "  The the THE cathedral",
+    "<s>the</s> x<mask>y <mask>  z <pad><unk><S> < s>", "the <MASK>", "  <mask> <mask>",
     "<R>   <L>", "<R> \u3000 x", " \u3000\u3000 \u3000", "[SEP]<R>  [SEP]  <LR>  [SEP]", "\u00c5\u212b\u0041\u030a", "\U0001e900\U00010400\U000104b0\u2c00", "\u1e9e\u0149\u01c5\u1f88\u01f0",
 ]
 # bytes that are no UTF-8: each maximal part counts as U+FFFD
@@ -187,12 +202,7 @@ def write_all():
 
 
 def load_minilm():
-    if not MINILM.exists():
-        return None
-    t = Tokenizer.from_file(str(MINILM))
-    t.no_truncation()
-    t.no_padding()
-    return t
+    return load(MINILM) if MINILM.exists() else None
 
 
 # ---- checking ----
@@ -215,7 +225,14 @@ def compare(semid, name, folder, t, texts):
     return n_bad
 
 
-def check(semid, n_random):
+def load(path):
+    t = Tokenizer.from_file(str(path))
+    t.no_truncation()
+    t.no_padding()
+    return t
+
+
+def check(semid, n_random, folders):
     rng = random.Random()
     texts = [random_text(rng) for _ in range(n_random)] + HARD
     every = [x for block in range(0x110000 // BLOCK) for cp in code_points(block) for x in contexts(chr(cp))]
@@ -226,11 +243,14 @@ def check(semid, n_random):
         if t:
             n_bad += compare(semid, name, folder, t, texts)
             n_bad += compare(semid, name, folder, t, every)
+    for folder in folders:
+        t = load(pathlib.Path(folder) / "tokenizer.json")
+        n_bad += compare(semid, folder, folder, t, texts) + compare(semid, folder, folder, t, every)
     print(f"{len(every)} texts of every code point, {len(texts)} others: {n_bad} differ")
     return n_bad == 0
 
 
 if __name__ == "__main__":
     if len(sys.argv) > 2 and sys.argv[1] == "--check":
-        sys.exit(not check(sys.argv[2], int(sys.argv[3]) if len(sys.argv) > 3 else 10000))
+        sys.exit(not check(sys.argv[2], int(sys.argv[3]) if len(sys.argv) > 3 else 10000, sys.argv[4:]))
     write_all()

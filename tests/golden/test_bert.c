@@ -1,5 +1,5 @@
-/* Tiny BERT models against Hugging Face's BertModel (make_bert.py): every activation, pooling and
- * weight type, names with and without prefix, gamma/beta, sizes that fill no vector. */
+/* Tiny models against Hugging Face's own (make_bert.py): every architecture, activation, pooling
+ * and weight type, names with and without prefix, gamma/beta, sizes that fill no vector. */
 #include "support/support.h"
 
 #include "base/memory.h"
@@ -11,19 +11,25 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_LEN = 24, MAX_DIM = 64, MAX_TEXTS = 16 };
+enum { MAX_DIM = 64, MAX_TEXTS = 16 };
 static semid_error err;
 
-static const char *variant_path(const char *variant, const char *name) {
+typedef struct variant {
+    const char *name, *texts;
+    size_t max_len, n_truncated;
+} variant;
+
+static const char *variant_path(const variant *v, const char *name) {
     char path[128];
-    snprintf(path, sizeof path, "bert/%s/%s", variant, name);
+    snprintf(path, sizeof path, "bert/%s/%s", v->name, name);
     return golden_path(path);
 }
 
-static ids read_texts(void) {
+static ids read_texts(const variant *v) {
     ids texts = {0};
-    char *all;
-    assert_ok(file_read_all(golden_path("bert/texts.txt"), 1 << 20, &all, NULL, &err));
+    char *all, path[64];
+    snprintf(path, sizeof path, "bert/%s", v->texts);
+    assert_ok(file_read_all(golden_path(path), 1 << 20, &all, NULL, &err));
     for (char *line = all, *end; (end = strchr(line, '\n')); line = end + 1)
         assert_ok(ids_append(&texts, line, (size_t)(end - line), &err));
     mem_free(all);
@@ -36,25 +42,24 @@ static void normalize(float *x, size_t dim) {
     for (size_t j = 0; j < dim; j++) x[j] = (float)((double)x[j] / sqrt(sum));
 }
 
-static void check_pooling(const char *variant, pooling pool, tristate scaled,
-                          const array *expected) {
-    ids texts = read_texts();
+static void check_pooling(const variant *v, pooling pool, tristate scaled, const array *expected) {
+    ids texts = read_texts(v);
     encoder *e;
     encoder_counts counts = {0};
     float found[MAX_TEXTS * MAX_DIM], row[MAX_DIM];
-    encoder_params params = {variant_path(variant, ""), MAX_LEN, pool, scaled, PRECISION_F32};
+    encoder_params params = {variant_path(v, ""), v->max_len, pool, scaled, PRECISION_F32};
     assert_ok(encoder_open(&e, &params, &err));
     size_t dim = encoder_dim(e), which = pool == POOLING_AUTO ? 0 : (size_t)pool - POOLING_MEAN;
     assert_int_equal(expected->shape[1], texts.n_ids);
     assert_int_equal(expected->shape[2], dim);
     assert_ok(encoder_embed(e, &texts, found, &counts, &err));
-    assert_int_equal(counts.n_truncated, 1);
+    assert_int_equal(counts.n_truncated, v->n_truncated);
     for (size_t t = 0; t < texts.n_ids; t++) {
         assert_ok(array_to_f32(expected, (which * texts.n_ids + t) * dim, dim, row, &err));
         if (scaled == TRISTATE_YES) normalize(row, dim);
         for (size_t j = 0; j < dim; j++)
             if (!(fabsf(found[t * dim + j] - row[j]) <= 2e-5F))
-                fail_msg("%s, %s, text %zu [%zu]: expected %.7g, found %.7g", variant,
+                fail_msg("%s, %s, text %zu [%zu]: expected %.7g, found %.7g", v->name,
                          pooling_name(pool), t, j, (double)row[j], (double)found[t * dim + j]);
     }
     encoder_close(e);
@@ -62,13 +67,12 @@ static void check_pooling(const char *variant, pooling pool, tristate scaled,
 }
 
 /* Low precision leaves the direction of a vector nearly as it is. */
-static void check_cosines(const char *variant, const array *expected, precision kind,
-                          double least) {
-    ids texts = read_texts();
+static void check_cosines(const variant *v, const array *expected, precision kind, double least) {
+    ids texts = read_texts(v);
     encoder *e;
     encoder_counts counts = {0};
     float found[MAX_TEXTS * MAX_DIM], row[MAX_DIM];
-    encoder_params params = {variant_path(variant, ""), MAX_LEN, POOLING_MEAN, TRISTATE_YES, kind};
+    encoder_params params = {variant_path(v, ""), v->max_len, POOLING_MEAN, TRISTATE_YES, kind};
     assert_ok(encoder_open(&e, &params, &err));
     size_t dim = encoder_dim(e);
     assert_ok(encoder_embed(e, &texts, found, &counts, &err));
@@ -78,37 +82,47 @@ static void check_cosines(const char *variant, const array *expected, precision 
         normalize(row, dim);
         for (size_t j = 0; j < dim; j++) cosine += (double)row[j] * (double)found[t * dim + j];
         if (!(cosine >= least))
-            fail_msg("%s, %s, text %zu: cosine %.6f", variant, precision_name(kind), t, cosine);
+            fail_msg("%s, %s, text %zu: cosine %.6f", v->name, precision_name(kind), t, cosine);
     }
     encoder_close(e);
     ids_release(&texts);
 }
 
-static void check_variant(const char *variant) {
+static void check_variant(const variant *v) {
     array expected;
-    assert_ok(npy_load(&expected, variant_path(variant, "expected.npy"), &err));
+    assert_ok(npy_load(&expected, variant_path(v, "expected.npy"), &err));
     for (int pool = POOLING_AUTO; pool <= POOLING_POOLER; pool++) {
-        check_pooling(variant, (pooling)pool, TRISTATE_UNSET, &expected);
-        check_pooling(variant, (pooling)pool, TRISTATE_YES, &expected);
+        check_pooling(v, (pooling)pool, TRISTATE_UNSET, &expected);
+        check_pooling(v, (pooling)pool, TRISTATE_YES, &expected);
     }
-    check_cosines(variant, &expected, PRECISION_BF16, 0.9999);
-    check_cosines(variant, &expected, PRECISION_INT8, 0.999);
+    check_cosines(v, &expected, PRECISION_BF16, 0.9999);
+    check_cosines(v, &expected, PRECISION_INT8, 0.999);
     array_release(&expected);
 }
 
 static void float32_gelu(void **state) {
     (void)state;
-    check_variant("gelu");
+    check_variant(&(variant){"gelu", "texts.txt", 24, 1});
 }
 
 static void float16_gelu_new_prefixed(void **state) {
     (void)state;
-    check_variant("gelu_new");
+    check_variant(&(variant){"gelu_new", "texts.txt", 24, 1});
 }
 
 static void bfloat16_relu(void **state) {
     (void)state;
-    check_variant("relu");
+    check_variant(&(variant){"relu", "texts.txt", 24, 1});
+}
+
+static void mpnet_relative_positions(void **state) {
+    (void)state;
+    check_variant(&(variant){"mpnet", "texts_long.txt", 200, 1});
+}
+
+static void mpnet_bfloat16_prefixed(void **state) {
+    (void)state;
+    check_variant(&(variant){"mpnet_head", "texts_long.txt", 200, 1});
 }
 
 int main(void) {
@@ -116,6 +130,8 @@ int main(void) {
         cmocka_unit_test(float32_gelu),
         cmocka_unit_test(float16_gelu_new_prefixed),
         cmocka_unit_test(bfloat16_relu),
+        cmocka_unit_test(mpnet_relative_positions),
+        cmocka_unit_test(mpnet_bfloat16_prefixed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

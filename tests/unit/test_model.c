@@ -75,8 +75,8 @@ static void missing_files_are_named(void **state) {
 
 static void other_architectures_are_named(void **state) {
     (void)state;
-    set_config("\"model_type\": \"xlm-roberta\"");
-    assert_refused(SEMID_ERR_UNSUPPORTED, "\"xlm-roberta\" is not supported; supported: bert");
+    set_config("\"model_type\": \"distilbert\"");
+    assert_refused(SEMID_ERR_UNSUPPORTED, "\"distilbert\" is not supported; supported: bert");
     set_config("\"position_embedding_type\": \"relative_key\"");
     assert_refused(SEMID_ERR_UNSUPPORTED, "\"relative_key\" is not supported; supported: absolute");
     set_config("\"hidden_act\": \"silu\"");
@@ -105,6 +105,11 @@ static void hostile_sizes_are_refused(void **state) {
         {"\"vocab_size\": 16777216", SEMID_ERR_SHAPE, "expected [16777216, 24]"},
         {"\"max_position_embeddings\": 16777216", SEMID_ERR_SHAPE, "position_embeddings"},
         {"\"type_vocab_size\": 3", SEMID_ERR_SHAPE, "token_type_embeddings"},
+        {"\"model_type\": \"mpnet\"", SEMID_ERR_FORMAT, "encoder.relative_attention_bias.weight"},
+        {"\"model_type\": \"roberta\", \"pad_token_id\": \"1\"", SEMID_ERR_FORMAT,
+         "\"pad_token_id\": expected a whole number"},
+        {"\"model_type\": \"roberta\", \"pad_token_id\": 39", SEMID_ERR_FORMAT,
+         "\"max_position_embeddings\": expected more than 40"},
         {"\"layer_norm_eps\": \"x\"", SEMID_ERR_FORMAT, "layer_norm_eps"},
         {"\"layer_norm_eps\": -1", SEMID_ERR_FORMAT, "layer_norm_eps"},
     };
