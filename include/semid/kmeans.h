@@ -1,11 +1,13 @@
 /*
  * semid/kmeans.h - k-means clustering: a good start, Lloyd's iterations, no empty clusters.
  *
- * With `shrink`, k-means++ works in the 64 leading principal directions, and a codeword is not the
- * mean of its rows but their posterior mean under a normal prior whose variance, direction by
- * direction, is estimated from the clusters (empirical Bayes; James & Stein 1961): codewords of few
- * rows are pulled towards the mean of all. The error on the rows given rises where there are few
- * rows a codeword, the error on rows to come falls, and residual levels keep all codewords in use.
+ * k-means++ works in the 64 leading principal directions where there are more dimensions.
+ *
+ * With `shrink`, it always does, and a codeword is not the mean of its rows but their posterior
+ * mean under a normal prior whose variance, direction by direction, is estimated from the clusters
+ * (empirical Bayes; James & Stein 1961): codewords of few rows are pulled towards the mean of all.
+ * The error on the rows given rises where there are few rows a codeword, the error on rows to come
+ * falls, and residual levels keep all codewords in use.
  *
  * Results depend on the data, the parameters and the instruction set, never on the thread count.
  */
@@ -23,7 +25,8 @@ extern "C" {
 #endif
 
 typedef enum semid_kmeans_init {
-    SEMID_KMEANS_PLUSPLUS, /* the best of three greedy k-means++ (Arthur & Vassilvitskii 2007) */
+    SEMID_KMEANS_PLUSPLUS, /* greedy k-means++ (Arthur & Vassilvitskii 2007), on few rows the best
+                              of three */
     SEMID_KMEANS_RANDOM    /* K distinct rows */
 } semid_kmeans_init;
 

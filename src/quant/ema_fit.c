@@ -15,7 +15,7 @@ enum {
     START_MIN_ROWS = 16384,
     KMEANS_ROWS_PER_CODEWORD = 16,
     KMEANS_MAX_SHARE = 8, /* one eighth of the rows */
-    COUNT_ROWS_PER_CODEWORD = 64,
+    COUNT_ROWS_PER_CODEWORD = 16,
     GATHER_ROWS_PER_CHUNK = 64
 };
 

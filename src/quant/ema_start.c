@@ -4,10 +4,9 @@
 #include "base/threads.h"
 #include "kernels/kernels.h"
 #include "quant/kmeans.h"
-#include "quant/kmeans_start.h"
 
 /* One start and few iterations: training itself is what makes the codewords good. */
-enum { MAX_ITERATIONS = 10, ROWS_PER_CHUNK = 256 };
+enum { MAX_ITERATIONS = 2, ROWS_PER_CHUNK = 256 };
 
 typedef struct residual_job {
     float *x;               /* [n, dim] */
@@ -29,9 +28,8 @@ semid_status ema_start_kmeans(semid_codebook **out, size_t n_levels, size_t n_co
                               size_t n, size_t dim, uint64_t seed, semid_error *err) {
     semid_status status = SEMID_OK;
     size_t level_size = n_codewords * dim;
-    float *first = NULL, *codewords = NULL;
+    float *codewords = NULL;
     int32_t *codes = NULL;
-    TRY_GOTO(mem_alloc(&first, level_size, sizeof(float), err));
     TRY_GOTO(mem_alloc(&codewords, n_levels, level_size * sizeof(float), err));
     TRY_GOTO(mem_alloc(&codes, n, sizeof(int32_t), err));
     for (size_t l = 0; l < n_levels; l++) {
@@ -39,8 +37,7 @@ semid_status ema_start_kmeans(semid_codebook **out, size_t n_levels, size_t n_co
         semid_kmeans_params params = semid_kmeans_params_default();
         params.n_codewords = n_codewords;
         params.max_iters = MAX_ITERATIONS;
-        params.initial = first;
-        TRY_GOTO(start_plusplus(x, n, dim, n_codewords, seed + l, first, err));
+        params.seed = seed + l;
         TRY_GOTO(kmeans_run(x, n, dim, &params, "start", codewords + l * level_size, codes, &report,
                             err));
         residual_job job = {x, codewords + l * level_size, codes, dim};
@@ -48,7 +45,6 @@ semid_status ema_start_kmeans(semid_codebook **out, size_t n_levels, size_t n_co
     }
     TRY_GOTO(semid_codebook_new(out, n_levels, n_codewords, dim, false, codewords, err));
 done:
-    mem_free(first);
     mem_free(codewords);
     mem_free(codes);
     return status;

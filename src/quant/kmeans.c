@@ -5,8 +5,8 @@
 #include "base/rng.h"
 #include "base/threads.h"
 #include "formats/embeddings.h"
-#include "quant/kmeans_start.h"
 #include "quant/kmeans_lloyd.h"
+#include "quant/kmeans_start.h"
 
 #include <math.h>
 #include <string.h>
@@ -138,7 +138,7 @@ static semid_status start(const lloyd *l, const principal *axes, const semid_kme
     float *sample = NULL;
     TRY(draw_sample(&sample, &n_sample, l->x, l->n, l->dim, params, err));
     const float *x = sample ? sample : l->x;
-    size_t n_starts = sample && n_sample >= ENOUGH_ROWS_FOR_ONE_START ? 1 : N_STARTS;
+    size_t n_starts = n_sample >= ENOUGH_ROWS_FOR_ONE_START ? 1 : N_STARTS;
     semid_status status =
         axes ? best_start_along(x, n_sample, n_starts, axes, params, l->codewords, err)
              : best_start(x, n_sample, l->dim, n_starts, NULL, params, l->codewords, err);
@@ -158,8 +158,7 @@ semid_status kmeans_run(const float *x, size_t n, size_t dim, const semid_kmeans
                .n_codewords = params->n_codewords,
                .codewords = codewords,
                .codes = codes};
-    bool sampled = n > params->n_codewords * SAMPLE_ROWS_PER_CODEWORD;
-    bool along = params->shrink || (sampled && dim > MAX_AXES);
+    bool along = params->shrink || dim > MAX_AXES;
     if (along) {
         size_t n_axes = dim < MAX_AXES ? dim : MAX_AXES;
         TRY_GOTO(principal_fit(&axes, x, n, dim, n_axes, params->seed, err));

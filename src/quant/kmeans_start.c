@@ -7,9 +7,13 @@
 #include "kernels/kernels.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <string.h>
 
 enum { N_TRIALS = PANEL_WIDTH, CHUNK_FLOATS = 1 << 18 };
+
+/* Among many codewords, draws of one round rarely lie near each other: more than one is taken. */
+enum { CODEWORDS_FOR_ONE_MORE = 1024, MAX_AT_ONCE = 4 };
 enum { STREAM_DRAWS = 102, STREAM_RANDOM = 103 };
 
 /* ---- distinct rows ---- */
@@ -178,40 +182,78 @@ static uint32_t row_at(const plusplus *p, double target) {
     return (uint32_t)last; /* rounding may leave a rest behind the last row */
 }
 
-/* Take the best of the trials that were measured: its distances become the current ones. */
-static uint32_t take_best(plusplus *p) {
-    size_t best = 0;
-    double best_sum = INFINITY;
+static size_t least_sum(const plusplus *p, const bool *spoilt) {
+    size_t best = N_TRIALS;
+    double best_sum = 0;
     for (size_t t = 0; t < p->n_trials; t++) {
         double sum = sum_of(p->trial_sums + t * p->n_chunks, p->n_chunks);
-        if (sum >= best_sum) continue;
+        if (spoilt[t] || (best < N_TRIALS && !(sum < best_sum))) continue;
         best_sum = sum;
         best = t;
     }
-    for (size_t i = 0; i < p->n; i++) p->distances[i] = p->trial_distances[i * N_TRIALS + best];
-    memcpy(p->sums, p->trial_sums + best * p->n_chunks, p->n_chunks * sizeof *p->sums);
-    return p->trials[best];
+    return best;
+}
+
+/* Rows get the distances that the taken trials leave; those of a trial are its own. */
+static void keep_distances(plusplus *p, const size_t *taken, size_t n_taken) {
+    for (size_t chunk = 0; chunk < p->n_chunks; chunk++) {
+        size_t begin = chunk * p->chunk_rows, end = begin + p->chunk_rows;
+        double sum = 0;
+        for (size_t i = begin; i < end && i < p->n; i++) {
+            const float *row = p->trial_distances + i * N_TRIALS;
+            float least = row[taken[0]];
+            for (size_t t = 1; t < n_taken; t++) least = fminf(least, row[taken[t]]);
+            p->distances[i] = least;
+            sum += (double)least;
+        }
+        p->sums[chunk] = sum;
+    }
+}
+
+/* Take up to n_wanted of the trials that were measured, best first, passing over those that lie in
+ * the reach of one taken before; their rows into taken_rows. */
+static size_t take_best(plusplus *p, size_t n_wanted, uint32_t *taken_rows) {
+    size_t taken[N_TRIALS], n_taken = 0;
+    bool spoilt[N_TRIALS] = {0};
+    while (n_taken < n_wanted) {
+        size_t best = least_sum(p, spoilt);
+        if (best == N_TRIALS) break;
+        taken_rows[n_taken] = p->trials[best];
+        taken[n_taken++] = best;
+        spoilt[best] = true;
+        for (size_t t = 0; t < p->n_trials; t++) {
+            size_t row = p->trials[t];
+            spoilt[t] |= p->trial_distances[row * N_TRIALS + best] < p->distances[row];
+        }
+    }
+    keep_distances(p, taken, n_taken);
+    return n_taken;
+}
+
+static void draw_trials(plusplus *p, bool first, rng *r) {
+    double total = sum_of(p->sums, p->n_chunks);
+    p->n_trials = first ? 1 : N_TRIALS;
+    for (size_t t = 0; t < p->n_trials; t++)
+        p->trials[t] = first ? (uint32_t)rng_below(r, p->n) : row_at(p, rng_uniform(r) * total);
+    pack_trials(p);
 }
 
 static semid_status choose_codewords(plusplus *p, size_t n_codewords, uint64_t seed,
                                      float *codewords, semid_error *err) {
     rng r;
+    uint32_t rows[N_TRIALS];
+    size_t at_once = 1 + n_codewords / CODEWORDS_FOR_ONE_MORE, k = 0;
+    if (at_once > MAX_AT_ONCE) at_once = MAX_AT_ONCE;
     rng_init(&r, seed, STREAM_DRAWS);
-    for (size_t k = 0; k < n_codewords; k++) {
-        double total = k ? sum_of(p->sums, p->n_chunks) : INFINITY;
-        if (!(total > 0)) {
-            repeat_first(codewords, p->dim, k, n_codewords);
-            break;
-        }
-        p->n_trials = k ? N_TRIALS : 1;
-        for (size_t t = 0; t < p->n_trials; t++)
-            p->trials[t] = k ? row_at(p, rng_uniform(&r) * total) : (uint32_t)rng_below(&r, p->n);
-        pack_trials(p);
-        parallel_chunks(p->n, p->chunk_rows, measure_trials, p);
-        uint32_t row = take_best(p);
-        memcpy(codewords + k * p->dim, p->x + row * p->dim, p->dim * sizeof *codewords);
+    while (k < n_codewords && (k == 0 || sum_of(p->sums, p->n_chunks) > 0)) {
         if (interrupted()) FAIL(SEMID_ERR_INTERRUPTED, "interrupted");
+        draw_trials(p, k == 0, &r);
+        parallel_chunks(p->n, p->chunk_rows, measure_trials, p);
+        size_t n_taken = take_best(p, at_once < n_codewords - k ? at_once : n_codewords - k, rows);
+        for (size_t i = 0; i < n_taken; i++, k++)
+            memcpy(codewords + k * p->dim, p->x + rows[i] * p->dim, p->dim * sizeof *codewords);
     }
+    repeat_first(codewords, p->dim, k, n_codewords);
     return SEMID_OK;
 }
 
@@ -223,7 +265,7 @@ semid_status start_plusplus(const float *x, size_t n, size_t dim, size_t n_codew
     p.n_chunks = chunk_count(n, p.chunk_rows);
     TRY_GOTO(mem_alloc(&p.distances, n, sizeof *p.distances, err));
     TRY_GOTO(mem_alloc(&p.trial_distances, n, N_TRIALS * sizeof *p.trial_distances, err));
-    TRY_GOTO(mem_alloc(&p.sums, p.n_chunks, sizeof *p.sums, err));
+    TRY_GOTO(mem_calloc(&p.sums, p.n_chunks, sizeof *p.sums, err));
     TRY_GOTO(mem_alloc(&p.trial_sums, p.n_chunks, N_TRIALS * sizeof *p.trial_sums, err));
     TRY_GOTO(mem_calloc(&p.panel, dim, PANEL_WIDTH * sizeof *p.panel, err));
     TRY_GOTO(mem_alloc(&p.norms, n, sizeof *p.norms, err));
