@@ -89,7 +89,9 @@ const command cmd_embed = {
     .summary = "Turn the texts of items into vectors",
     .description =
         "Encodes one text an item with a model of the BERT family (BERT, MiniLM, BGE, E5, GTE; "
-        "MPNet). A row an item, ordered by the item's newest timestamp; an item without text gets "
+        ""
+        "MPNet; RoBERTa). A row an item, ordered by the item's newest timestamp; an item without "
+        "text gets "
         "\"[EMPTY]\" and is counted. Texts are packed one behind the other, so that nothing is "
         "computed for padding. A vector depends on its text alone: batch size and threads do not "
         "change a byte.",

@@ -13,7 +13,8 @@ static const option options[] = {
      .offset = offsetof(tokenize_params, model),
      .metavar = "DIR",
      .required = true,
-     .help = "Hugging Face model folder with tokenizer.json or vocab.txt"},
+     .help = "Hugging Face model folder with tokenizer.json, vocab.txt, or vocab.json and "
+             "merges.txt"},
     {.name = "max-len",
      .type = OPTION_INT,
      .offset = offsetof(tokenize_params, max_len),
@@ -48,8 +49,9 @@ const command cmd_tokenize = {
     .name = "tokenize",
     .summary = "Turn texts into token ids",
     .description = "Prints the token ids of every text as a JSON array on a line of its own, as "
-                   "`embed` uses them: equal to those of Hugging Face's fast BertTokenizer. The "
-                   "file's own padding and truncation settings do not count.",
+                   "`embed` uses them: equal to those of Hugging Face's `tokenizers` for WordPiece "
+                   "(BERT, MPNet) and byte-level BPE (RoBERTa). The file's own padding and "
+                   "truncation settings do not count.",
     .examples = "semid tokenize --model models/all-MiniLM-L6-v2 --in texts.jsonl\n"
                 "echo '\"a blue kettle\"' | semid tokenize --model models/all-MiniLM-L6-v2 "
                 "--tokens",

@@ -23,6 +23,7 @@ chinese = normalizers.BertNormalizer(False, True, False, False).normalize_str
 strip = normalizers.BertNormalizer(False, False, True, False).normalize_str
 lower = normalizers.BertNormalizer(False, False, False, True).normalize_str
 split = pre_tokenizers.BertPreTokenizer().pre_tokenize_str
+split_bytes = pre_tokenizers.ByteLevel(add_prefix_space=False).pre_tokenize_str
 
 
 def pieces(text):
@@ -36,8 +37,15 @@ def word_matcher():
     return lambda c: 1 not in t.encode(c + "[X]").ids
 
 
+def kind(c):
+    """What GPT-2's pattern takes a character for."""
+    kinds = [k for k, x in (("letter", "a"), ("number", "1"), ("other", "!")) if len(split_bytes(x + c + x)) == 1]
+    assert len(kinds) <= 1, hex(ord(c))
+    return kinds[0] if kinds else "space"
+
+
 def observe():
-    found = {k: set() for k in ("removed", "whitespace", "chinese", "mark", "punctuation", "word")}
+    found = {k: set() for k in ("removed", "whitespace", "chinese", "mark", "punctuation", "word", "letter", "number")}
     decomposed, lowered = {}, {}
     is_word = word_matcher()
     for cp in CODE_POINTS:
@@ -68,6 +76,9 @@ def observe():
             lowered[cp] = lower(c)
         if is_word(c):
             found["word"].add(cp)
+        if kind(c) in ("letter", "number"):
+            found[kind(c)].add(cp)
+        assert (kind(c) == "space") == (cp in found["whitespace"]), hex(cp)
     return found, decomposed, lowered
 
 
@@ -190,6 +201,9 @@ typedef struct decomposition {{ uint32_t from, to[3]; }} decomposition;
     table("code_range", "punctuation_ranges", "Words of their own.", ranges(found["punctuation"]), hexes)
     table("code_range", "word_ranges", "What the regular expression \\\\w matches (for added tokens that are single words).".replace("\\\\", "\\"),
           ranges(found["word"]), hexes)
+    table("code_range", "letter_ranges", "What GPT-2's pattern takes for a letter.", ranges(found["letter"]), hexes)
+    table("code_range", "number_ranges", "And for a number; its spaces are the white space above.", ranges(found["number"]),
+          hexes)
     table("code_range", "nonstarter_ranges", "Combining class other than 0: canonical ordering moves these past one another.",
           ranges(set(classes) | starts_low), hexes)
     table("class_run", "kept_classes", "The combining classes of those that accent stripping keeps.",

@@ -16,7 +16,10 @@ enum { PART_BYTES = 4096 };
 
 struct tokenizer {
     normalizer normalizer;
+    trie vocabulary;
+    token_model model;
     wordpiece wordpiece;
+    bpe bpe;
     token_matcher raw_tokens, normalized_tokens;
     id_list before, after;
     char *names;            /* all tokens, each NUL-terminated */
@@ -52,7 +55,7 @@ static semid_status add_name(tokenizer *t, const char *bytes, size_t n_bytes, in
  * else the next one. */
 static int32_t expected_id(const tokenizer *t, const tokenizer_spec *spec, size_t index) {
     const char *content = spec->added[index].content;
-    int32_t id = trie_find(&t->wordpiece.vocabulary, content, strlen(content));
+    int32_t id = trie_find(&t->vocabulary, content, strlen(content));
     if (id != TRIE_NONE) return id;
     int32_t next = (int32_t)spec->n_tokens;
     for (size_t i = 0; i < index; i++)
@@ -87,7 +90,7 @@ static semid_status build_names(tokenizer *t, const tokenizer_spec *spec, semid_
     for (size_t i = 0; i < spec->n_added; i++) {
         const added_token *added = &spec->added[i];
         TRY(check_added(t, spec, i, err));
-        if (trie_find(&t->wordpiece.vocabulary, added->content, strlen(added->content)) < 0)
+        if (trie_find(&t->vocabulary, added->content, strlen(added->content)) < 0)
             TRY(add_name(t, added->content, strlen(added->content), added->id, &used, err));
     }
     return SEMID_OK;
@@ -114,18 +117,26 @@ static semid_status check_duplicates(const trie_key *keys, size_t n_keys, semid_
 }
 
 /* The vocabulary without its empty token, if it has one: no text contains it. */
-static semid_status build_wordpiece(tokenizer *t, const tokenizer_spec *spec, semid_error *err) {
+static semid_status build_vocabulary(tokenizer *t, const tokenizer_spec *spec, semid_error *err) {
     trie_key *keys = NULL;
     size_t n_keys = 0;
     semid_status status = SEMID_OK;
     TRY_GOTO(mem_alloc(&keys, spec->n_tokens, sizeof *keys, err));
     for (size_t i = 0; i < spec->n_tokens; i++)
         if (spec->tokens[i].n_bytes > 0) keys[n_keys++] = spec->tokens[i];
-    TRY_GOTO(wordpiece_init(&t->wordpiece, keys, n_keys, spec->wordpiece, err));
+    TRY_GOTO(trie_build(&t->vocabulary, keys, n_keys, err));
     TRY_GOTO(check_duplicates(keys, n_keys, err)); /* they are sorted by now */
 done:
     mem_free(keys);
     return status;
+}
+
+static semid_status build_model(tokenizer *t, const tokenizer_spec *spec, semid_error *err) {
+    t->model = spec->model;
+    if (spec->model == MODEL_BPE)
+        return bpe_init(&t->bpe, &t->vocabulary, spec->tokens, spec->n_tokens, spec->merges,
+                        spec->n_merges, spec->bpe, err);
+    return wordpiece_init(&t->wordpiece, &t->vocabulary, spec->wordpiece, err);
 }
 
 semid_status tokenizer_from_spec(tokenizer **out, tokenizer_spec *spec, semid_error *err) {
@@ -133,7 +144,8 @@ semid_status tokenizer_from_spec(tokenizer **out, tokenizer_spec *spec, semid_er
     TRY(mem_calloc(&t, 1, sizeof *t, err));
     semid_status status = SEMID_OK;
     normalizer_init(&t->normalizer, spec->normalizer);
-    TRY_GOTO(build_wordpiece(t, spec, err));
+    TRY_GOTO(build_vocabulary(t, spec, err));
+    TRY_GOTO(build_model(t, spec, err));
     TRY_GOTO(build_names(t, spec, err));
     TRY_GOTO(take_template(&t->before, &spec->before, t, err));
     TRY_GOTO(take_template(&t->after, &spec->after, t, err));
@@ -178,32 +190,62 @@ static semid_status open_vocab(tokenizer **out, const char *path, const char *co
     return status;
 }
 
-semid_status tokenizer_open(tokenizer **out, const char *model_dir, semid_error *err) {
-    char *json = NULL, *vocab = NULL, *config = NULL;
+static semid_status open_merges(tokenizer **out, const char *vocab_path, const char *merges_path,
+                                const char *config_path, semid_error *err) {
+    tokenizer_spec spec = {0};
+    json_t *config = NULL, *vocab = NULL;
+    char *text = NULL;
+    size_t n_bytes;
     semid_status status = SEMID_OK;
-    TRY_GOTO(path_join(&json, model_dir, "tokenizer.json", err));
-    TRY_GOTO(path_join(&vocab, model_dir, "vocab.txt", err));
-    TRY_GOTO(path_join(&config, model_dir, "tokenizer_config.json", err));
-    if (path_exists(json))
-        status = open_json(out, json, err);
-    else if (path_exists(vocab))
-        status = open_vocab(out, vocab, config, err);
-    else
-        FAIL_GOTO(SEMID_ERR_IO, "%s: expected a %s with tokenizer.json or vocab.txt, found %s",
-                  model_dir, "model folder",
-                  !path_exists(model_dir)  ? "nothing"
-                  : path_is_dir(model_dir) ? "neither"
-                                           : "a file");
+    if (path_exists(config_path)) TRY_GOTO(json_file_load(&config, config_path, err));
+    TRY_GOTO(json_file_load(&vocab, vocab_path, err));
+    TRY_GOTO(file_read_all(merges_path, MAX_FILE_BYTES, &text, &n_bytes, err));
+    status = tokenizer_spec_read_merges(&spec, vocab, text, n_bytes, config, err);
+    vocab = NULL;
+    if (status == SEMID_OK) status = tokenizer_from_spec(out, &spec, err);
+    if (status != SEMID_OK) error_prefix(err, "%s", vocab_path);
 done:
-    mem_free(json);
-    mem_free(vocab);
-    mem_free(config);
+    tokenizer_spec_release(&spec);
+    json_decref(vocab);
+    json_decref(config);
+    return status;
+}
+
+/* What a folder can hold. */
+enum { TOKENIZER_JSON, VOCAB_TXT, VOCAB_JSON, MERGES_TXT, CONFIG_JSON, N_FILES };
+
+static semid_status open_files(tokenizer **out, char *const paths[N_FILES], semid_error *err) {
+    if (path_exists(paths[TOKENIZER_JSON])) return open_json(out, paths[TOKENIZER_JSON], err);
+    if (path_exists(paths[VOCAB_TXT]))
+        return open_vocab(out, paths[VOCAB_TXT], paths[CONFIG_JSON], err);
+    return open_merges(out, paths[VOCAB_JSON], paths[MERGES_TXT], paths[CONFIG_JSON], err);
+}
+
+semid_status tokenizer_open(tokenizer **out, const char *model_dir, semid_error *err) {
+    static const char *const names[N_FILES] = {"tokenizer.json", "vocab.txt", "vocab.json",
+                                               "merges.txt", "tokenizer_config.json"};
+    char *paths[N_FILES] = {NULL};
+    semid_status status = SEMID_OK;
+    for (int i = 0; i < N_FILES; i++) TRY_GOTO(path_join(&paths[i], model_dir, names[i], err));
+    if (!path_exists(paths[TOKENIZER_JSON]) && !path_exists(paths[VOCAB_TXT]) &&
+        !(path_exists(paths[VOCAB_JSON]) && path_exists(paths[MERGES_TXT])))
+        FAIL_GOTO(SEMID_ERR_IO,
+                  "%s: expected a model folder with tokenizer.json, vocab.txt, or vocab.json and "
+                  "merges.txt, found %s",
+                  model_dir,
+                  !path_exists(model_dir)  ? "nothing"
+                  : path_is_dir(model_dir) ? "none of them"
+                                           : "a file");
+    TRY_GOTO(open_files(out, paths, err));
+done:
+    for (int i = 0; i < N_FILES; i++) mem_free(paths[i]);
     return status;
 }
 
 void tokenizer_close(tokenizer *t) {
     if (!t) return;
-    wordpiece_release(&t->wordpiece);
+    trie_release(&t->vocabulary);
+    bpe_release(&t->bpe);
     token_matcher_release(&t->raw_tokens);
     token_matcher_release(&t->normalized_tokens);
     mem_free(t->before.ids);
@@ -232,28 +274,40 @@ static semid_status append_ids(token_ids *out, const int32_t *ids, size_t n_ids,
 }
 
 /* Where a part of at most PART_BYTES ends: behind a space; without one, behind the next. */
-static size_t part_end(const char *text, size_t n_bytes) {
+static size_t wordpiece_part_end(const char *text, size_t n_bytes) {
     if (n_bytes <= PART_BYTES) return n_bytes;
     const char *space = memrchr(text, ' ', PART_BYTES);
     if (!space) space = memchr(text + PART_BYTES, ' ', n_bytes - PART_BYTES);
     return space ? (size_t)(space - text) + 1 : n_bytes;
 }
 
-static semid_status append_normal(const tokenizer *t, const char *text, size_t n_bytes,
+static size_t part_end(const tokenizer *t, const char *text, size_t n_bytes) {
+    return t->model == MODEL_BPE ? bpe_part_end(text, n_bytes, PART_BYTES)
+                                 : wordpiece_part_end(text, n_bytes);
+}
+
+/* Normalised text between added tokens. begins: it does not go on from an earlier part. */
+static semid_status append_pieces(const tokenizer *t, const char *text, size_t n_bytes, bool begins,
+                                  size_t enough, token_ids *out, semid_error *err) {
+    if (t->model == MODEL_BPE) return bpe_append(&t->bpe, text, n_bytes, begins, enough, out, err);
+    return wordpiece_append(&t->wordpiece, text, n_bytes, enough, out, err);
+}
+
+static semid_status append_normal(const tokenizer *t, const char *text, size_t n_bytes, bool begins,
                                   size_t enough, token_ids *out, semid_error *err) {
     match_state state = {0};
     text_piece piece;
     while (out->n_ids < enough &&
            token_matcher_next(&t->normalized_tokens, text, n_bytes, &state, &piece))
         TRY(piece.id >= 0 ? append_ids(out, &piece.id, 1, err)
-                          : wordpiece_append(&t->wordpiece, text + piece.begin,
-                                             piece.end - piece.begin, enough, out, err));
+                          : append_pieces(t, text + piece.begin, piece.end - piece.begin, begins,
+                                          enough, out, err));
     return SEMID_OK;
 }
 
 /* Text that holds no raw added token, in one go. */
-static semid_status append_part(const tokenizer *t, const char *text, size_t n_bytes, size_t enough,
-                                token_ids *out, semid_error *err) {
+static semid_status append_part(const tokenizer *t, const char *text, size_t n_bytes, bool begins,
+                                size_t enough, token_ids *out, semid_error *err) {
     char usual[NORMALIZER_ROOM(PART_BYTES)], *large = NULL;
     if (n_bytes > PART_BYTES) {
         if (n_bytes > SIZE_MAX / 8)
@@ -262,7 +316,7 @@ static semid_status append_part(const tokenizer *t, const char *text, size_t n_b
     }
     char *normal = large ? large : usual;
     size_t n_normal = normalizer_run(&t->normalizer, text, n_bytes, normal);
-    semid_status status = append_normal(t, normal, n_normal, enough, out, err);
+    semid_status status = append_normal(t, normal, n_normal, begins, enough, out, err);
     mem_free(large);
     return status;
 }
@@ -272,8 +326,8 @@ static semid_status append_text(const tokenizer *t, const char *text, size_t n_b
     /* an added token may hold spaces: then the text stays whole */
     bool whole = t->normalized_tokens.n_tokens > 0;
     for (size_t at = 0, n; at < n_bytes && out->n_ids < enough; at += n) {
-        n = whole ? n_bytes : part_end(text + at, n_bytes - at);
-        TRY(append_part(t, text + at, n, enough, out, err));
+        n = whole ? n_bytes : part_end(t, text + at, n_bytes - at);
+        TRY(append_part(t, text + at, n, at == 0, enough, out, err));
     }
     return SEMID_OK;
 }
@@ -299,5 +353,6 @@ semid_status tokenizer_encode(const tokenizer *t, const char *text, size_t n_byt
 
 void token_ids_release(token_ids *ids) {
     mem_free(ids->ids);
+    mem_free(ids->work);
     *ids = (token_ids){0};
 }

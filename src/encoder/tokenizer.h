@@ -1,4 +1,5 @@
-/* encoder/tokenizer.h - text to token ids, exactly as Hugging Face's fast BertTokenizer does it. */
+/* encoder/tokenizer.h - text to token ids, exactly as Hugging Face's library `tokenizers` does it:
+ * WordPiece (BERT, MPNet) and byte-level BPE (RoBERTa). */
 #ifndef ENCODER_TOKENIZER_H
 #define ENCODER_TOKENIZER_H
 
@@ -9,16 +10,18 @@
 
 typedef struct tokenizer tokenizer;
 
-/* Token ids of one text, with [CLS] and [SEP]; grows as needed and is reused between calls. Starts
- * zeroed. */
+/* Token ids of one text, with those around it ([CLS] and [SEP]); grows as needed and is reused
+ * between calls. Starts zeroed. */
 typedef struct token_ids {
     int32_t *ids; /* [n_ids] */
     size_t n_ids, capacity;
+    void *work; /* room that the work on a word or a text takes */
+    size_t work_bytes;
 } token_ids;
 
-/* Reads tokenizer.json, else vocab.txt (+ tokenizer_config.json), from a model folder. Its padding
- * and truncation are ignored. SEMID_ERR_UNSUPPORTED names what is not supported, SEMID_ERR_FORMAT
- * what is wrong. */
+/* Reads tokenizer.json, else vocab.txt or vocab.json and merges.txt (+ tokenizer_config.json), from
+ * a model folder. Its padding and truncation are ignored. SEMID_ERR_UNSUPPORTED names what is not
+ * supported, SEMID_ERR_FORMAT what is wrong. */
 semid_status tokenizer_open(tokenizer **out, const char *model_dir, semid_error *err);
 
 /* text: n_bytes of UTF-8 (invalid bytes become U+FFFD). max_len counts [CLS] and [SEP]; 0: no

@@ -3,75 +3,6 @@
 
 #include <string.h>
 
-/* The part `key` of the file, which must be an object of a `type` that is supported. */
-static semid_status check_type(const json_t *object, const char *key, const char *const *supported,
-                               const char *supported_list, const char **type, semid_error *err) {
-    if (!json_is_object(object))
-        FAIL(SEMID_ERR_UNSUPPORTED, "%s: none given; supported: %s", key, supported_list);
-    TRY(json_member_string(object, key, "type", type, err));
-    for (; *supported; supported++)
-        if (strcmp(*supported, *type) == 0) return SEMID_OK;
-    FAIL(SEMID_ERR_UNSUPPORTED, "%s \"%s\" is not supported; supported: %s", key, *type,
-         supported_list);
-}
-
-static semid_status read_normalizer(normalizer_options *out, const json_t *root, semid_error *err) {
-    static const char *const supported[] = {"BertNormalizer", NULL};
-    const char *where = "normalizer", *type;
-    const json_t *object = json_object_get(root, where);
-    if (json_is_null(object)) return SEMID_OK; /* the text as it is */
-    TRY(check_type(object, where, supported, "BertNormalizer, null", &type, err));
-    TRY(json_member_bool(object, where, "clean_text", &out->clean_text, err));
-    TRY(json_member_bool(object, where, "handle_chinese_chars", &out->handle_chinese_chars, err));
-    TRY(json_member_bool(object, where, "lowercase", &out->lowercase, err));
-    out->strip_accents = out->lowercase;
-    const json_t *strip = json_object_get(object, "strip_accents");
-    if (!strip || json_is_null(strip)) return SEMID_OK;
-    return json_member_bool(object, where, "strip_accents", &out->strip_accents, err);
-}
-
-static semid_status check_pre_tokenizer(const json_t *root, semid_error *err) {
-    static const char *const supported[] = {"BertPreTokenizer", NULL};
-    const char *type;
-    return check_type(json_object_get(root, "pre_tokenizer"), "pre_tokenizer", supported,
-                      "BertPreTokenizer", &type, err);
-}
-
-static semid_status read_vocabulary(tokenizer_spec *spec, const json_t *model, semid_error *err) {
-    json_t *vocab = json_object_get(model, "vocab");
-    if (!json_is_object(vocab))
-        FAIL(SEMID_ERR_FORMAT, "model.vocab: expected an object from tokens to ids");
-    const char *token;
-    size_t n_bytes;
-    json_t *id;
-    json_object_keylen_foreach(vocab, token, n_bytes, id) {
-        if (!json_is_integer(id))
-            FAIL(SEMID_ERR_FORMAT, "model.vocab: token \"%s\": expected an integer id", token);
-        TRY(tokenizer_spec_add_token(spec, token, n_bytes, json_integer_value(id), err));
-    }
-    return SEMID_OK;
-}
-
-static semid_status read_model(tokenizer_spec *spec, const json_t *root, semid_error *err) {
-    static const char *const supported[] = {"WordPiece", NULL};
-    const char *where = "model", *type;
-    const json_t *model = json_object_get(root, where);
-    /* old files do not say the type: only WordPiece has this setting */
-    if (json_object_get(model, "type") || !json_object_get(model, "max_input_chars_per_word"))
-        TRY(check_type(model, where, supported, "WordPiece", &type, err));
-    wordpiece_options *options = &spec->wordpiece;
-    int64_t max_word_chars;
-    TRY(json_member_string(model, where, "unk_token", &options->unknown_token, err));
-    TRY(json_member_string(model, where, "continuing_subword_prefix", &options->continuation_prefix,
-                           err));
-    TRY(json_member_integer(model, where, "max_input_chars_per_word", &max_word_chars, err));
-    if (max_word_chars < 0)
-        FAIL(SEMID_ERR_FORMAT, "model.max_input_chars_per_word: expected at least 0, found %lld",
-             (long long)max_word_chars);
-    options->max_word_chars = (size_t)max_word_chars;
-    return read_vocabulary(spec, model, err);
-}
-
 static semid_status read_added_tokens(tokenizer_spec *spec, const json_t *root, semid_error *err) {
     const json_t *list = json_object_get(root, "added_tokens"), *entry;
     if (!list || json_is_null(list)) return SEMID_OK;
@@ -152,8 +83,8 @@ static semid_status read_post_processor(tokenizer_spec *spec, const json_t *root
     const json_t *object = json_object_get(root, "post_processor");
     const char *type;
     if (json_is_null(object)) return SEMID_OK; /* nothing is put around a text */
-    TRY(check_type(object, "post_processor", supported,
-                   "TemplateProcessing, BertProcessing, RobertaProcessing, null", &type, err));
+    TRY(json_check_type(object, "post_processor", supported,
+                        "TemplateProcessing, BertProcessing, RobertaProcessing, null", &type, err));
     if (strcmp(type, "TemplateProcessing") == 0) return read_template(spec, object, err);
     TRY(read_bert_token(&spec->before, object, "cls", err));
     return read_bert_token(&spec->after, object, "sep", err);
@@ -167,9 +98,7 @@ semid_status tokenizer_spec_read_json(tokenizer_spec *spec, const char *text, si
         FAIL(SEMID_ERR_FORMAT, "expected JSON, found at line %d column %d: %s", where.line,
              where.column, where.text);
     if (!json_is_object(spec->json)) FAIL(SEMID_ERR_FORMAT, "expected an object, found an array");
-    TRY(read_model(spec, spec->json, err));
-    TRY(read_normalizer(&spec->normalizer, spec->json, err));
-    TRY(check_pre_tokenizer(spec->json, err));
+    TRY(tokenizer_spec_read_model(spec, spec->json, err));
     TRY(read_added_tokens(spec, spec->json, err));
     return read_post_processor(spec, spec->json, err);
 }

@@ -44,6 +44,34 @@ semid_status tokenizer_spec_add_added(tokenizer_spec *spec, added_token added, s
     return SEMID_OK;
 }
 
+static semid_status push_merge(tokenizer_spec *spec, bpe_merge merge, semid_error *err) {
+    TRY(mem_reserve(&spec->merges, &spec->merge_capacity, spec->n_merges + 1, sizeof *spec->merges,
+                    err));
+    spec->merges[spec->n_merges++] = merge;
+    return SEMID_OK;
+}
+
+semid_status tokenizer_spec_add_merge(tokenizer_spec *spec, const char *line, size_t n_bytes,
+                                      semid_error *err) {
+    const char *space = memchr(line, ' ', n_bytes);
+    size_t n_left = space ? (size_t)(space - line) : 0, n_right = space ? n_bytes - n_left - 1 : 0;
+    if (!space || memchr(space + 1, ' ', n_right))
+        FAIL(SEMID_ERR_FORMAT, "merge %zu: expected two tokens and a space between, found \"%.*s\"",
+             spec->n_merges + 1, (int)(n_bytes < 100 ? n_bytes : 100), line);
+    return push_merge(spec, (bpe_merge){line, space + 1, n_left, n_right}, err);
+}
+
+semid_status tokenizer_spec_add_merge_pair(tokenizer_spec *spec, const json_t *pair,
+                                           semid_error *err) {
+    const json_t *left = json_array_get(pair, 0), *right = json_array_get(pair, 1);
+    if (json_array_size(pair) != 2 || !json_is_string(left) || !json_is_string(right))
+        FAIL(SEMID_ERR_FORMAT, "model.merges: expected strings or pairs of strings");
+    return push_merge(spec,
+                      (bpe_merge){json_string_value(left), json_string_value(right),
+                                  json_string_length(left), json_string_length(right)},
+                      err);
+}
+
 semid_status id_list_add(id_list *list, int64_t id, semid_error *err) {
     TRY(check_id(id, err));
     TRY(mem_reserve(&list->ids, &list->capacity, list->n_ids + 1, sizeof *list->ids, err));
@@ -104,6 +132,25 @@ semid_status json_member_integer(const json_t *object, const char *where, const 
     return SEMID_OK;
 }
 
+semid_status json_optional_bool(const json_t *config, const char *key, bool usual, bool *out,
+                                semid_error *err) {
+    const json_t *value = json_object_get(config, key);
+    *out = usual;
+    if (!value || json_is_null(value)) return SEMID_OK;
+    return json_member_bool(config, "tokenizer_config.json", key, out, err);
+}
+
+semid_status json_check_type(const json_t *object, const char *key, const char *const *supported,
+                             const char *supported_list, const char **type, semid_error *err) {
+    if (!json_is_object(object))
+        FAIL(SEMID_ERR_UNSUPPORTED, "%s: none given; supported: %s", key, supported_list);
+    TRY(json_member_string(object, key, "type", type, err));
+    for (; *supported; supported++)
+        if (strcmp(*supported, *type) == 0) return SEMID_OK;
+    FAIL(SEMID_ERR_UNSUPPORTED, "%s \"%s\" is not supported; supported: %s", key, *type,
+         supported_list);
+}
+
 semid_status json_added_token(const json_t *object, added_token *out, semid_error *err) {
     const char *where = "added token";
     TRY(json_member_string(object, where, "content", &out->content, err));
@@ -117,6 +164,7 @@ semid_status json_added_token(const json_t *object, added_token *out, semid_erro
 void tokenizer_spec_release(tokenizer_spec *spec) {
     mem_free(spec->tokens);
     mem_free(spec->added);
+    mem_free(spec->merges);
     mem_free(spec->before.ids);
     mem_free(spec->after.ids);
     json_decref(spec->json);

@@ -1,4 +1,5 @@
-/* vocab.txt and tokenizer_config.json: what model folders had before tokenizer.json. */
+/* vocab.txt or vocab.json and merges.txt, with tokenizer_config.json: what model folders had before
+ * tokenizer.json. */
 #include "encoder/tokenizer_spec.h"
 
 #include "base/memory.h"
@@ -39,27 +40,18 @@ static semid_status special_name(const json_t *config, const char *key, const ch
     return json_member_string(config, "tokenizer_config.json", key, out, err);
 }
 
-static semid_status optional_bool(const json_t *config, const char *key, bool usual, bool *out,
-                                  semid_error *err) {
-    const json_t *value = json_object_get(config, key);
-    *out = usual;
-    if (!value || json_is_null(value)) return SEMID_OK;
-    return json_member_bool(config, "tokenizer_config.json", key, out, err);
-}
-
-static semid_status check_class(const json_t *config, semid_error *err) {
-    static const char *const bert[] = {"BertTokenizer", "DistilBertTokenizer", "ElectraTokenizer"};
+/* The class is one of those, or its Fast form, or not said. */
+static semid_status check_class(const json_t *config, const char *const *classes, const char *list,
+                                semid_error *err) {
     const char *name = json_string_value(json_object_get(config, "tokenizer_class"));
     if (!name) return SEMID_OK;
-    for (size_t i = 0; i < sizeof bert / sizeof bert[0]; i++) {
-        size_t n = strlen(bert[i]);
-        if (strncmp(name, bert[i], n) == 0 && (!name[n] || strcmp(name + n, "Fast") == 0))
+    for (; *classes; classes++) {
+        size_t n = strlen(*classes);
+        if (strncmp(name, *classes, n) == 0 && (!name[n] || strcmp(name + n, "Fast") == 0))
             return SEMID_OK;
     }
     FAIL(SEMID_ERR_UNSUPPORTED,
-         "tokenizer_class \"%s\" is not supported; supported: BertTokenizer, DistilBertTokenizer, "
-         "ElectraTokenizer and their Fast forms",
-         name);
+         "tokenizer_class \"%s\" is not supported; supported: %s and their Fast forms", name, list);
 }
 
 static bool is_added(const tokenizer_spec *spec, const char *content) {
@@ -85,46 +77,96 @@ static semid_status read_decoder(tokenizer_spec *spec, const json_t *config, sem
     return SEMID_OK;
 }
 
-static semid_status read_special_tokens(tokenizer_spec *spec, const json_t *config,
-                                        semid_error *err) {
-    static const struct {
-        const char *key, *usual;
-    } specials[] = {{"unk_token", "[UNK]"},
-                    {"sep_token", "[SEP]"},
-                    {"pad_token", "[PAD]"},
-                    {"cls_token", "[CLS]"},
-                    {"mask_token", "[MASK]"}};
-    for (size_t i = 0; i < sizeof specials / sizeof specials[0]; i++) {
+/* A special token, by what tokenizer_config.json calls it. */
+typedef struct special_token {
+    const char *key, *usual;
+    bool before, after, lstrip; /* goes before or after every text */
+} special_token;
+
+static semid_status read_specials(tokenizer_spec *spec, const json_t *config,
+                                  const special_token *specials, size_t n_specials,
+                                  const char **unknown, semid_error *err) {
+    for (size_t i = 0; i < n_specials; i++) {
+        const special_token *special = &specials[i];
         const char *name;
-        TRY(special_name(config, specials[i].key, specials[i].usual, &name, err));
+        TRY(special_name(config, special->key, special->usual, &name, err));
         int64_t id = find_token(spec, name);
-        bool is_cls = i == 3, is_sep = i == 1;
-        if (id < 0 && (is_cls || is_sep))
-            FAIL(SEMID_ERR_FORMAT, "expected %s \"%s\" in the vocabulary, found none",
-                 specials[i].key, name);
-        if (i == 0) spec->wordpiece.unknown_token = name;
-        if (is_cls) TRY(id_list_add(&spec->before, id, err));
-        if (is_sep) TRY(id_list_add(&spec->after, id, err));
+        if (id < 0 && (special->before || special->after))
+            FAIL(SEMID_ERR_FORMAT, "expected %s \"%s\" in the vocabulary, found none", special->key,
+                 name);
+        if (strcmp(special->key, "unk_token") == 0) *unknown = name;
+        if (special->before) TRY(id_list_add(&spec->before, id, err));
+        if (special->after) TRY(id_list_add(&spec->after, id, err));
         if (id < 0 || is_added(spec, name)) continue;
-        added_token added = {.content = name, .id = (int32_t)id, .special = true};
+        added_token added = {
+            .content = name, .id = (int32_t)id, .special = true, .lstrip = special->lstrip};
         TRY(tokenizer_spec_add_added(spec, added, err));
     }
     return SEMID_OK;
 }
 
+static semid_status read_bert_specials(tokenizer_spec *spec, const json_t *config,
+                                       semid_error *err) {
+    static const special_token specials[] = {{"unk_token", "[UNK]", false, false, false},
+                                             {"sep_token", "[SEP]", false, true, false},
+                                             {"pad_token", "[PAD]", false, false, false},
+                                             {"cls_token", "[CLS]", true, false, false},
+                                             {"mask_token", "[MASK]", false, false, false}};
+    return read_specials(spec, config, specials, sizeof specials / sizeof *specials,
+                         &spec->wordpiece.unknown_token, err);
+}
+
 semid_status tokenizer_spec_read_vocab(tokenizer_spec *spec, char *text, size_t n_bytes,
                                        const json_t *config, semid_error *err) {
     enum { MAX_WORD_CHARS = 100 };
+    static const char *const classes[] = {"BertTokenizer", "DistilBertTokenizer",
+                                          "ElectraTokenizer", NULL};
     spec->text = text;
     spec->wordpiece.continuation_prefix = "##";
     spec->wordpiece.max_word_chars = MAX_WORD_CHARS;
     normalizer_options *n = &spec->normalizer;
     n->clean_text = true;
-    TRY(check_class(config, err));
-    TRY(optional_bool(config, "do_lower_case", true, &n->lowercase, err));
-    TRY(optional_bool(config, "tokenize_chinese_chars", true, &n->handle_chinese_chars, err));
-    TRY(optional_bool(config, "strip_accents", n->lowercase, &n->strip_accents, err));
+    TRY(check_class(config, classes, "BertTokenizer, DistilBertTokenizer, ElectraTokenizer", err));
+    TRY(json_optional_bool(config, "do_lower_case", true, &n->lowercase, err));
+    TRY(json_optional_bool(config, "tokenize_chinese_chars", true, &n->handle_chinese_chars, err));
+    TRY(json_optional_bool(config, "strip_accents", n->lowercase, &n->strip_accents, err));
     TRY(read_lines(spec, text, n_bytes, err));
     TRY(read_decoder(spec, config, err));
-    return read_special_tokens(spec, config, err);
+    return read_bert_specials(spec, config, err);
+}
+
+/* ---- vocab.json and merges.txt ---- */
+
+static semid_status read_merge_lines(tokenizer_spec *spec, const char *text, size_t n_bytes,
+                                     semid_error *err) {
+    const char *end = text + n_bytes;
+    for (const char *line = text, *stop; line < end; line = stop + 1) {
+        stop = memchr(line, '\n', (size_t)(end - line));
+        if (!stop) stop = end;
+        size_t length = (size_t)(stop - line);
+        if (length > 0 && line[length - 1] == '\r') length--;
+        bool is_version = length >= 8 && memcmp(line, "#version", 8) == 0;
+        if (length > 0 && !is_version) TRY(tokenizer_spec_add_merge(spec, line, length, err));
+    }
+    return SEMID_OK;
+}
+
+semid_status tokenizer_spec_read_merges(tokenizer_spec *spec, json_t *vocab, char *text,
+                                        size_t n_bytes, const json_t *config, semid_error *err) {
+    static const char *const classes[] = {"RobertaTokenizer", NULL};
+    static const special_token specials[] = {{"unk_token", "<unk>", false, false, false},
+                                             {"sep_token", "</s>", false, true, false},
+                                             {"pad_token", "<pad>", false, false, false},
+                                             {"cls_token", "<s>", true, false, false},
+                                             {"mask_token", "<mask>", false, false, true}};
+    const char *unknown;
+    spec->json = vocab;
+    spec->text = text;
+    spec->model = MODEL_BPE;
+    TRY(check_class(config, classes, "RobertaTokenizer", err));
+    TRY(json_optional_bool(config, "add_prefix_space", false, &spec->bpe.prefix_space, err));
+    TRY(tokenizer_spec_read_vocabulary(spec, vocab, "vocab.json", err));
+    TRY(read_merge_lines(spec, text, n_bytes, err));
+    TRY(read_decoder(spec, config, err));
+    return read_specials(spec, config, specials, sizeof specials / sizeof *specials, &unknown, err);
 }

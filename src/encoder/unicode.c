@@ -7,14 +7,18 @@
 enum { N_CODE_POINTS = 0x110000, HANGUL_FIRST = 0xac00, HANGUL_LAST = 0xd7a3 };
 static const uint32_t CAPITAL_I_WITH_DOT = 0x130;
 
-static uint8_t properties[N_CODE_POINTS];
-static pthread_once_t properties_once = PTHREAD_ONCE_INIT;
+static uint8_t properties[N_CODE_POINTS], kinds[N_CODE_POINTS];
+static pthread_once_t properties_once = PTHREAD_ONCE_INIT, kinds_once = PTHREAD_ONCE_INIT;
 
 #define LENGTH(table) (sizeof(table) / sizeof((table)[0]))
 
-static void flag_ranges(const code_range *ranges, size_t n, uint8_t flag) {
+static void set_ranges(uint8_t *table, const code_range *ranges, size_t n, uint8_t bits) {
     for (size_t i = 0; i < n; i++)
-        for (uint32_t c = ranges[i].first; c <= ranges[i].last; c++) properties[c] |= flag;
+        for (uint32_t c = ranges[i].first; c <= ranges[i].last; c++) table[c] |= bits;
+}
+
+static void flag_ranges(const code_range *ranges, size_t n, uint8_t flag) {
+    set_ranges(properties, ranges, n, flag);
 }
 
 static void fill_properties(void) {
@@ -36,6 +40,17 @@ static void fill_properties(void) {
 const uint8_t *unicode_properties(void) {
     pthread_once(&properties_once, fill_properties);
     return properties;
+}
+
+static void fill_kinds(void) {
+    set_ranges(kinds, letter_ranges, LENGTH(letter_ranges), KIND_LETTER);
+    set_ranges(kinds, number_ranges, LENGTH(number_ranges), KIND_NUMBER);
+    set_ranges(kinds, whitespace_ranges, LENGTH(whitespace_ranges), KIND_SPACE);
+}
+
+const uint8_t *unicode_kinds(void) {
+    pthread_once(&kinds_once, fill_kinds);
+    return kinds;
 }
 
 /* The position of the last row whose first member is <= c; rows are sorted by it and the first

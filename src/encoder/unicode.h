@@ -21,6 +21,12 @@ enum {
 /* One byte of the flags above for each of the 0x110000 code points; shared, read-only. */
 const uint8_t *unicode_properties(void);
 
+/* What GPT-2's pattern tells apart: \p{L}, \p{N}, \s. */
+enum { KIND_OTHER, KIND_LETTER, KIND_NUMBER, KIND_SPACE };
+
+/* One of the kinds for each code point, likewise. */
+const uint8_t *unicode_kinds(void);
+
 /* What \w matches. */
 bool unicode_is_word(uint32_t c);
 

@@ -6,26 +6,21 @@
 #include <stdbool.h>
 #include <string.h>
 
-semid_status wordpiece_init(wordpiece *out, trie_key *tokens, size_t n_tokens,
-                            wordpiece_options options, semid_error *err) {
-    wordpiece w = {.max_word_chars = options.max_word_chars, .properties = unicode_properties()};
-    TRY(trie_build(&w.vocabulary, tokens, n_tokens, err));
-    w.unknown_id = trie_find(&w.vocabulary, options.unknown_token, strlen(options.unknown_token));
-    if (w.unknown_id == TRIE_NONE) {
-        trie_release(&w.vocabulary);
+semid_status wordpiece_init(wordpiece *out, const trie *vocabulary, wordpiece_options options,
+                            semid_error *err) {
+    wordpiece w = {.vocabulary = vocabulary,
+                   .max_word_chars = options.max_word_chars,
+                   .properties = unicode_properties()};
+    w.unknown_id = trie_find(vocabulary, options.unknown_token, strlen(options.unknown_token));
+    if (w.unknown_id == TRIE_NONE)
         FAIL(SEMID_ERR_FORMAT, "expected the unknown token %s in the vocabulary, found none",
              options.unknown_token);
-    }
-    w.continuation = trie_walk(&w.vocabulary, TRIE_ROOT, options.continuation_prefix,
+    w.continuation = trie_walk(vocabulary, TRIE_ROOT, options.continuation_prefix,
                                strlen(options.continuation_prefix));
     for (int c = 0; c < 128; c++)
         w.ascii_kinds[c] = w.properties[c] & (CHAR_WHITESPACE | CHAR_PUNCTUATION);
     *out = w;
     return SEMID_OK;
-}
-
-void wordpiece_release(wordpiece *w) {
-    trie_release(&w->vocabulary);
 }
 
 static semid_status reserve(token_ids *out, size_t n_more, semid_error *err) {
@@ -42,7 +37,7 @@ static void append_pieces(const wordpiece *w, const char *word, size_t n_bytes, 
     for (size_t at = 0, n_matched; at < n_bytes; at += n_matched) {
         int32_t id = TRIE_NONE;
         if (node != UINT32_MAX)
-            id = trie_longest(&w->vocabulary, node, word + at, n_bytes - at, &n_matched);
+            id = trie_longest(w->vocabulary, node, word + at, n_bytes - at, &n_matched);
         if (id == TRIE_NONE) {
             ids[0] = w->unknown_id;
             n_ids = 1;

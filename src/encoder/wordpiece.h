@@ -6,7 +6,7 @@
 #include "encoder/trie.h"
 
 typedef struct wordpiece {
-    trie vocabulary;
+    const trie *vocabulary;
     uint32_t continuation; /* the node behind "##"; UINT32_MAX: no token starts so */
     int32_t unknown_id;
     size_t max_word_chars;    /* longer words are unknown */
@@ -19,10 +19,9 @@ typedef struct wordpiece_options {
     size_t max_word_chars;
 } wordpiece_options;
 
-/* Sorts the tokens. SEMID_ERR_FORMAT when the unknown token is not among them. */
-semid_status wordpiece_init(wordpiece *out, trie_key *tokens, size_t n_tokens,
-                            wordpiece_options options, semid_error *err);
-void wordpiece_release(wordpiece *w);
+/* The vocabulary must outlive it. SEMID_ERR_FORMAT when the unknown token is not in it. */
+semid_status wordpiece_init(wordpiece *out, const trie *vocabulary, wordpiece_options options,
+                            semid_error *err);
 
 /* Split normalised text (valid UTF-8) into words and append their tokens; stops early once n_ids
  * reaches `enough`. */

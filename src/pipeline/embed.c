@@ -51,6 +51,8 @@ static semid_status fingerprint(const job *j, uint64_t *out, semid_error *err) {
     static const char *const files[] = {"config.json",
                                         "tokenizer.json",
                                         "vocab.txt",
+                                        "vocab.json",
+                                        "merges.txt",
                                         "tokenizer_config.json",
                                         "config_sentence_transformers.json",
                                         "model.safetensors"};

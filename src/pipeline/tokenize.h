@@ -7,7 +7,7 @@
 #include <stdio.h>
 
 typedef struct tokenize_params {
-    const char *model; /* folder with tokenizer.json or vocab.txt */
+    const char *model; /* folder with a tokenizer */
     const char *in;    /* JSON strings, a line each; NULL: standard input */
     int64_t max_len;
     bool truncate;

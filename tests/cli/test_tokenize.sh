@@ -38,8 +38,8 @@ expect 1 'line 3001: expected' tokenize < <(seq 3000 | sed 's|.*|"the"|'; echo x
 expect 1 'expected a maximal length of at least 2, found 1' tokenize --max-len 1 </dev/null
 expect 1 "$work/none.jsonl: cannot open" tokenize "$work/none.jsonl"
 expect 1 "$work: expected a file, found a folder" tokenize "$work"
-expect 1 "expected a model folder with tokenizer.json or vocab.txt, found neither" "$SEMID" tokenize --model "$work" /dev/null
-expect 1 "$work/none: expected a model folder with tokenizer.json or vocab.txt, found nothing" "$SEMID" tokenize --model "$work/none" /dev/null
+expect 1 "expected a model folder with tokenizer.json, vocab.txt, or vocab.json and merges.txt, found none of them" "$SEMID" tokenize --model "$work" /dev/null
+expect 1 "$work/none: expected a model folder with tokenizer.json, vocab.txt, or vocab.json and merges.txt, found nothing" "$SEMID" tokenize --model "$work/none" /dev/null
 expect 2 '--model' "$SEMID" tokenize
 if [ -w /dev/full ]; then
     "$SEMID" tokenize --quiet --model "$model" < <(echo '"the"') >/dev/full 2>"$work/err" && fail "a full disk passes"

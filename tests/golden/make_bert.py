@@ -17,8 +17,10 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 from tokenizers import AddedToken, Tokenizer, normalizers, pre_tokenizers, processors
-from tokenizers.models import WordPiece
-from transformers import BertConfig, BertModel, MPNetConfig, MPNetModel
+from tokenizers.models import BPE, WordPiece
+from tokenizers.trainers import BpeTrainer
+from transformers import (BertConfig, BertModel, MPNetConfig, MPNetModel, RobertaConfig,
+                          RobertaModel)
 
 HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "bert")
 WORDS = ("[PAD] [UNK] [CLS] [SEP] [MASK] steel bolt nut washer ##s ##er ##ing screw drive hex head "
@@ -58,10 +60,22 @@ def mpnet_tokenizer():
     return t
 
 
+def roberta_tokenizer():
+    t = Tokenizer(BPE())
+    t.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    t.train_from_iterator(TEXTS_LONG * 2, BpeTrainer(
+        vocab_size=330, initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()), show_progress=False,
+        special_tokens=["<s>", "<pad>", "</s>", "<unk>", AddedToken("<mask>", lstrip=True)]))
+    t.post_processor = processors.RobertaProcessing(("</s>", 2), ("<s>", 0), add_prefix_space=False)
+    return t
+
+
 BERT = dict(config_class=BertConfig, model_class=BertModel, tokenizer=bert_tokenizer, texts="texts.txt",
             max_position_embeddings=40)
 MPNET = dict(config_class=MPNetConfig, model_class=MPNetModel, tokenizer=mpnet_tokenizer,
              texts="texts_long.txt", max_position_embeddings=302)
+ROBERTA = dict(config_class=RobertaConfig, model_class=RobertaModel, tokenizer=roberta_tokenizer,
+               texts="texts_long.txt", max_position_embeddings=202)
 
 VARIANTS = {
     # name: (family, config, weights' type, prefix of the names, gamma/beta for the normalisations)
@@ -75,6 +89,8 @@ VARIANTS = {
                           layer_norm_eps=1e-5), torch.float32, "", False),
     "mpnet_head": (MPNET, dict(hidden_size=24, num_attention_heads=2, intermediate_size=20,
                                hidden_act="relu"), torch.bfloat16, "mpnet.", False),
+    "roberta": (ROBERTA, dict(hidden_size=24, num_attention_heads=2, intermediate_size=40, type_vocab_size=1,
+                              layer_norm_eps=1e-5), torch.float16, "roberta.", False),
 }
 
 

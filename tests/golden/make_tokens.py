@@ -16,8 +16,8 @@ import subprocess
 import sys
 import zlib
 
-from tokenizers import AddedToken, Tokenizer, normalizers, pre_tokenizers, processors
-from tokenizers.models import WordPiece
+from tokenizers import AddedToken, Tokenizer, normalizers, pre_tokenizers, processors, trainers
+from tokenizers.models import BPE, WordPiece
 
 HERE = pathlib.Path(__file__).parent / "tokenizer"
 MINILM = pathlib.Path(__file__).parents[2] / ".deps/models/all-MiniLM-L6-v2/tokenizer.json"
@@ -71,7 +71,29 @@ def mpnet():
     return t
 
 
+ROBERTA_SPECIAL = ["<s>", "<pad>", "</s>", "<unk>", AddedToken("<mask>", lstrip=True)]
+CORPUS = [
+    "The semantic tokens of a catalogue: stainless steel bolts (M8), washers and nuts, don't they'll we've.",
+    "the tokens that the tokenizer makes are the tokens the model reads, aaaa aaaaaaaa 100 1000 10,000 2024",
+    "caf\u00e9 na\u00efve stra\u00dfe \u4e2d\u6587\u5b57\u7b26 \u4e2d\u6587 \u65e5\u672c\u8a9e\u306e\u30c6\u30ad\u30b9\u30c8 \ud55c\uad6d\uc5b4 \u041f\u0440\u0438\u0432\u0435\u0442 \u043c\u0438\u0440 \u043f\u0440\u0438\u0432\u0435\u0442 \u03b1\u03b2\u03b3 \u0645\u0631\u062d\u0628\u0627",
+    "  two  spaces\n\n\tand tabs   !!! ... --- ??? \U0001f600\U0001f600 \U0001f468\u200d\U0001f469 it's it's I'm he'd",
+]
+
+
+def bpe(alphabet, prefix_space=False, added=(), unknown=None, whole=False):
+    """RoBERTa's kind: bytes, GPT-2's pattern."""
+    t = Tokenizer(BPE(unk_token=unknown, fuse_unk=unknown is not None, ignore_merges=whole))
+    t.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=prefix_space)
+    t.train_from_iterator(CORPUS * 3, trainers.BpeTrainer(
+        vocab_size=700, special_tokens=ROBERTA_SPECIAL, initial_alphabet=alphabet, limit_alphabet=len(alphabet),
+        show_progress=False))
+    t.post_processor = processors.RobertaProcessing(("</s>", 2), ("<s>", 0), add_prefix_space=prefix_space)
+    t.add_tokens(list(added))
+    return t
+
+
 def tokenizers():
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     bert = normalizers.BertNormalizer
     added = [
         AddedToken("<Item>", normalized=True),
@@ -94,6 +116,9 @@ def tokenizers():
         "accents": build(bert(False, False, True, False), prefix="", longest=20),
         "added": build(bert(True, True, None, True), added=added),
         "mpnet": mpnet(),
+        "bpe": bpe(alphabet),
+        "bpe_prefix": bpe([c for c in alphabet if c.isascii() or c == "\u0120"], True, added, "<unk>"),
+        "bpe_whole": bpe(alphabet, whole=True),
     }
 
 
@@ -114,6 +139,9 @@ HARD = [
     "$+<=>^`|~ \u00a7\u00b6\u00a2\u00a9 \u2e4f\u2e52\U00010ead", "\u0378\U0001fffe\U000e0001", "NEW YORK new  york New\u3000York", "<item> <ITEM> <Item> x<Item>x",
     "caf\u00e9 CAFE cafes xcafe cafe! cafe\u0301\u4e2d", "a <L> b <R> c <LR> d<LR>e  <LRX  f", "<W> x<W> <W>x a<W>! _<W> \u0301<W>", "w ww w. .w aw w\u00e9", " \u3000 \u3000\u3000 x", "\u4e2d\u4e2d a\u4e2db", "  The the THE cathedral",
     "<s>the</s> x<mask>y <mask>  z <pad><unk><S> < s>", "the <MASK>", "  <mask> <mask>",
+    "don't we'll 'S 'st 're're ' s '", "a  b   c\n\nd \n e\t\tf  ", "\u00a0a \u00a0b\u3000 c \u2028\u2029", "  ", " \n", "\n \n x",
+    "12a34 b5\u0665\u00b2\u2167x \u00bd", "tokens tokens,tokens  tokens", "x\u0301y \u0301\u0301 !\u0301", "they'llx I'MMM 'tis",
+    " the", "a b <s> c</s>d", "\u0120the \u0100", "\u2581a\u2581\u2581b",
     "<R>   <L>", "<R> \u3000 x", " \u3000\u3000 \u3000", "[SEP]<R>  [SEP]  <LR>  [SEP]", "\u00c5\u212b\u0041\u030a", "\U0001e900\U00010400\U000104b0\u2c00", "\u1e9e\u0149\u01c5\u1f88\u01f0",
 ]
 # bytes that are no UTF-8: each maximal part counts as U+FFFD
@@ -131,6 +159,7 @@ def random_text(rng):
         lambda: chr(rng.randrange(0x600, 0xd800)), lambda: chr(rng.randrange(0xe000, 0x20000)),
         lambda: chr(rng.randrange(0x20000, 0x110000)), lambda: chr(rng.randrange(0xac00, 0xd7a4)),
         lambda: chr(rng.randrange(0x4e00, 0x4e20)),
+        lambda: rng.choice(["'s", "'re", "'", "  ", "\n", " ", "1", "tokens", "<s>", "<mask>", "</s>"]),
         lambda: rng.choice(SPECIAL + ["<Item>", "<L>", "<R>", "<LR>", "<LRX", "<W>", "w", "new york", "the", "caf\u00e9", "cafe", "<lr>"]),
     ]
     some = [rng.choice(pools) for _ in range(rng.randrange(1, 5))]
@@ -178,6 +207,19 @@ def array(ids):
     return "[" + ",".join(map(str, ids)) + "]\n"
 
 
+def save(t, name, folder):
+    t.save(str(folder / "tokenizer.json"), pretty=False)
+    if name == "bpe_prefix":  # as files were before version 0.20: no types of BPE, merges in one string
+        parts = json.loads(t.to_str())
+        del parts["model"]["type"]
+        parts["model"]["merges"] = [" ".join(pair) for pair in parts["model"]["merges"]]
+        (folder / "tokenizer.json").write_text(json.dumps(parts))
+    if name == "bpe":  # and as they were before tokenizer.json
+        files = HERE / "bpe_files"
+        files.mkdir(exist_ok=True)
+        t.model.save(str(files))
+
+
 def write_all():
     rng = random.Random(7)
     texts = HARD + [random_text(rng) for _ in range(300)]
@@ -188,14 +230,15 @@ def write_all():
     for name, t in all_tokenizers.items():
         folder = HERE / name
         folder.mkdir(parents=True, exist_ok=True)
-        t.save(str(folder / "tokenizer.json"), pretty=False)
+        save(t, name, folder)
         expected = "".join(array(t.encode(x).ids) for x in texts)
         t.enable_truncation(16)
         expected += "".join(array(t.encode(x).ids) for x in texts)
         t.no_truncation()
         (folder / "expected.jsonl").write_text(expected)
     write_hashes("normalized.crc", normal_hashes())
-    write_hashes("small.crc", ids_hashes(all_tokenizers["small"]))
+    for name in ("small", "bpe"):
+        write_hashes(name + ".crc", ids_hashes(all_tokenizers[name]))
     minilm = load_minilm()
     if minilm:
         write_hashes("minilm.crc", ids_hashes(minilm))
@@ -233,19 +276,19 @@ def load(path):
 
 
 def check(semid, n_random, folders):
+    kinds = ("small", "bpe", "bpe_prefix")
     rng = random.Random()
     texts = [random_text(rng) for _ in range(n_random)] + HARD
     every = [x for block in range(0x110000 // BLOCK) for cp in code_points(block) for x in contexts(chr(cp))]
     n_bad = 0
     for name, t in tokenizers().items():
         n_bad += compare(semid, name, HERE / name, t, texts)
-    for name, t, folder in (("small", tokenizers()["small"], HERE / "small"), ("minilm", load_minilm(), MINILM.parent)):
-        if t:
-            n_bad += compare(semid, name, folder, t, texts)
-            n_bad += compare(semid, name, folder, t, every)
-    for folder in folders:
+    for name in kinds:
+        n_bad += compare(semid, name, HERE / name, tokenizers()[name], every)
+    for folder in list(folders) + ([MINILM.parent] if MINILM.exists() else []):
         t = load(pathlib.Path(folder) / "tokenizer.json")
-        n_bad += compare(semid, folder, folder, t, texts) + compare(semid, folder, folder, t, every)
+        n_bad += compare(semid, folder, folder, t, texts)
+        n_bad += compare(semid, folder, folder, t, every)
     print(f"{len(every)} texts of every code point, {len(texts)} others: {n_bad} differ")
     return n_bad == 0
 

@@ -125,6 +125,11 @@ static void mpnet_bfloat16_prefixed(void **state) {
     check_variant(&(variant){"mpnet_head", "texts_long.txt", 200, 1});
 }
 
+static void roberta_positions_behind_the_padding(void **state) {
+    (void)state;
+    check_variant(&(variant){"roberta", "texts_long.txt", 200, 1});
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(float32_gelu),
@@ -132,6 +137,7 @@ int main(void) {
         cmocka_unit_test(bfloat16_relu),
         cmocka_unit_test(mpnet_relative_positions),
         cmocka_unit_test(mpnet_bfloat16_prefixed),
+        cmocka_unit_test(roberta_positions_behind_the_padding),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

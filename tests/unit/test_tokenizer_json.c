@@ -58,6 +58,23 @@ static void files_of_every_age_are_read(void **state) {
                 (const int32_t[]){1, 4, 2}, 3);
 }
 
+#define BPE_WITH(settings, merges)                                                                 \
+    "\"model\": {\"type\": \"BPE\", " settings "\"vocab\": {\"a\": 0, \"b\": 1, \"\u0120\": 2, "   \
+    "\"ab\": 3, \"<s>\": 4}, \"merges\": " merges "}"
+#define BYTES(members) "\"pre_tokenizer\": {\"type\": \"ByteLevel\"" members "}"
+#define SPACE ", \"add_prefix_space\": true"
+#define BPE_FILE(normalizer, pre, model)                                                           \
+    FILE_OF("", "\"normalizer\": " normalizer, pre, "\"post_processor\": null", model)
+
+static void byte_pairs_are_read(void **state) {
+    (void)state;
+    check_opens(BPE_FILE("null", BYTES(SPACE), BPE_WITH("", "[\"a b\"]")), "ab ba\xff",
+                (const int32_t[]){2, 3, 2, 1, 0}, 5);
+    check_opens(BPE_FILE("null", BYTES(", \"add_prefix_space\": false"),
+                         BPE_WITH("\"unk_token\": \"<s>\", ", "[[\"a\", \"b\"]]")),
+                "abc", (const int32_t[]){3, 4}, 2);
+}
+
 typedef struct refusal {
     const char *json;
     semid_status status;
@@ -70,9 +87,9 @@ static void others_are_refused_by_name(void **state) {
         {"", SEMID_ERR_FORMAT, "tokenizer.json: expected JSON"},
         {"{\"model\": ", SEMID_ERR_FORMAT, "line 1"},
         {"[]", SEMID_ERR_FORMAT, "expected an object"},
-        {"{}", SEMID_ERR_UNSUPPORTED, "model: none given; supported: WordPiece"},
-        {FILE_OF("", NORMALIZER, PRE, POST, "\"model\": {\"type\": \"BPE\"}"),
-         SEMID_ERR_UNSUPPORTED, "model \"BPE\" is not supported; supported: WordPiece"},
+        {"{}", SEMID_ERR_UNSUPPORTED, "model: none given; supported: WordPiece, BPE"},
+        {FILE_OF("", NORMALIZER, PRE, POST, "\"model\": {\"type\": \"WordLevel\"}"),
+         SEMID_ERR_UNSUPPORTED, "model \"WordLevel\" is not supported; supported: WordPiece, BPE"},
         {FILE_OF("", "\"normalizer\": {\"type\": \"NFKC\"}", PRE, POST, MODEL),
          SEMID_ERR_UNSUPPORTED, "normalizer \"NFKC\" is not supported; supported: BertNormalizer"},
         {FILE_OF("", NORMALIZER, "\"pre_tokenizer\": {\"type\": \"Metaspace\"}", POST, MODEL),
@@ -110,6 +127,28 @@ static void others_are_refused_by_name(void **state) {
         {FILE_OF(ADDED("1", "[CLS]") ", " ADDED("1", "[CLS]"), NORMALIZER, PRE, POST, MODEL),
          SEMID_ERR_FORMAT, "is there twice"},
         {FILE_OF(ADDED("4", ""), NORMALIZER, PRE, POST, MODEL), SEMID_ERR_FORMAT, "empty string"},
+        {BPE_FILE("null", BYTES(SPACE), BPE_WITH("\"dropout\": 0.1, ", "[]")),
+         SEMID_ERR_UNSUPPORTED, "model.dropout is not supported"},
+        {BPE_FILE("null", BYTES(SPACE), BPE_WITH("\"end_of_word_suffix\": \"x\", ", "[]")),
+         SEMID_ERR_UNSUPPORTED, "model.end_of_word_suffix is not supported"},
+        {BPE_FILE("null", BYTES(SPACE), BPE_WITH("\"unk_token\": \"no\", ", "[]")),
+         SEMID_ERR_FORMAT, "expected the unknown token no in the vocabulary"},
+        {BPE_FILE("null", BYTES(SPACE), BPE_WITH("", "{}")), SEMID_ERR_FORMAT,
+         "model.merges: expected an array"},
+        {BPE_FILE("null", BYTES(SPACE), BPE_WITH("", "[\"ab\"]")), SEMID_ERR_FORMAT,
+         "merge 1: expected two tokens and a space between, found \"ab\""},
+        {BPE_FILE("null", BYTES(SPACE), BPE_WITH("", "[\"a b\", \"b a\"]")), SEMID_ERR_FORMAT,
+         "merge 2 (\"b\" and \"a\"): expected both and what they make in the vocabulary"},
+        {BPE_FILE("null", BYTES(SPACE), BPE_WITH("", "[[\"a\"]]")), SEMID_ERR_FORMAT,
+         "model.merges: expected strings or pairs"},
+        {BPE_FILE("null", BYTES(SPACE ", \"use_regex\": false"), BPE_WITH("", "[]")),
+         SEMID_ERR_UNSUPPORTED, "pre_tokenizer.use_regex false is not supported"},
+        {BPE_FILE("null", BYTES(""), BPE_WITH("", "[]")), SEMID_ERR_FORMAT,
+         "pre_tokenizer.add_prefix_space: expected true or false"},
+        {BPE_FILE("null", PRE, BPE_WITH("", "[]")), SEMID_ERR_UNSUPPORTED,
+         "pre_tokenizer \"BertPreTokenizer\" is not supported; supported: ByteLevel"},
+        {BPE_FILE("{\"type\": \"NFC\"}", BYTES(SPACE), BPE_WITH("", "[]")), SEMID_ERR_UNSUPPORTED,
+         "normalizer: none is supported with a BPE model"},
         {FILE_OF("{\"id\": 1, \"content\": \"[CLS]\"}", NORMALIZER, PRE, POST, MODEL),
          SEMID_ERR_FORMAT, "added token.special: expected true or false, found nothing"},
     };
@@ -122,9 +161,7 @@ static void others_are_refused_by_name(void **state) {
     }
 }
 
-static void a_failed_allocation_leaks_nothing(void **state) {
-    (void)state;
-    const char *json = FILE_OF(ADDED("4", "<new>"), NORMALIZER, PRE, POST, MODEL);
+static void check_failed_allocations(const char *json) {
     semid_status status = SEMID_ERR_NO_MEMORY;
     for (long n = 1; status != SEMID_OK && n < 1000; n++) {
         semid_error err = {0};
@@ -138,9 +175,16 @@ static void a_failed_allocation_leaks_nothing(void **state) {
     assert_int_equal(status, SEMID_OK);
 }
 
+static void a_failed_allocation_leaks_nothing(void **state) {
+    (void)state;
+    check_failed_allocations(FILE_OF(ADDED("4", "<new>"), NORMALIZER, PRE, POST, MODEL));
+    check_failed_allocations(BPE_FILE("null", BYTES(SPACE), BPE_WITH("", "[\"a b\"]")));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(files_of_every_age_are_read),
+        cmocka_unit_test(byte_pairs_are_read),
         cmocka_unit_test(others_are_refused_by_name),
         cmocka_unit_test(a_failed_allocation_leaks_nothing),
     };
