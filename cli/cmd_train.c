@@ -13,7 +13,9 @@ static const option options[] = {
      .metavar = "FILE",
      .required = true,
      .positional = true,
-     .help = "Vectors to learn from: .npy, .npz, .pt, .safetensors or .parquet"},
+     .help =
+         "Vectors to learn from: .npy, .npz, .pt, .safetensors or .parquet; FILE:NAME takes one of "
+         "several arrays"},
     {.name = "out",
      .type = OPTION_PATH,
      AT(out),

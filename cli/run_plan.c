@@ -141,12 +141,20 @@ static bool is_written(const char *option_name) {
     return false;
 }
 
+/* A file, of which a name behind it may choose one array. */
+static semid_status add_input(run_step *s, const char *spec, semid_error *err) {
+    char *file;
+    const char *name;
+    TRY(path_split_name(&file, &name, spec, err));
+    return keep(&s->inputs, file, err);
+}
+
 static semid_status collect_inputs(const command *cmd, run_step *s, semid_error *err) {
     for (const option *o = cmd->options; o->name; o++) {
         if (o->type != OPTION_PATH || is_written(o->name) || !option_is_set(o, s->params)) continue;
         const char *path;
         memcpy(&path, (const char *)s->params + o->offset, sizeof path);
-        TRY(add_string(&s->inputs, path, err));
+        TRY(add_input(s, path, err));
     }
     return SEMID_OK;
 }

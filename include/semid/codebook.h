@@ -21,7 +21,8 @@ extern "C" {
 typedef struct semid_codebook semid_codebook;
 
 /*
- * Read `codebooks.npz` (key "codebooks": [L,K,d] for RQ, [K,d] for VQ; float32 or float64).
+ * Read `codebooks.npz` (key "codebooks": [L,K,d] for RQ, [K,d] for VQ; float16, float32 or
+ * float64).
  * *out is the caller's, released with semid_codebook_free.
  * SEMID_ERR_IO, SEMID_ERR_FORMAT, SEMID_ERR_SHAPE, SEMID_ERR_DATA (NaN), SEMID_ERR_UNSUPPORTED
  * (d > 32768), SEMID_ERR_NO_MEMORY.

@@ -24,6 +24,21 @@ const char *path_extension(const char *path, char buf[16]) {
     return buf;
 }
 
+semid_status path_split_name(char **file, const char **name, const char *spec, semid_error *err) {
+    TRY(mem_strdup(file, spec, err));
+    *name = NULL;
+    if (path_exists(spec)) return SEMID_OK;
+    for (const char *colon = strchr(spec, ':'); colon; colon = strchr(colon + 1, ':')) {
+        (*file)[colon - spec] = '\0';
+        if (path_exists(*file) && !path_is_dir(*file)) {
+            *name = colon + 1;
+            return SEMID_OK;
+        }
+        (*file)[colon - spec] = ':';
+    }
+    return SEMID_OK;
+}
+
 semid_status path_replace_extension(char **out, const char *path, const char *suffix,
                                     semid_error *err) {
     const char *dot = strrchr(path_basename(path), '.');

@@ -252,6 +252,18 @@ static semid_status read_weights(model *m, const char *path, semid_error *err) {
     return linear_read(&m->pooler, &r, "pooler.dense", PRECISION_F32, c->hidden, c->hidden, err);
 }
 
+/* model.safetensors, or the index of its parts. */
+static semid_status find_weights(char **out, const char *model_dir, semid_error *err) {
+    char *whole, *index;
+    TRY(path_join(&whole, model_dir, "model.safetensors", err));
+    *out = whole;
+    if (path_exists(whole)) return SEMID_OK;
+    TRY(path_join(&index, model_dir, "model.safetensors.index.json", err));
+    *out = path_exists(index) ? index : whole;
+    mem_free(*out == index ? whole : index);
+    return SEMID_OK;
+}
+
 semid_status model_open(model **out, const char *model_dir, precision kind, semid_error *err) {
     model *m = NULL;
     char *path = NULL;
@@ -259,7 +271,7 @@ semid_status model_open(model **out, const char *model_dir, precision kind, semi
     TRY(mem_calloc(&m, 1, sizeof *m, err));
     m->kind = kind;
     TRY_GOTO(model_config_load(&m->config, model_dir, err));
-    TRY_GOTO(path_join(&path, model_dir, "model.safetensors", err));
+    TRY_GOTO(find_weights(&path, model_dir, err));
     TRY_GOTO(safetensors_open(&m->file, path, err));
     TRY_GOTO(read_weights(m, path, err));
     safetensors_drop_pages(m->file); /* what is needed was copied; words are read as they come */

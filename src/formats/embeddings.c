@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "formats/array_choice.h"
 #include "formats/embeddings_source.h"
 #include "formats/npy.h"
 #include "formats/npz.h"
@@ -15,61 +16,60 @@ struct embeddings {
     embeddings_source source;
 };
 
-const char *const embeddings_names[] = {"emb", "Z", "embeddings", "features", NULL};
-
 /* ---- formats ---- */
 
-typedef semid_status (*source_opener)(embeddings_source *out, const char *path, semid_error *err);
+typedef semid_status (*source_opener)(embeddings_source *out, const char *path, const char *name,
+                                      semid_error *err);
 
-static semid_status open_npy(embeddings_source *out, const char *path, semid_error *err) {
+static semid_status open_npy(embeddings_source *out, const char *path, const char *name,
+                             semid_error *err) {
+    if (name) FAIL(SEMID_ERR_FORMAT, "%s: holds one array that has no name, found :%s", path, name);
     TRY(file_map_open(&out->map, path, err));
     return npy_parse(&out->matrix, out->map.data, out->map.n_bytes, path, err);
 }
 
-static semid_status open_npz(embeddings_source *out, const char *path, semid_error *err) {
-    static const char *const names[] = {"emb", "Z", "arr_0", "embeddings", "features", NULL};
-    return npz_open(&out->matrix, &out->map, &out->owned, path, names, err);
+static semid_status open_npz(embeddings_source *out, const char *path, const char *name,
+                             semid_error *err) {
+    return npz_open_vectors(&out->matrix, &out->map, &out->owned, path, name, err);
 }
 
-/* One of the usual names, else the only tensor with two dimensions. */
-static size_t find_tensor(const safetensors *s) {
-    size_t n = safetensors_count(s), n_found = 0, found = 0;
-    for (const char *const *name = embeddings_names; *name; name++)
-        for (size_t i = 0; i < n; i++)
-            if (strcmp(safetensors_name(s, i), *name) == 0) return i;
-    for (size_t i = 0; i < n; i++) {
+static semid_status choose_tensor(const safetensors *s, const char *path, const char *name,
+                                  size_t *out, semid_error *err) {
+    array_choice choice = {.path = path, .key = name};
+    const void *chosen;
+    for (size_t i = 0; i < safetensors_count(s); i++) {
         strided t;
         safetensors_strided(s, i, &t);
-        if (t.n_dims != 2) continue;
-        found = i;
-        n_found++;
+        array_choice_offer_strided(&choice, safetensors_name(s, i), &t, safetensors_name(s, i));
     }
-    return n_found == 1 ? found : SIZE_MAX;
+    TRY(array_choice_make(&choice, &chosen, err));
+    *out = 0;
+    while (safetensors_name(s, *out) != chosen) ++*out;
+    return SEMID_OK;
 }
 
-static semid_status open_safetensors(embeddings_source *out, const char *path, semid_error *err) {
+static semid_status open_safetensors(embeddings_source *out, const char *path, const char *name,
+                                     semid_error *err) {
     safetensors *s;
+    size_t i;
     TRY(safetensors_open_raw(&s, path, err));
-    size_t i = find_tensor(s);
-    if (i == SIZE_MAX) {
-        size_t n = safetensors_count(s);
-        safetensors_close(s);
-        FAIL(SEMID_ERR_FORMAT,
-             "%s: expected a tensor emb, Z, embeddings or features, or a single 2-D one, found "
-             "neither among %zu",
-             path, n);
+    semid_status status = choose_tensor(s, path, name, &i, err);
+    if (status == SEMID_OK) {
+        safetensors_strided(s, i, &out->matrix);
+        out->map = safetensors_take_map(s, i);
     }
-    safetensors_strided(s, i, &out->matrix);
-    out->map = safetensors_take_map(s);
     safetensors_close(s);
-    return SEMID_OK;
+    return status;
 }
 
 static const struct {
     const char *extension;
     source_opener open;
-} formats[] = {
-    {"npy", open_npy}, {"npz", open_npz}, {"pt", pt_open}, {"safetensors", open_safetensors}};
+} formats[] = {{"npy", open_npy},
+               {"npz", open_npz},
+               {"pt", pt_open},
+               {"safetensors", open_safetensors},
+               {"json", open_safetensors}};
 
 enum { MAX_LOADERS = 4, EXTENSION_BYTES = 16 };
 static struct {
@@ -87,9 +87,9 @@ void embeddings_register(const char *extension, embeddings_loader load) {
 }
 
 static semid_status open_registered(embeddings_source *out, embeddings_loader load,
-                                    const char *path, semid_error *err) {
+                                    const char *path, const char *name, semid_error *err) {
     embeddings_block block = {0};
-    TRY(load(&block, path, err));
+    TRY(load(&block, path, name, err));
     out->owned = block.data;
     out->list = block.list;
     out->matrix = (strided){.type = DTYPE_F32,
@@ -100,14 +100,16 @@ static semid_status open_registered(embeddings_source *out, embeddings_loader lo
     return SEMID_OK;
 }
 
-static semid_status open_source(embeddings_source *out, const char *path, semid_error *err) {
+static semid_status open_source(embeddings_source *out, const char *path, const char *name,
+                                semid_error *err) {
     char extension[16];
     path_extension(path, extension);
     for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
-        if (strcmp(formats[i].extension, extension) == 0) return formats[i].open(out, path, err);
+        if (strcmp(formats[i].extension, extension) == 0)
+            return formats[i].open(out, path, name, err);
     for (int i = 0; i < MAX_LOADERS && loaders[i].load; i++)
         if (strcmp(loaders[i].extension, extension) == 0)
-            return open_registered(out, loaders[i].load, path, err);
+            return open_registered(out, loaders[i].load, path, name, err);
     FAIL(SEMID_ERR_UNSUPPORTED,
          "%s: expected embeddings as .npy, .npz, .pt, .safetensors or .parquet, found %s%s", path,
          *extension ? "." : "no extension", extension);
@@ -132,11 +134,14 @@ static semid_status check_matrix(const strided *m, const char *path, semid_error
 
 semid_status embeddings_open(embeddings **out, const char *path, semid_error *err) {
     embeddings *e = NULL;
+    char *file = NULL;
+    const char *name;
     semid_status status;
-    TRY(file_check_readable(path, err));
+    TRY_GOTO(path_split_name(&file, &name, path, err));
+    TRY_GOTO(file_check_readable(file, err));
     TRY_GOTO(mem_calloc(&e, 1, sizeof *e, err));
     TRY_GOTO(mem_strdup(&e->path, path, err));
-    TRY_GOTO(open_source(&e->source, path, err));
+    TRY_GOTO(open_source(&e->source, file, name, err));
     TRY_GOTO(check_matrix(&e->source.matrix, path, err));
     if (e->source.list.n_ids > 0 && e->source.list.n_ids != embeddings_rows(e))
         FAIL_GOTO(SEMID_ERR_SHAPE, "%s: expected an id for each of %zu rows, found %zu", path,
@@ -144,6 +149,7 @@ semid_status embeddings_open(embeddings **out, const char *path, semid_error *er
     *out = e;
     e = NULL;
 done:
+    mem_free(file);
     embeddings_close(e);
     return status;
 }

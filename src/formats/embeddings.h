@@ -1,9 +1,10 @@
 /* formats/embeddings.h - a [rows, dim] matrix of vectors on disk, whatever its format.
  *
- * Extensions: .npy (mmapped), .npz (keys emb, Z, arr_0, embeddings, features), .pt (tensor, or dict
- * with emb, Z, embeddings or features, and ids), .safetensors (one of those names, or the only 2-D
- * tensor), .parquet (registered by the table module). float16, bfloat16, float32 or float64 in the
- * file; everything is read as float32. */
+ * Extensions: .npy (mmapped), .npz, .pt (tensor, or dict of tensors, nested ones too, and ids),
+ * .safetensors, .safetensors.index.json (an index of several such files), .parquet (registered by
+ * the table module). "FILE:NAME" chooses one of several arrays, without it array_choice.h says
+ * which is taken. float16, bfloat16, float32 or float64 in the file; everything is read as float32.
+ */
 #ifndef FORMATS_EMBEDDINGS_H
 #define FORMATS_EMBEDDINGS_H
 
@@ -49,13 +50,14 @@ semid_status embeddings_writer_append(embeddings_writer *w, const float *x, size
 semid_status embeddings_writer_commit(embeddings_writer *w, semid_error *err);
 void embeddings_writer_free(embeddings_writer *w); /* without commit: nothing is left behind */
 
-/* Lets a higher layer add an extension: load the whole matrix (malloc'ed by mem_alloc) and ids. */
+/* Lets a higher layer add an extension: load the whole matrix (by mem_alloc) and ids; `name` may be
+ * NULL. */
 typedef struct embeddings_block {
     float *data; /* [n_rows, dim] */
     size_t n_rows, dim;
     ids list;
 } embeddings_block;
-typedef semid_status (*embeddings_loader)(embeddings_block *out, const char *path,
+typedef semid_status (*embeddings_loader)(embeddings_block *out, const char *path, const char *name,
                                           semid_error *err);
 void embeddings_register(const char *extension, embeddings_loader load);
 

@@ -12,7 +12,4 @@ typedef struct embeddings_source {
     ids list;
 } embeddings_source;
 
-/* The names under which an array of embeddings is looked for, NULL-ended. */
-extern const char *const embeddings_names[];
-
 #endif

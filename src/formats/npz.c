@@ -1,6 +1,7 @@
 #include "formats/npz.h"
 
 #include "base/memory.h"
+#include "formats/array_choice.h"
 #include "formats/npy.h"
 
 #include <string.h>
@@ -23,32 +24,74 @@ static semid_status fail_missing(const zipfile *z, const char *const *names, sem
          z->n_members ? zipfile_describe(z, there, sizeof there) : "none");
 }
 
-semid_status npz_open(strided *out, file_map *map, void **owned, const char *path,
-                      const char *const *names, semid_error *err) {
-    zipfile z;
-    TRY(zipfile_open(&z, path, err));
-    semid_status status = SEMID_OK;
-    char name[128], *label = NULL;
+/* A member's array; what its data lies in is handed over. */
+static semid_status open_member(strided *out, file_map *map, void **owned, zipfile *z,
+                                const zip_member *m, semid_error *err) {
+    semid_status status;
+    char *label = NULL;
     const uint8_t *data;
     void *unpacked = NULL;
-    const zip_member *m = find_array(&z, names, name, sizeof name);
-    if (!m) {
-        status = fail_missing(&z, names, err);
-        goto done;
-    }
-    TRY_GOTO(mem_format(&label, err, "%s: %s", path, name));
-    TRY_GOTO(zipfile_read(&z, m, &data, &unpacked, err));
+    TRY_GOTO(mem_format(&label, err, "%s: %.*s", z->path, (int)m->name_bytes, m->name));
+    TRY_GOTO(zipfile_read(z, m, &data, &unpacked, err));
     TRY_GOTO(npy_parse(out, data, m->n_bytes, label, err));
     *map = (file_map){0};
     if (!unpacked) {
-        *map = z.map;
-        z.map = (file_map){0};
+        *map = z->map;
+        z->map = (file_map){0};
     }
     *owned = unpacked;
     unpacked = NULL;
 done:
     mem_free(unpacked);
     mem_free(label);
+    return status;
+}
+
+semid_status npz_open(strided *out, file_map *map, void **owned, const char *path,
+                      const char *const *names, semid_error *err) {
+    zipfile z;
+    char name[128];
+    TRY(zipfile_open(&z, path, err));
+    const zip_member *m = find_array(&z, names, name, sizeof name);
+    semid_status status =
+        m ? open_member(out, map, owned, &z, m, err) : fail_missing(&z, names, err);
+    zipfile_close(&z);
+    return status;
+}
+
+/* What an array is, for the choice; one that cannot be read is offered all the same. */
+static semid_status offer_member(array_choice *choice, const zipfile *z, const zip_member *m,
+                                 semid_error *err) {
+    static const char suffix[] = ".npy";
+    size_t n = m->name_bytes, n_suffix = sizeof suffix - 1;
+    if (n < n_suffix || memcmp(m->name + n - n_suffix, suffix, n_suffix) != 0) return SEMID_OK;
+    char *name;
+    const uint8_t *data;
+    void *unpacked = NULL;
+    strided s;
+    TRY(mem_format(&name, err, "%.*s", (int)(n - n_suffix), m->name));
+    if (zipfile_peek(z, m, &data, &unpacked, NULL) == SEMID_OK &&
+        npy_parse(&s, data, m->n_bytes, name, NULL) == SEMID_OK)
+        array_choice_offer_strided(choice, name, &s, m);
+    else
+        array_choice_offer(choice, name, false, "(no numbers)", m);
+    mem_free(unpacked);
+    mem_free(name);
+    return SEMID_OK;
+}
+
+semid_status npz_open_vectors(strided *out, file_map *map, void **owned, const char *path,
+                              const char *name, semid_error *err) {
+    zipfile z;
+    TRY(zipfile_open(&z, path, err));
+    semid_status status = SEMID_OK;
+    array_choice choice = {.path = path, .key = name};
+    const void *m;
+    for (size_t i = 0; i < z.n_members; i++)
+        TRY_GOTO(offer_member(&choice, &z, &z.members[i], err));
+    TRY_GOTO(array_choice_make(&choice, &m, err));
+    TRY_GOTO(open_member(out, map, owned, &z, m, err));
+done:
     zipfile_close(&z);
     return status;
 }

@@ -10,4 +10,8 @@
 semid_status npz_open(strided *out, file_map *map, void **owned, const char *path,
                       const char *const *names, semid_error *err);
 
+/* The same for the array of this name, or if it is NULL, the one that holds vectors. */
+semid_status npz_open_vectors(strided *out, file_map *map, void **owned, const char *path,
+                              const char *name, semid_error *err);
+
 #endif

@@ -5,8 +5,9 @@
 #include "formats/embeddings_source.h"
 #include "formats/zipfile.h"
 
-/* A tensor, or a dict with emb, Z, embeddings or features and perhaps ids. */
-semid_status pt_open(embeddings_source *out, const char *path, semid_error *err);
+/* A tensor, or a dict of tensors and perhaps ids; those of a dict in it are named "outer.inner", as
+ * in checkpoints. name: NULL, or which. */
+semid_status pt_open(embeddings_source *out, const char *path, const char *name, semid_error *err);
 /* A list, tuple, tensor or NumPy array of ids, or a dict with such under "ids". */
 semid_status pt_load_ids(ids *out, const char *path, semid_error *err);
 

@@ -1,6 +1,7 @@
 #include "formats/pt.h"
 
 #include "base/memory.h"
+#include "formats/array_choice.h"
 #include "formats/ids_npy.h"
 #include "formats/ids_pickle.h"
 #include "formats/pickle.h"
@@ -165,24 +166,38 @@ static bool fit_storage(strided *s, size_t offset, size_t storage_bytes) {
     return true;
 }
 
-/* _rebuild_tensor_v2(storage, offset, size, stride, ...): its data lies in the zip's map, or in
- * *owned. */
-static semid_status read_tensor(const pt_file *f, const pickle_value *v, strided *out, void **owned,
-                                semid_error *err) {
+static const pickle_value *skip_parameter(const pickle *p, const pickle_value *v) {
+    return pickle_is_call(v, GLOBAL_PARAMETER) ? pickle_item(p, pickle_item(p, v, 0), 0) : v;
+}
+
+/* _rebuild_tensor_v2(storage, offset, size, stride, ...): all but its data, which begins at *offset
+ * elements into the member. */
+static semid_status describe_tensor(const pt_file *f, const pickle_value *v, strided *out,
+                                    const zip_member **m, size_t *offset, semid_error *err) {
     const pickle *p = &f->pickle;
-    if (pickle_is_call(v, GLOBAL_PARAMETER)) v = pickle_item(p, pickle_item(p, v, 0), 0);
+    v = skip_parameter(p, v);
     if (!pickle_is_call(v, GLOBAL_TENSOR))
         FAIL(SEMID_ERR_FORMAT, "%s: expected a tensor, found %s", f->path, pickle_describe(v));
     const pickle_value *args = pickle_item(p, v, 0);
-    const zip_member *m;
     strided s = {0};
-    size_t offset, n_strides;
-    TRY(find_storage(f, pickle_item(p, args, 0), &s.type, &m, err));
-    if (!pickle_size(pickle_item(p, args, 1), &offset) ||
+    size_t n_strides;
+    TRY(find_storage(f, pickle_item(p, args, 0), &s.type, m, err));
+    if (!pickle_size(pickle_item(p, args, 1), offset) ||
         !read_sizes(p, pickle_item(p, args, 2), &s.n_dims, s.shape) ||
         !read_sizes(p, pickle_item(p, args, 3), &n_strides, s.stride_bytes) ||
-        n_strides != s.n_dims || !fit_storage(&s, offset, m->n_bytes))
+        n_strides != s.n_dims || !fit_storage(&s, *offset, (*m)->n_bytes))
         FAIL(SEMID_ERR_FORMAT, "%s: corrupt: a tensor that does not fit its storage", f->path);
+    *out = s;
+    return SEMID_OK;
+}
+
+/* Its data lies in the zip's map, or in *owned. */
+static semid_status read_tensor(const pt_file *f, const pickle_value *v, strided *out, void **owned,
+                                semid_error *err) {
+    const zip_member *m;
+    strided s;
+    size_t offset;
+    TRY(describe_tensor(f, v, &s, &m, &offset, err));
     TRY(zipfile_read(&f->zip, m, &s.data, owned, err));
     if (m->n_bytes) s.data += offset * dtype_bytes(s.type);
     *out = s;
@@ -245,35 +260,78 @@ done:
 
 /* ---- embeddings ---- */
 
-static const pickle_value *find_matrix(const pickle *p, const pickle_value *root) {
-    for (const char *const *name = embeddings_names; *name; name++) {
-        const pickle_value *v = pickle_find(p, root, *name);
-        if (v) return v;
-    }
-    return NULL;
+enum { MAX_DICT_DEPTH = 4, MAX_OFFERS = 100000 }; /* a pickle may hold itself */
+
+typedef struct search {
+    const pt_file *file;
+    array_choice choice;
+    size_t n_offers;
+} search;
+
+static void offer_value(search *s, const char *name, const pickle_value *v) {
+    const zip_member *m;
+    strided t;
+    size_t offset;
+    if (describe_tensor(s->file, v, &t, &m, &offset, NULL) == SEMID_OK)
+        array_choice_offer_strided(&s->choice, name, &t, v);
+    else
+        array_choice_offer(&s->choice, name, false, pickle_describe(v), v);
 }
 
-static semid_status read_source(embeddings_source *out, pt_file *f, semid_error *err) {
+static semid_status offer_dict(search *s, const char *prefix, const pickle_value *dict,
+                               size_t depth, semid_error *err) {
+    const pickle *p = &s->file->pickle;
+    for (size_t i = 0; i + 1 < dict->n && s->n_offers < MAX_OFFERS; i += 2) {
+        const pickle_value *key = pickle_item(p, dict, i), *v = pickle_item(p, dict, i + 1);
+        char *name;
+        if (key->kind != PICKLE_STR) continue;
+        s->n_offers++;
+        TRY(mem_format(&name, err, "%s%s%.*s", prefix, *prefix ? "." : "", (int)key->n,
+                       key->as.bytes));
+        semid_status status = SEMID_OK;
+        if (v->kind == PICKLE_DICT && depth < MAX_DICT_DEPTH)
+            status = offer_dict(s, name, v, depth + 1, err);
+        else
+            offer_value(s, name, v);
+        mem_free(name);
+        TRY(status);
+    }
+    return SEMID_OK;
+}
+
+static semid_status choose_tensor(const pt_file *f, const char *name, const pickle_value *root,
+                                  const pickle_value **out, semid_error *err) {
+    search s = {.file = f, .choice = {.path = f->path, .key = name}};
+    const void *chosen;
+    TRY(offer_dict(&s, "", root, 0, err));
+    TRY(array_choice_make(&s.choice, &chosen, err));
+    *out = chosen;
+    return SEMID_OK;
+}
+
+static semid_status read_source(embeddings_source *out, pt_file *f, const char *name,
+                                semid_error *err) {
     const pickle_value *root = pickle_root(&f->pickle), *matrix = root, *list = NULL;
     if (root->kind == PICKLE_DICT) {
-        matrix = find_matrix(&f->pickle, root);
+        TRY(choose_tensor(f, name, root, &matrix, err));
         list = pickle_find(&f->pickle, root, "ids");
-        if (!matrix)
-            FAIL(SEMID_ERR_FORMAT,
-                 "%s: expected a dict with emb, Z, embeddings or features, found none of them",
-                 f->path);
+    } else if (name) {
+        FAIL(SEMID_ERR_FORMAT, "%s: expected a dict with %s, found %s", f->path, name,
+             pickle_is_call(skip_parameter(&f->pickle, root), GLOBAL_TENSOR)
+                 ? "a tensor"
+                 : pickle_describe(root));
     }
     TRY(read_tensor(f, matrix, &out->matrix, &out->owned, err));
-    if (list) TRY(append_ids(&out->list, f, list, err));
+    if (list && list != matrix) TRY(append_ids(&out->list, f, list, err));
     out->map = f->zip.map;
     f->zip.map = (file_map){0};
     return SEMID_OK;
 }
 
-semid_status pt_open(embeddings_source *out, const char *path, semid_error *err) {
+semid_status pt_open(embeddings_source *out, const char *path, const char *name, semid_error *err) {
     pt_file f;
     TRY(open_file(&f, path, err));
-    semid_status status = read_source(out, &f, err);
+    semid_status status = read_source(out, &f, name, err);
     close_file(&f);
     return status;
 }

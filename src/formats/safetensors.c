@@ -1,5 +1,6 @@
 #include "formats/safetensors_file.h"
 
+#include "base/json_file.h"
 #include "base/memory.h"
 
 #include <jansson.h>
@@ -14,6 +15,7 @@ typedef struct entry {
     strided tensor;
     size_t begin, end; /* in the data part */
     void *copy;        /* of the data, where the file has it misaligned */
+    size_t shard;      /* that holds it, in an index */
 } entry;
 
 struct safetensors {
@@ -22,6 +24,8 @@ struct safetensors {
     size_t data_offset;
     entry *entries;
     size_t n_entries;
+    safetensors **shards; /* [n_shards] of an index, whose entries lie in their maps */
+    size_t n_shards;
 };
 
 /* ---- the names of types ---- */
@@ -145,20 +149,95 @@ done:
     return status;
 }
 
-semid_status safetensors_open_raw(safetensors **out, const char *path, semid_error *err) {
-    safetensors *s = NULL;
+static semid_status read_file(safetensors *s, semid_error *err) {
     json_t *header = NULL;
     semid_status status;
-    TRY_GOTO(mem_calloc(&s, 1, sizeof *s, err));
-    TRY_GOTO(mem_strdup(&s->path, path, err));
-    TRY_GOTO(file_map_open(&s->map, path, err));
+    TRY_GOTO(file_map_open(&s->map, s->path, err));
     TRY_GOTO(read_json(s, &header, err));
     TRY_GOTO(read_entries(s, header, err));
     TRY_GOTO(check_tiling(s, err));
+done:
+    json_decref(header);
+    return status;
+}
+
+/* ---- an index of several files: {"weight_map": {tensor: file}} ---- */
+
+static const entry *find_entry(const safetensors *s, const char *name) {
+    for (size_t i = 0; i < s->n_entries; i++)
+        if (strcmp(s->entries[i].name, name) == 0) return &s->entries[i];
+    return NULL;
+}
+
+/* Files are named without a folder, and lie in that of the index: no other file can be meant. */
+static semid_status open_shard(safetensors *s, const char *name, size_t *out, semid_error *err) {
+    char *path;
+    size_t dir_len = (size_t)(path_basename(s->path) - s->path);
+    if (!*name || strchr(name, '/') || strcmp(path_extension(name, (char[16]){0}), "safetensors"))
+        FAIL(SEMID_ERR_FORMAT, "%s: expected the name of a .safetensors file beside it, found %s",
+             s->path, name);
+    TRY(mem_format(&path, err, "%.*s%s", (int)dir_len, s->path, name));
+    semid_status status = SEMID_OK;
+    for (*out = 0; *out < s->n_shards; ++*out)
+        if (strcmp(s->shards[*out]->path, path) == 0) goto done;
+    TRY_GOTO(mem_resize(&s->shards, s->n_shards, s->n_shards + 1, sizeof *s->shards, err));
+    TRY_GOTO(safetensors_open_raw(&s->shards[s->n_shards], path, err));
+    s->n_shards++;
+done:
+    mem_free(path);
+    return status;
+}
+
+static semid_status read_shard_entry(safetensors *s, const char *name, const json_t *file,
+                                     semid_error *err) {
+    entry *e = &s->entries[s->n_entries];
+    if (!json_is_string(file))
+        FAIL(SEMID_ERR_FORMAT, "%s: tensor %s: expected the name of a file", s->path, name);
+    size_t shard = 0;
+    TRY(open_shard(s, json_string_value(file), &shard, err));
+    const entry *there = find_entry(s->shards[shard], name);
+    if (!there)
+        FAIL(SEMID_ERR_FORMAT, "%s: expected tensor %s in %s, found none", s->path, name,
+             json_string_value(file));
+    *e = *there;
+    e->shard = shard;
+    e->name = NULL;
+    TRY(mem_strdup(&e->name, name, err));
+    s->n_entries++;
+    return SEMID_OK;
+}
+
+static semid_status read_index(safetensors *s, semid_error *err) {
+    json_t *index = NULL, *file;
+    const char *name;
+    semid_status status;
+    TRY_GOTO(json_file_load(&index, s->path, err));
+    json_t *map = json_object_get(index, "weight_map");
+    if (!json_is_object(map))
+        FAIL_GOTO(SEMID_ERR_FORMAT,
+                  "%s: expected an index of safetensors files with a weight_map, found none",
+                  s->path);
+    TRY_GOTO(mem_calloc(&s->entries, json_object_size(map), sizeof *s->entries, err));
+    json_object_foreach(map, name, file) TRY_GOTO(read_shard_entry(s, name, file, err));
+done:
+    json_decref(index);
+    return status;
+}
+
+static bool is_index(const char *path) {
+    char extension[16];
+    return strcmp(path_extension(path, extension), "json") == 0;
+}
+
+semid_status safetensors_open_raw(safetensors **out, const char *path, semid_error *err) {
+    safetensors *s = NULL;
+    semid_status status;
+    TRY_GOTO(mem_calloc(&s, 1, sizeof *s, err));
+    TRY_GOTO(mem_strdup(&s->path, path, err));
+    TRY_GOTO(is_index(path) ? read_index(s, err) : read_file(s, err));
     *out = s;
     s = NULL;
 done:
-    json_decref(header);
     safetensors_close(s);
     return status;
 }
@@ -185,6 +264,7 @@ semid_status safetensors_open(safetensors **out, const char *path, semid_error *
 }
 
 void safetensors_drop_pages(const safetensors *s) {
+    for (size_t i = 0; i < s->n_shards; i++) safetensors_drop_pages(s->shards[i]);
     file_map_drop(&s->map, 0, s->map.n_bytes);
 }
 
@@ -194,6 +274,8 @@ void safetensors_close(safetensors *s) {
         mem_free(s->entries[i].name);
         mem_free(s->entries[i].copy);
     }
+    for (size_t i = 0; i < s->n_shards; i++) safetensors_close(s->shards[i]);
+    mem_free(s->shards);
     mem_free(s->entries);
     mem_free(s->path);
     file_map_close(&s->map);
@@ -208,12 +290,6 @@ size_t safetensors_count(const safetensors *s) {
 
 const char *safetensors_name(const safetensors *s, size_t i) {
     return s->entries[i].name;
-}
-
-static const entry *find_entry(const safetensors *s, const char *name) {
-    for (size_t i = 0; i < s->n_entries; i++)
-        if (strcmp(s->entries[i].name, name) == 0) return &s->entries[i];
-    return NULL;
 }
 
 bool safetensors_has(const safetensors *s, const char *name) {
@@ -239,7 +315,8 @@ void safetensors_strided(const safetensors *s, size_t i, strided *out) {
     *out = s->entries[i].tensor;
 }
 
-file_map safetensors_take_map(safetensors *s) {
+file_map safetensors_take_map(safetensors *s, size_t i) {
+    if (s->n_shards > 0) s = s->shards[s->entries[i].shard];
     file_map map = s->map;
     s->map = (file_map){0};
     return map;

@@ -7,7 +7,8 @@
 typedef struct safetensors safetensors;
 
 /* Maps the file and checks the whole header: offsets inside the file, no overlap, sizes = shapes.
- */
+ * A path that ends in .json is an index of several files (model.safetensors.index.json): its
+ * tensors are those that it lists, each in the file beside it that it names. */
 semid_status safetensors_open(safetensors **out, const char *path, semid_error *err);
 size_t safetensors_count(const safetensors *s);
 const char *safetensors_name(const safetensors *s, size_t i);

@@ -10,8 +10,8 @@
 semid_status safetensors_open_raw(safetensors **out, const char *path, semid_error *err);
 /* The i-th tensor; its data lies in the map. */
 void safetensors_strided(const safetensors *s, size_t i, strided *out);
-/* Hands the map over: views stay valid until the new owner closes it. */
-file_map safetensors_take_map(safetensors *s);
+/* Hands the map that the i-th lies in over: its view stays valid until the new owner closes it. */
+file_map safetensors_take_map(safetensors *s, size_t i);
 
 /* The length and the JSON, padded so that the data starts 8-byte aligned. Released by mem_free. */
 semid_status safetensors_header(char **out, size_t *n_bytes, const safetensors_tensor *tensors,

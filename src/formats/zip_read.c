@@ -257,7 +257,7 @@ done:
     return status;
 }
 
-semid_status zipfile_read(const zipfile *z, const zip_member *m, const uint8_t **data, void **owned,
+semid_status zipfile_peek(const zipfile *z, const zip_member *m, const uint8_t **data, void **owned,
                           semid_error *err) {
     const uint8_t *packed;
     void *unpacked = NULL;
@@ -268,10 +268,17 @@ semid_status zipfile_read(const zipfile *z, const zip_member *m, const uint8_t *
     } else if (m->packed_bytes != m->n_bytes) {
         FAIL(SEMID_ERR_FORMAT, "%s: corrupt: stored member %.*s of %zu bytes claims %zu", z->path,
              (int)m->name_bytes, m->name, m->packed_bytes, m->n_bytes);
-    } else {
-        TRY(check_stored(z, m, packed, err));
     }
     *data = packed;
     *owned = unpacked;
+    return SEMID_OK;
+}
+
+semid_status zipfile_read(const zipfile *z, const zip_member *m, const uint8_t **data, void **owned,
+                          semid_error *err) {
+    const uint8_t *bytes;
+    TRY(zipfile_peek(z, m, &bytes, owned, err));
+    if (!m->deflated) TRY(check_stored(z, m, bytes, err));
+    *data = bytes;
     return SEMID_OK;
 }

@@ -38,6 +38,9 @@ const zip_member *zipfile_find(const zipfile *z, const char *name);
  * much larger than its packed bytes can hold is refused before it is unpacked. */
 semid_status zipfile_read(const zipfile *z, const zip_member *m, const uint8_t **data, void **owned,
                           semid_error *err);
+/* The same, but stored bytes are not read through for their checksum. */
+semid_status zipfile_peek(const zipfile *z, const zip_member *m, const uint8_t **data, void **owned,
+                          semid_error *err);
 /* "a.npy, b.npy" for messages, cut to the buffer. */
 const char *zipfile_describe(const zipfile *z, char *buf, size_t capacity);
 void zipfile_close(zipfile *z);

@@ -101,9 +101,9 @@ static semid_status codebook_from_array(semid_codebook **out, const array *a, co
     if (a->n_dims != 2 && a->n_dims != 3)
         FAIL(SEMID_ERR_SHAPE, "%s: expected codebooks [L,K,d] or [K,d], found %s", path,
              array_describe(a, shape));
-    if (a->type != DTYPE_F32 && a->type != DTYPE_F64)
-        FAIL(SEMID_ERR_FORMAT, "%s: expected codebooks in float32 or float64, found %s", path,
-             array_describe(a, shape));
+    if (a->type != DTYPE_F16 && a->type != DTYPE_F32 && a->type != DTYPE_F64)
+        FAIL(SEMID_ERR_FORMAT, "%s: expected codebooks in float16, float32 or float64, found %s",
+             path, array_describe(a, shape));
     bool vq = a->n_dims == 2;
     const size_t *last = a->shape + a->n_dims - 2;
     float *codewords;

@@ -1,13 +1,12 @@
 #include "table/register.h"
 
 #include "base/memory.h"
+#include "formats/array_choice.h"
 #include "formats/embeddings.h"
 #include "table/sql.h"
 
 #include <string.h>
 
-static const char *const VECTOR_NAMES[] = {"emb",      "Z",         "embeddings",
-                                           "features", "embedding", "vector"};
 static const char *const ID_NAMES[] = {"item_id", "parent_asin", "id"};
 
 /* ---- which columns ---- */
@@ -22,25 +21,20 @@ static bool is_vector(const char *type) {
     return false;
 }
 
-static semid_status find_vectors(const sql_schema *schema, const char *path, const char **out,
-                                 semid_error *err) {
-    size_t n_found = 0;
-    for (size_t i = 0; i < sizeof VECTOR_NAMES / sizeof *VECTOR_NAMES; i++) {
-        const char *type = sql_schema_type(schema, VECTOR_NAMES[i]);
-        if (!type || !is_vector(type)) continue;
-        *out = VECTOR_NAMES[i];
-        return SEMID_OK;
-    }
+static semid_status find_vectors(const sql_schema *schema, const char *path, const char *name,
+                                 const char **out, semid_error *err) {
+    array_choice choice = {.path = path, .key = name};
+    const void *chosen;
     for (size_t i = 0; i < schema->n_columns; i++)
-        if (is_vector(schema->types[i])) {
-            *out = schema->names[i];
-            n_found++;
-        }
-    if (n_found == 1) return SEMID_OK;
-    return sql_schema_require(schema,
-                              n_found ? "embeddings (several hold lists of numbers)"
-                                      : "embeddings with lists of numbers",
-                              path, err);
+        array_choice_offer(&choice, schema->names[i], is_vector(schema->types[i]), schema->types[i],
+                           schema->names[i]);
+    TRY(array_choice_make(&choice, &chosen, err));
+    *out = chosen;
+    const char *type = sql_schema_type(schema, *out);
+    if (!is_vector(type))
+        FAIL(SEMID_ERR_FORMAT, "%s: column %s: expected lists of numbers, found %s", path, *out,
+             type);
+    return SEMID_OK;
 }
 
 static const char *find_ids(const sql_schema *schema) {
@@ -173,7 +167,8 @@ done:
     return status;
 }
 
-static semid_status load_embeddings(embeddings_block *out, const char *path, semid_error *err) {
+static semid_status load_embeddings(embeddings_block *out, const char *path, const char *name,
+                                    semid_error *err) {
     sql_db db;
     sql_schema schema = {0};
     matrix m = {.path = path};
@@ -181,7 +176,7 @@ static semid_status load_embeddings(embeddings_block *out, const char *path, sem
     TRY(sql_open(&db, 0, NULL, err));
     semid_status status = SEMID_OK;
     TRY_GOTO(describe(&schema, &db, path, err));
-    TRY_GOTO(find_vectors(&schema, path, &vectors, err));
+    TRY_GOTO(find_vectors(&schema, path, name, &vectors, err));
     TRY_GOTO(read_vectors(&m, &db, vectors, find_ids(&schema), err));
 done:
     sql_schema_release(&schema);

@@ -7,7 +7,7 @@
 static void load(const char *path) {
     embeddings_source source = {0};
     ids list = {0};
-    if (pt_open(&source, path, NULL) == SEMID_OK) fuzz_read_matrix(&source.matrix);
+    if (pt_open(&source, path, NULL, NULL) == SEMID_OK) fuzz_read_matrix(&source.matrix);
     ids_release(&source.list);
     mem_free(source.owned);
     file_map_close(&source.map);

@@ -4,7 +4,7 @@
 
 #include "base/memory.h"
 #include "encoder/encoder.h"
-#include "formats/array.h"
+#include "formats/safetensors.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -130,6 +130,71 @@ static void roberta_positions_behind_the_padding(void **state) {
     check_variant(&(variant){"roberta", "texts_long.txt", 200, 1});
 }
 
+/* ---- weights in several files ---- */
+
+enum { MAX_TENSORS = 64 };
+
+static void copy_file(const char *from, const char *to) {
+    char *bytes;
+    size_t n;
+    assert_ok(file_read_all(golden_path(from), 1 << 20, &bytes, &n, &err));
+    test_write_file(test_path(to), bytes, n);
+    mem_free(bytes);
+}
+
+/* Every other tensor in the other file. */
+static void write_shards(const safetensors *whole, FILE *index) {
+    safetensors_tensor parts[2][MAX_TENSORS];
+    size_t n[2] = {0, 0};
+    fprintf(index, "{\"weight_map\": {");
+    for (size_t i = 0; i < safetensors_count(whole); i++) {
+        array a;
+        const char *name = safetensors_name(whole, i);
+        assert_ok(safetensors_get(whole, name, &a, &err));
+        safetensors_tensor *t = &parts[i % 2][n[i % 2]++];
+        *t = (safetensors_tensor){.name = name, .type = a.type, .n_dims = a.n_dims, .data = a.data};
+        memcpy(t->shape, a.shape, sizeof t->shape);
+        fprintf(index, "%s\"%s\": \"model-%zu.safetensors\"", i ? ", " : "", name, i % 2);
+    }
+    fprintf(index, "}}");
+    assert_ok(safetensors_save(test_path("sharded/model-0.safetensors"), parts[0], n[0], &err));
+    assert_ok(safetensors_save(test_path("sharded/model-1.safetensors"), parts[1], n[1], &err));
+}
+
+static void embed_texts(const char *folder, float *out) {
+    const variant v = {"gelu", "texts.txt", 24, 1};
+    ids texts = read_texts(&v);
+    encoder *e;
+    encoder_counts counts = {0};
+    encoder_params params = {folder, 24, POOLING_MEAN, TRISTATE_YES, PRECISION_F32};
+    assert_ok(encoder_open(&e, &params, &err));
+    assert_ok(encoder_embed(e, &texts, out, &counts, &err));
+    encoder_close(e);
+    ids_release(&texts);
+}
+
+static void weights_in_several_files(void **state) {
+    (void)state;
+    static float whole[MAX_TEXTS * MAX_DIM], sharded[MAX_TEXTS * MAX_DIM];
+    safetensors *weights;
+    encoder *e;
+    assert_ok(dir_create(test_path("sharded"), &err));
+    copy_file("bert/gelu/config.json", "sharded/config.json");
+    copy_file("bert/gelu/vocab.txt", "sharded/vocab.txt");
+    assert_ok(safetensors_open(&weights, golden_path("bert/gelu/model.safetensors"), &err));
+    FILE *index = fopen(test_path("sharded/model.safetensors.index.json"), "w");
+    assert_non_null(index);
+    write_shards(weights, index);
+    fclose(index);
+    safetensors_close(weights);
+    embed_texts(golden_path("bert/gelu"), whole);
+    embed_texts(test_path("sharded"), sharded);
+    assert_memory_equal(sharded, whole, sizeof whole);
+    assert_int_equal(remove(test_path("sharded/model-1.safetensors")), 0);
+    encoder_params params = {test_path("sharded"), 24, POOLING_MEAN, TRISTATE_YES, PRECISION_F32};
+    assert_fails(encoder_open(&e, &params, &err), SEMID_ERR_IO, "model-1.safetensors");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(float32_gelu),
@@ -138,6 +203,7 @@ int main(void) {
         cmocka_unit_test(mpnet_relative_positions),
         cmocka_unit_test(mpnet_bfloat16_prefixed),
         cmocka_unit_test(roberta_positions_behind_the_padding),
+        cmocka_unit_test(weights_in_several_files),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

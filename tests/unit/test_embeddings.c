@@ -127,8 +127,10 @@ static void rows_with_nan_are_counted(void **state) {
     assert_int_equal(rows_not_finite(x, 3, 2, &first), 0);
 }
 
-static semid_status load_fake(embeddings_block *out, const char *path, semid_error *e) {
+static semid_status load_fake(embeddings_block *out, const char *path, const char *name,
+                              semid_error *e) {
     (void)path;
+    (void)name;
     TRY(mem_alloc(&out->data, 6, sizeof(float), e));
     memcpy(out->data, x, sizeof x);
     out->n_rows = 3;

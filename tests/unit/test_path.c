@@ -144,6 +144,39 @@ static void failed_allocations_leak_nothing(void **state) {
     path_list_release(&list);
 }
 
+static void split(const char *spec, const char *file, const char *name) {
+    semid_error err;
+    char *got;
+    const char *got_name;
+    assert_ok(path_split_name(&got, &got_name, spec, &err));
+    assert_string_equal(got, file);
+    if (name)
+        assert_string_equal(got_name, name);
+    else
+        assert_null(got_name);
+    mem_free(got);
+}
+
+static void names_behind_files_are_split_off(void **state) {
+    (void)state;
+    char spec[600], file[512];
+    test_write_file(test_path("s.npz"), "x", 1);
+    test_write_file(test_path("t:u.npz"), "x", 1);
+    snprintf(file, sizeof file, "%s", test_path("s.npz"));
+    split(file, file, NULL);
+    snprintf(spec, sizeof spec, "%s:a:b", file);
+    split(spec, file, "a:b");
+    snprintf(spec, sizeof spec, "%s:", file);
+    split(spec, file, "");
+    snprintf(file, sizeof file, "%s", test_path("t:u.npz"));
+    split(file, file, NULL);
+    snprintf(spec, sizeof spec, "%s:v", file);
+    split(spec, file, "v");
+    split("missing.npz:v", "missing.npz:v", NULL);
+    snprintf(spec, sizeof spec, "%s:v", test_dir());
+    split(spec, spec, NULL);
+}
+
 static int make_files(void **state) {
     (void)state;
     static const char *const names[] = {
@@ -164,6 +197,7 @@ static int make_files(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(parts_of_names),
+        cmocka_unit_test(names_behind_files_are_split_off),
         cmocka_unit_test(names_are_put_together),
         cmocka_unit_test(folders_are_made_with_parents),
         cmocka_unit_test(lists_are_files_globs_and_folders),

@@ -83,7 +83,7 @@ static void bad_matrices_are_refused(void **state) {
         {"formats/bad_rank.pt", SEMID_ERR_SHAPE, "[rows, dim], found [6] float32"},
         {"formats/bad_integers.pt", SEMID_ERR_FORMAT, "found [3, 2] int64"},
         {"formats/bad_empty.pt", SEMID_ERR_DATA, "found [0, 2]"},
-        {"formats/bad_dict.pt", SEMID_ERR_FORMAT, "expected a dict with emb"},
+        {"formats/bad_dict.pt", SEMID_ERR_FORMAT, "found other [1, 1] float32, another [1, 1]"},
         {"formats/bad_ids_count.pt", SEMID_ERR_SHAPE, "an id for each of 3 rows, found 1"},
         {"formats/bad_no_description.pt", SEMID_ERR_FORMAT, "expected a file of torch.save"},
         {"formats/bad_old_format.pt", SEMID_ERR_UNSUPPORTED, "found a bare pickle"},

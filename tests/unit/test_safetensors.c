@@ -69,7 +69,7 @@ static void embeddings_are_the_only_matrix(void **state) {
         {.name = "w", .type = DTYPE_F32, .n_dims = 2, .shape = {2, 3}, .data = x},
     };
     assert_ok(safetensors_save(path, t, 2, &err));
-    assert_fails(embeddings_open(&e, path, &err), SEMID_ERR_FORMAT, "or a single 2-D one");
+    assert_fails(embeddings_open(&e, path, &err), SEMID_ERR_FORMAT, "or a single matrix of them");
     t[1].name = "emb";
     assert_ok(safetensors_save(path, t, 2, &err));
     assert_ok(embeddings_open(&e, path, &err));
@@ -134,10 +134,45 @@ static void hostile_headers_are_refused(void **state) {
     refuse("{\"a\":1}", 0, SEMID_ERR_FORMAT, "expected dtype");
 }
 
-static void failed_allocations_leak_nothing(void **state) {
+static void an_index_is_all_its_files(void **state) {
     (void)state;
-    const char *path = test_path("two.safetensors");
-    save_two(path);
+    safetensors *s;
+    array a;
+    assert_ok(safetensors_open(&s, golden_path("formats/named.safetensors.index.json"), &err));
+    assert_int_equal(safetensors_count(s), 3);
+    assert_ok(safetensors_get(s, "item.weight", &a, &err));
+    assert_memory_equal(a.data, x, sizeof x);
+    assert_ok(safetensors_get(s, "user.weight", &a, &err));
+    assert_int_equal(a.type, DTYPE_BF16);
+    assert_fails(safetensors_get(s, "v", &a, &err), SEMID_ERR_FORMAT, "among the 3 there");
+    safetensors_drop_pages(s);
+    safetensors_close(s);
+}
+
+static void refuse_index(const char *json, semid_status status, const char *part) {
+    safetensors *s;
+    const char *path = test_path("bad.safetensors.index.json");
+    test_write_file(path, json, strlen(json));
+    assert_fails(safetensors_open(&s, path, &err), status, part);
+}
+
+static void hostile_indexes_are_refused(void **state) {
+    (void)state;
+    save_two(test_path("two.safetensors"));
+    refuse_index("{", SEMID_ERR_FORMAT, "bad.safetensors.index.json");
+    refuse_index("[]", SEMID_ERR_FORMAT, "with a weight_map, found none");
+    refuse_index("{\"weight_map\": 1}", SEMID_ERR_FORMAT, "with a weight_map, found none");
+    refuse_index("{\"weight_map\": {\"w\": 1}}", SEMID_ERR_FORMAT, "expected the name of a file");
+    refuse_index("{\"weight_map\": {\"w\": \"../two.safetensors\"}}", SEMID_ERR_FORMAT,
+                 "found ../two.safetensors");
+    refuse_index("{\"weight_map\": {\"w\": \"bad.safetensors.index.json\"}}", SEMID_ERR_FORMAT,
+                 "found bad.safetensors.index.json");
+    refuse_index("{\"weight_map\": {\"w\": \"no.safetensors\"}}", SEMID_ERR_IO, "no.safetensors");
+    refuse_index("{\"weight_map\": {\"v\": \"two.safetensors\"}}", SEMID_ERR_FORMAT,
+                 "expected tensor v in two.safetensors, found none");
+}
+
+static void open_failing(const char *path) {
     safetensors *s;
     for (long n = 1;; n++) {
         mem_fail_after(n);
@@ -149,6 +184,13 @@ static void failed_allocations_leak_nothing(void **state) {
     safetensors_close(s);
 }
 
+static void failed_allocations_leak_nothing(void **state) {
+    (void)state;
+    save_two(test_path("two.safetensors"));
+    open_failing(test_path("two.safetensors"));
+    open_failing(golden_path("formats/named.safetensors.index.json"));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(saved_tensors_come_back),
@@ -156,6 +198,8 @@ int main(void) {
         cmocka_unit_test(files_of_the_official_library_are_read),
         cmocka_unit_test(embeddings_are_written),
         cmocka_unit_test(hostile_headers_are_refused),
+        cmocka_unit_test(an_index_is_all_its_files),
+        cmocka_unit_test(hostile_indexes_are_refused),
         cmocka_unit_test(failed_allocations_leak_nothing),
     };
     return cmocka_run_group_tests_name("safetensors", tests, NULL, NULL);

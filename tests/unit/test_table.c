@@ -351,8 +351,9 @@ static void assert_embeddings_refused(const char *select, semid_status status, c
 static void embedding_errors(void **state) {
     (void)state;
     assert_embeddings_refused("SELECT 'a' AS item_id, 1 AS x", SEMID_ERR_FORMAT,
-                              "found item_id, x");
-    assert_embeddings_refused("SELECT [1] AS x, [2] AS y", SEMID_ERR_FORMAT, "found x, y");
+                              "found item_id VARCHAR, x INTEGER");
+    assert_embeddings_refused("SELECT [1] AS x, [2] AS y", SEMID_ERR_FORMAT,
+                              "found x INTEGER[], y INTEGER[]");
     assert_embeddings_refused("SELECT unnest([[1, 2], [3]]) AS x", SEMID_ERR_SHAPE,
                               "row 1: expected 2 numbers as in row 0, found 1");
     assert_embeddings_refused("SELECT unnest([[1, 2], NULL]) AS x", SEMID_ERR_DATA,

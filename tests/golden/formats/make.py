@@ -2,16 +2,19 @@
 safetensors: what other programs write, and what must be refused. Run with NumPy 1.26 and
 PyTorch 1.13; the outputs are committed."""
 import io
+import json
 import os
 import pickle
 import struct
 import warnings
 import zipfile
 import zlib
+from collections import OrderedDict
 
 import numpy as np
 import torch
 from safetensors.numpy import save as safetensors_bytes
+from safetensors.torch import save as safetensors_torch
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 CORPUS = os.path.join(HERE, "..", "..", "fuzz", "corpus")
@@ -196,7 +199,7 @@ def bad():
     write("bad_rank.pt", pt_of(tensor_pickle(size=(6,), stride=(1,))))
     write("bad_integers.pt", pt(torch.arange(6).reshape(3, 2)))
     write("bad_empty.pt", pt(torch.zeros(0, 2)))
-    write("bad_dict.pt", pt({"other": torch.zeros(1, 1)}))
+    write("bad_dict.pt", pt({"other": torch.zeros(1, 1), "another": torch.zeros(1, 1)}))
     write("bad_ids_count.pt", pt({"emb": torch.from_numpy(X), "ids": ["a"]}))
     write("bad_no_description.pt", zip_of({"a": b"b"}))
     write("bad_old_format.pt", pt(torch.from_numpy(X), _use_new_zipfile_serialization=False))
@@ -220,7 +223,23 @@ def bad():
     write("bad_deflate.npz", bytes(damaged), "npz")
 
 
+def good_named():
+    """Several arrays in a file, of which one is to be named."""
+    image = (X[:, :1] * 2).astype(np.float16)
+    write("named.npz", npz(np.savez, text=X, image=image, codes=np.arange(6).reshape(3, 2), line=X[0]))
+    state = OrderedDict({"item.weight": torch.from_numpy(X), "item.bias": torch.zeros(2),
+                         "user.weight": torch.from_numpy(X[:2]).bfloat16()})
+    write("named.pt", pt({"model": state, "epoch": 3, "ids": IDS}), "pt")
+    write("named-00001-of-00002.safetensors", safetensors_bytes({"item.weight": X}))
+    write("named-00002-of-00002.safetensors", safetensors_torch({
+        "user.weight": torch.from_numpy(X[:2]).bfloat16(), "item.bias": torch.zeros(2)}))
+    write("named.safetensors.index.json", json.dumps({"metadata": {"total_size": 40}, "weight_map": {
+        "item.weight": "named-00001-of-00002.safetensors", "item.bias": "named-00002-of-00002.safetensors",
+        "user.weight": "named-00002-of-00002.safetensors"}}).encode())
+
+
 good_npy()
+good_named()
 good_ids()
 good_npz()
 good_pt()
