@@ -9,6 +9,8 @@
 typedef struct reader {
     interaction_set *set;
     interner users, items;
+    int file;         /* of the three, and its path */
+    const char *path; /* while it is read */
     size_t capacity;
 } reader;
 
@@ -19,17 +21,18 @@ static semid_status number_of(interner *names, const sql_column *c, size_t row, 
     return interner_number(names, s, n, out, err);
 }
 
-static semid_status add_chunk(reader *r, int file, const char *path, const sql_rows *rows,
-                              semid_error *err) {
+static semid_status add_chunk(void *user_data, const sql_rows *rows, semid_error *err) {
+    reader *r = user_data;
     interaction_set *set = r->set;
-    size_t *n = &set->n_rows[file];
-    TRY(mem_reserve(&set->rows[file], &r->capacity, *n + rows->n_rows, sizeof(interaction), err));
+    size_t *n = &set->n_rows[r->file];
+    TRY(mem_reserve(&set->rows[r->file], &r->capacity, *n + rows->n_rows, sizeof(interaction),
+                    err));
     sql_column user = sql_rows_column(rows, 0), item = sql_rows_column(rows, 1),
                timestamp = sql_rows_column(rows, 2);
     for (size_t i = 0; i < rows->n_rows; i++) {
         if (sql_is_null(&user, i) || sql_is_null(&item, i) || sql_is_null(&timestamp, i))
-            FAIL(SEMID_ERR_DATA, "%s: row %zu has no user_id, item_id or timestamp", path, *n);
-        interaction *row = &set->rows[file][*n];
+            FAIL(SEMID_ERR_DATA, "%s: row %zu has no user_id, item_id or timestamp", r->path, *n);
+        interaction *row = &set->rows[r->file][*n];
         TRY(number_of(&r->users, &user, i, &row->user, err));
         TRY(number_of(&r->items, &item, i, &row->item, err));
         row->timestamp = sql_int64(&timestamp, i);
@@ -38,17 +41,11 @@ static semid_status add_chunk(reader *r, int file, const char *path, const sql_r
     return SEMID_OK;
 }
 
-static void add_source(sql_text *sql, const char *path) {
-    sql_add(sql, "read_parquet(");
-    sql_add_string(sql, path);
-    sql_add(sql, ")");
-}
-
 static semid_status select_columns(sql_text *sql, sql_db *db, const char *path, semid_error *err) {
     sql_text source = {0};
     sql_schema schema = {0};
     semid_status status = SEMID_OK;
-    add_source(&source, path);
+    sql_add_parquet(&source, path);
     TRY_GOTO(sql_describe(&schema, db, &source, err));
     TRY_GOTO(sql_schema_require(&schema, "user_id", path, err));
     TRY_GOTO(sql_schema_require(&schema, "item_id", path, err));
@@ -56,7 +53,7 @@ static semid_status select_columns(sql_text *sql, sql_db *db, const char *path, 
     bool is_time = strncmp(sql_schema_type(&schema, "timestamp"), "TIMESTAMP", 9) == 0;
     sql_add(sql, "SELECT user_id::VARCHAR, item_id::VARCHAR, %s FROM ",
             is_time ? "epoch_ms(timestamp)" : "timestamp::BIGINT");
-    add_source(sql, path);
+    sql_add_parquet(sql, path);
 done:
     sql_schema_release(&schema);
     return status;
@@ -64,16 +61,12 @@ done:
 
 static semid_status load_file(reader *r, sql_db *db, int file, const char *path, semid_error *err) {
     sql_text sql = {0};
-    sql_rows rows = {0};
-    semid_status status = SEMID_OK;
+    r->file = file;
+    r->path = path;
     r->capacity = 0;
     TRY(file_check_readable(path, err));
-    TRY_GOTO(select_columns(&sql, db, path, err));
-    TRY_GOTO(sql_query(&rows, db, &sql, err));
-    while ((status = sql_next(&rows, err)) == SEMID_OK && rows.n_rows > 0)
-        TRY_GOTO(add_chunk(r, file, path, &rows, err));
-done:
-    sql_rows_close(&rows);
+    semid_status status = select_columns(&sql, db, path, err);
+    if (status == SEMID_OK) status = sql_each_chunk(db, &sql, add_chunk, r, err);
     return status == SEMID_OK ? status : sql_error_in(path, err);
 }
 

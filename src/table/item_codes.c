@@ -47,6 +47,15 @@ static void add_level(sql_text *sql, size_t level, size_t n_levels) {
         sql_add(sql, "c%zu", level + 1);
 }
 
+/* A comma, the level's column and `suffix`, for each level. */
+static void add_levels(sql_text *sql, size_t n_levels, const char *suffix) {
+    for (size_t l = 0; l < n_levels; l++) {
+        sql_add(sql, ", ");
+        add_level(sql, l, n_levels);
+        sql_add(sql, "%s", suffix);
+    }
+}
+
 /* token alone, or c1, c2, ... as far as they go. */
 static size_t count_levels(const sql_schema *schema) {
     if (sql_schema_type(schema, "token")) return 1;
@@ -80,22 +89,14 @@ static void select_codes(sql_text *sql, const char *path, table_format format, c
     sql_add(sql, "SELECT ");
     sql_add_name(sql, id_col);
     sql_add(sql, "::VARCHAR");
-    for (size_t l = 0; l < n_levels; l++) {
-        sql_add(sql, ", ");
-        add_level(sql, l, n_levels);
-        sql_add(sql, "::DOUBLE");
-    }
+    add_levels(sql, n_levels, "::DOUBLE");
     sql_add(sql, " FROM ");
     add_source(sql, path, format);
     if (format != TABLE_JSONL) return;
     sql_add(sql, ", columns = {");
     sql_add_name(sql, id_col);
     sql_add(sql, ": 'VARCHAR'");
-    for (size_t l = 0; l < n_levels; l++) {
-        sql_add(sql, ", ");
-        add_level(sql, l, n_levels);
-        sql_add(sql, ": 'DOUBLE'");
-    }
+    add_levels(sql, n_levels, ": 'DOUBLE'");
     sql_add(sql, "})");
 }
 
@@ -121,7 +122,8 @@ static semid_status read_codes(code_reader *r, const sql_rows *rows, size_t leve
     return SEMID_OK;
 }
 
-static semid_status read_chunk(code_reader *r, const sql_rows *rows, semid_error *err) {
+static semid_status read_chunk(void *user, const sql_rows *rows, semid_error *err) {
+    code_reader *r = user;
     size_t n_levels = r->codes.n_levels;
     TRY(mem_reserve(&r->codes.data, &r->capacity, r->codes.n_rows + rows->n_rows,
                     n_levels * sizeof(int32_t), err));
@@ -141,18 +143,11 @@ static semid_status read_chunk(code_reader *r, const sql_rows *rows, semid_error
 static semid_status load_rows(code_reader *r, sql_db *db, table_format format, const char *id_col,
                               semid_error *err) {
     sql_text sql = {0};
-    sql_rows rows;
     TRY(find_columns(&r->codes.n_levels, db, r->path, format, id_col, err));
     select_codes(&sql, r->path, format, id_col, r->codes.n_levels);
-    TRY(sql_query(&rows, db, &sql, err));
-    semid_status status;
-    while ((status = sql_next(&rows, err)) == SEMID_OK && rows.n_rows > 0)
-        TRY_GOTO(read_chunk(r, &rows, err));
-    if (status == SEMID_OK && r->codes.n_rows == 0)
-        FAIL_GOTO(SEMID_ERR_DATA, "%s: expected items, found no rows", r->path);
-done:
-    sql_rows_close(&rows);
-    return status;
+    TRY(sql_each_chunk(db, &sql, read_chunk, r, err));
+    if (r->codes.n_rows == 0) FAIL(SEMID_ERR_DATA, "%s: expected items, found no rows", r->path);
+    return SEMID_OK;
 }
 
 semid_status item_codes_load(ids *list, semid_codes *codes, const char *path, const char *id_col,
@@ -183,11 +178,7 @@ static semid_status create_table(sql_db *db, const char *id_col, size_t n_levels
     sql_add(&sql, "CREATE TEMP TABLE codes (");
     sql_add_name(&sql, id_col);
     sql_add(&sql, " VARCHAR");
-    for (size_t l = 0; l < n_levels; l++) {
-        sql_add(&sql, ", ");
-        add_level(&sql, l, n_levels);
-        sql_add(&sql, " INTEGER");
-    }
+    add_levels(&sql, n_levels, " INTEGER");
     sql_add(&sql, ")");
     return sql_run(db, &sql, err);
 }
@@ -248,10 +239,7 @@ static void select_table(sql_text *sql, size_t n_levels, bool concat) {
     sql_add(sql, "SELECT *");
     if (concat) {
         sql_add(sql, ", concat_ws('-'");
-        for (size_t l = 0; l < n_levels; l++) {
-            sql_add(sql, ", ");
-            add_level(sql, l, n_levels);
-        }
+        add_levels(sql, n_levels, "");
         sql_add(sql, ") AS code_str");
     }
     sql_add(sql, " FROM codes");

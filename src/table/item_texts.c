@@ -234,23 +234,21 @@ size_t item_texts_empty(const item_texts *t) {
 
 /* ---- reading ---- */
 
+static semid_status append_ids(void *list, const sql_rows *rows, semid_error *err) {
+    sql_column id = sql_rows_column(rows, 0);
+    for (size_t i = 0; i < rows->n_rows; i++) {
+        size_t n;
+        const char *s = sql_string(&id, i, &n);
+        TRY(ids_append(list, s, n, err));
+    }
+    return SEMID_OK;
+}
+
 semid_status item_texts_ids(item_texts *t, ids *out, semid_error *err) {
     sql_text sql = {0};
-    sql_rows rows;
     ids list = {0};
-    semid_status status;
     sql_add(&sql, "SELECT id FROM texts");
-    TRY(sql_query(&rows, &t->db, &sql, err));
-    while ((status = sql_next(&rows, err)) == SEMID_OK && rows.n_rows > 0) {
-        sql_column id = sql_rows_column(&rows, 0);
-        for (size_t i = 0; i < rows.n_rows; i++) {
-            size_t n;
-            const char *s = sql_string(&id, i, &n);
-            TRY_GOTO(ids_append(&list, s, n, err));
-        }
-    }
-done:
-    sql_rows_close(&rows);
+    semid_status status = sql_each_chunk(&t->db, &sql, append_ids, &list, err);
     if (status == SEMID_OK)
         *out = list;
     else

@@ -43,16 +43,10 @@ static const char *find_ids(const sql_schema *schema) {
     return NULL;
 }
 
-static void add_source(sql_text *sql, const char *path) {
-    sql_add(sql, "read_parquet(");
-    sql_add_string(sql, path);
-    sql_add(sql, ")");
-}
-
 static semid_status describe(sql_schema *schema, sql_db *db, const char *path, semid_error *err) {
     sql_text source = {0};
     TRY(file_check_readable(path, err));
-    add_source(&source, path);
+    sql_add_parquet(&source, path);
     return sql_describe(schema, db, &source, err);
 }
 
@@ -70,42 +64,44 @@ static semid_status append_ids(ids *list, const sql_rows *rows, size_t column, c
     return SEMID_OK;
 }
 
-static semid_status read_ids(ids *list, sql_db *db, const char *path, const char *column,
-                             semid_error *err) {
+typedef struct id_reader {
+    const char *path;
+    ids list;
+} id_reader;
+
+static semid_status take_ids(void *user, const sql_rows *rows, semid_error *err) {
+    id_reader *r = user;
+    return append_ids(&r->list, rows, 0, r->path, err);
+}
+
+static semid_status read_ids(id_reader *r, sql_db *db, const char *column, semid_error *err) {
     sql_text sql = {0};
-    sql_rows rows;
     sql_add(&sql, "SELECT ");
     sql_add_name(&sql, column);
     sql_add(&sql, "::VARCHAR FROM ");
-    add_source(&sql, path);
-    TRY(sql_query(&rows, db, &sql, err));
-    semid_status status;
-    while ((status = sql_next(&rows, err)) == SEMID_OK && rows.n_rows > 0)
-        TRY_GOTO(append_ids(list, &rows, 0, path, err));
-done:
-    sql_rows_close(&rows);
-    return status;
+    sql_add_parquet(&sql, r->path);
+    return sql_each_chunk(db, &sql, take_ids, r, err);
 }
 
 static semid_status load_ids(ids *out, const char *path, semid_error *err) {
     sql_db db;
     sql_schema schema = {0};
-    ids list = {0};
+    id_reader r = {.path = path};
     TRY(sql_open(&db, 0, NULL, err));
     semid_status status = SEMID_OK;
     TRY_GOTO(describe(&schema, &db, path, err));
     const char *column = find_ids(&schema);
     if (!column && schema.n_columns == 1) column = schema.names[0];
     if (!column) TRY_GOTO(sql_schema_require(&schema, "item_id, parent_asin or id", path, err));
-    TRY_GOTO(read_ids(&list, &db, path, column, err));
+    TRY_GOTO(read_ids(&r, &db, column, err));
 done:
     sql_schema_release(&schema);
     sql_close(&db);
     if (status == SEMID_OK) {
-        *out = list;
+        *out = r.list;
         return SEMID_OK;
     }
-    ids_release(&list);
+    ids_release(&r.list);
     return sql_error_in(path, err);
 }
 
@@ -138,7 +134,8 @@ static semid_status append_vector(matrix *m, const sql_column *list, const sql_c
     return SEMID_OK;
 }
 
-static semid_status append_vectors(matrix *m, const sql_rows *rows, semid_error *err) {
+static semid_status take_vectors(void *user, const sql_rows *rows, semid_error *err) {
+    matrix *m = user;
     sql_column list = sql_rows_column(rows, 0), child = sql_list_child(&list);
     for (size_t i = 0; i < rows->n_rows; i++) TRY(append_vector(m, &list, &child, i, err));
     return rows->n_columns < 2 ? SEMID_OK : append_ids(&m->block.list, rows, 1, m->path, err);
@@ -147,7 +144,6 @@ static semid_status append_vectors(matrix *m, const sql_rows *rows, semid_error 
 static semid_status read_vectors(matrix *m, sql_db *db, const char *vectors, const char *id_column,
                                  semid_error *err) {
     sql_text sql = {0};
-    sql_rows rows;
     sql_add(&sql, "SELECT ");
     sql_add_name(&sql, vectors);
     sql_add(&sql, "::FLOAT[]");
@@ -157,14 +153,8 @@ static semid_status read_vectors(matrix *m, sql_db *db, const char *vectors, con
         sql_add(&sql, "::VARCHAR");
     }
     sql_add(&sql, " FROM ");
-    add_source(&sql, m->path);
-    TRY(sql_query(&rows, db, &sql, err));
-    semid_status status;
-    while ((status = sql_next(&rows, err)) == SEMID_OK && rows.n_rows > 0)
-        TRY_GOTO(append_vectors(m, &rows, err));
-done:
-    sql_rows_close(&rows);
-    return status;
+    sql_add_parquet(&sql, m->path);
+    return sql_each_chunk(db, &sql, take_vectors, m, err);
 }
 
 static semid_status load_embeddings(embeddings_block *out, const char *path, const char *name,

@@ -209,6 +209,18 @@ void sql_rows_close(sql_rows *rows) {
     *rows = (sql_rows){0};
 }
 
+semid_status sql_each_chunk(sql_db *db, sql_text *sql, sql_chunk_fn take, void *user,
+                            semid_error *err) {
+    sql_rows rows;
+    semid_status status;
+    TRY(sql_query(&rows, db, sql, err));
+    while ((status = sql_next(&rows, err)) == SEMID_OK && rows.n_rows > 0)
+        TRY_GOTO(take(user, &rows, err));
+done:
+    sql_rows_close(&rows);
+    return status;
+}
+
 semid_status sql_run(sql_db *db, sql_text *sql, semid_error *err) {
     sql_rows rows;
     TRY(start(&rows, db, sql, false, err));

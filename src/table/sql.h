@@ -23,6 +23,7 @@ void sql_add_string(sql_text *sql, const char *value); /* 'it''s' */
 void sql_add_name(sql_text *sql, const char *name);    /* "it""s" */
 /* ['a','b'], the file list that DuckDB's readers take. */
 void sql_add_paths(sql_text *sql, const path_list *files);
+void sql_add_parquet(sql_text *sql, const char *path); /* read_parquet('it''s') */
 void sql_text_release(sql_text *sql);
 
 /* ---- the database ---- */
@@ -73,6 +74,11 @@ typedef struct sql_rows {
 semid_status sql_query(sql_rows *rows, sql_db *db, sql_text *sql, semid_error *err);
 semid_status sql_next(sql_rows *rows, semid_error *err);
 void sql_rows_close(sql_rows *rows); /* accepts zeroed ones */
+
+/* The whole of it: one call for each chunk, until one fails. `sql` is released in any case. */
+typedef semid_status (*sql_chunk_fn)(void *user, const sql_rows *rows, semid_error *err);
+semid_status sql_each_chunk(sql_db *db, sql_text *sql, sql_chunk_fn take, void *user,
+                            semid_error *err);
 
 /* A column of the current chunk. Lists have a child column. */
 typedef struct sql_column {

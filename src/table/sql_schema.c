@@ -9,13 +9,19 @@ static semid_status copy_cell(char **out, const sql_column *c, size_t row, semid
     return mem_format(out, err, "%.*s", (int)n, s);
 }
 
-static semid_status add_chunk(sql_schema *schema, size_t *capacity, const sql_rows *rows,
-                              semid_error *err) {
+typedef struct schema_reader {
+    sql_schema schema;
+    size_t capacity;
+} schema_reader;
+
+static semid_status add_chunk(void *user, const sql_rows *rows, semid_error *err) {
+    schema_reader *r = user;
+    sql_schema *schema = &r->schema;
     sql_column name = sql_rows_column(rows, 0), type = sql_rows_column(rows, 1);
     for (size_t i = 0; i < rows->n_rows; i++) {
-        size_t n = schema->n_columns, name_capacity = *capacity;
+        size_t n = schema->n_columns, name_capacity = r->capacity;
         TRY(mem_reserve(&schema->names, &name_capacity, n + 1, sizeof(char *), err));
-        TRY(mem_reserve(&schema->types, capacity, n + 1, sizeof(char *), err));
+        TRY(mem_reserve(&schema->types, &r->capacity, n + 1, sizeof(char *), err));
         TRY(copy_cell(&schema->names[n], &name, i, err));
         schema->types[n] = NULL;
         schema->n_columns++;
@@ -29,19 +35,12 @@ semid_status sql_describe(sql_schema *out, sql_db *db, sql_text *relation, semid
     sql_add(&sql, "SELECT column_name, column_type FROM (DESCRIBE SELECT * FROM %s)",
             relation->text ? relation->text : "");
     sql_text_release(relation);
-    sql_rows rows;
-    sql_schema schema = {0};
-    TRY(sql_query(&rows, db, &sql, err));
-    semid_status status;
-    size_t capacity = 0;
-    while ((status = sql_next(&rows, err)) == SEMID_OK && rows.n_rows > 0)
-        TRY_GOTO(add_chunk(&schema, &capacity, &rows, err));
-done:
-    sql_rows_close(&rows);
+    schema_reader r = {0};
+    semid_status status = sql_each_chunk(db, &sql, add_chunk, &r, err);
     if (status == SEMID_OK)
-        *out = schema;
+        *out = r.schema;
     else
-        sql_schema_release(&schema);
+        sql_schema_release(&r.schema);
     return status;
 }
 

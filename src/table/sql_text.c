@@ -56,6 +56,12 @@ void sql_add_paths(sql_text *sql, const path_list *files) {
     sql_add(sql, "]");
 }
 
+void sql_add_parquet(sql_text *sql, const char *path) {
+    sql_add(sql, "read_parquet(");
+    sql_add_string(sql, path);
+    sql_add(sql, ")");
+}
+
 void sql_text_release(sql_text *sql) {
     mem_free(sql->text);
     *sql = (sql_text){0};

@@ -64,7 +64,8 @@ static void put_list(text_store *s, const sql_column *list, const sql_column *ch
     for (size_t i = 0; i < entry.length; i++) put_text(s, child, (size_t)entry.offset + i);
 }
 
-static semid_status put_chunk(text_store *s, const sql_rows *rows, semid_error *err) {
+static semid_status put_chunk(void *user, const sql_rows *rows, semid_error *err) {
+    text_store *s = user;
     sql_column title = sql_rows_column(rows, 0), list = sql_rows_column(rows, 1),
                child = sql_list_child(&list);
     TRY(mem_reserve(&s->offsets, &s->capacity, s->n_rows + rows->n_rows, sizeof *s->offsets, err));
@@ -78,16 +79,10 @@ static semid_status put_chunk(text_store *s, const sql_rows *rows, semid_error *
 
 static semid_status write_rows(text_store *s, sql_db *db, sql_text *select, const char *dir,
                                semid_error *err) {
-    sql_rows rows;
-    TRY(sql_query(&rows, db, select, err));
-    semid_status status;
-    while ((status = sql_next(&rows, err)) == SEMID_OK && rows.n_rows > 0)
-        TRY_GOTO(put_chunk(s, &rows, err));
-    if (status == SEMID_OK && (fflush(s->file) != 0 || ferror(s->file)))
-        FAIL_GOTO(SEMID_ERR_IO, "%s: cannot write a temporary file: %s", dir, strerror(errno));
-done:
-    sql_rows_close(&rows);
-    return status;
+    TRY(sql_each_chunk(db, select, put_chunk, s, err));
+    if (fflush(s->file) != 0 || ferror(s->file))
+        FAIL(SEMID_ERR_IO, "%s: cannot write a temporary file: %s", dir, strerror(errno));
+    return SEMID_OK;
 }
 
 static semid_status map_file(text_store *s, const char *dir, semid_error *err) {

@@ -1,5 +1,7 @@
 #include "support/support.h"
 
+#include "table/sql.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,6 +52,16 @@ void test_write_file(const char *path, const void *data, size_t n_bytes) {
     FILE *f = fopen(path, "wb");
     if (!f || fwrite(data, 1, n_bytes, f) != n_bytes || fclose(f) != 0)
         fail_msg("cannot write %s", path);
+}
+
+void test_write_table(const char *name, const char *select) {
+    semid_error err;
+    sql_db db;
+    sql_text sql = {0};
+    assert_ok(sql_open(&db, 0, NULL, &err));
+    sql_add(&sql, "%s", select);
+    assert_ok(sql_copy(&db, &sql, test_path(name), &err));
+    sql_close(&db);
 }
 
 void skip_without(const char *path) {

@@ -19,6 +19,8 @@ const char *test_dir(void);
 /* A path inside it; valid until the 16th next call. */
 const char *test_path(const char *name);
 void test_write_file(const char *path, const void *data, size_t n_bytes);
+/* The rows of a SELECT as a file of test_dir(), by its extension: parquet, csv, jsonl. */
+void test_write_table(const char *name, const char *select);
 
 /* tests/golden/<name>, or the same in ../shared or .deps. */
 const char *golden_path(const char *name);

@@ -1,6 +1,5 @@
 #include "base/memory.h"
 #include "eval/profile.h"
-#include "eval/test_rows.h"
 #include "support/support.h"
 
 #include <string.h>
@@ -16,8 +15,8 @@ static void add_users(interaction_set *set) {
 }
 
 static void make(interaction_set *set, interaction *train, size_t n_train, interaction *valid,
-                 size_t n_valid, interaction *test, size_t n_test) {
-    *set = (interaction_set){.rows = {train, valid, test}, .n_rows = {n_train, n_valid, n_test}};
+                 size_t n_valid) {
+    *set = (interaction_set){.rows = {train, valid}, .n_rows = {n_train, n_valid}};
     add_users(set);
 }
 
@@ -27,7 +26,7 @@ static void histories_are_ordered(void **state) {
     interaction valid[] = {{0, 0, 9}, {0, 1, -3}, {0, 3, 2}};
     interaction_set set;
     histories h;
-    make(&set, train, 4, valid, 3, NULL, 0);
+    make(&set, train, 4, valid, 3);
     assert_ok(histories_init(&h, &set, item_rows, &err));
     assert_int_equal(histories_length(&h, 0), 5);
     assert_int_equal(histories_length(&h, 1), 0);
@@ -50,7 +49,7 @@ static void profiles_are_means_of_the_newest(void **state) {
     float out[2];
     interaction_set set;
     histories h;
-    make(&set, train, 3, NULL, 0, NULL, 0);
+    make(&set, train, 3, NULL, 0);
     assert_ok(histories_init(&h, &set, rows, &err));
     assert_int_equal(profile_length(&h, 0, PROFILE_MEAN, 2), 3);
     assert_int_equal(profile_length(&h, 0, PROFILE_LAST, 2), 1);
@@ -65,63 +64,10 @@ static void profiles_are_means_of_the_newest(void **state) {
     ids_release(&set.users);
 }
 
-static void cold_rows_are_counted(void **state) {
-    (void)state;
-    interaction train[] = {{0, 0, 1}, {1, 3, 1}};
-    interaction test[] = {{0, 1, 5}, {0, 3, 5}, {1, 1, 5}};
-    test_sample all = {0};
-    interaction_set set;
-    histories h;
-    test_rows t;
-    make(&set, train, 2, NULL, 0, test, 3);
-    assert_ok(histories_init(&h, &set, item_rows, &err));
-    assert_ok(test_rows_init(&t, &set, &h, item_rows, &all, "test.parquet", &err));
-    assert_int_equal(t.n, 1);
-    assert_int_equal(t.n_cold, 2);
-    assert_int_equal(t.targets[0], 11);
-    test_rows_release(&t);
-    set.n_rows[2] = 0;
-    assert_fails(test_rows_init(&t, &set, &h, item_rows, &all, "test.parquet", &err),
-                 SEMID_ERR_DATA, "test.parquet: expected test rows, found none");
-    set.rows[2] = test + 1;
-    set.n_rows[2] = 2;
-    assert_fails(test_rows_init(&t, &set, &h, item_rows, &all, "test.parquet", &err),
-                 SEMID_ERR_DATA, "all 2 rows are cold");
-    histories_release(&h);
-    ids_release(&set.users);
-}
-
-static void samples_keep_the_order_of_the_file(void **state) {
-    (void)state;
-    enum { N = 1000, WANTED = 8 };
-    static interaction train[1], test[N];
-    /* sorted(pandas.DataFrame({"a": range(1000)}).sample(8, random_state=42).a) */
-    const int64_t pandas[WANTED] = {411, 513, 521, 626, 660, 678, 737, 740};
-    interaction_set set;
-    histories h;
-    test_rows t;
-    for (size_t i = 0; i < N; i++) test[i] = (interaction){0, (uint32_t)(i % 3), (int64_t)i};
-    make(&set, train, 1, NULL, 0, test, N);
-    assert_ok(histories_init(&h, &set, item_rows, &err));
-    test_sample sample = {.max_rows = WANTED, .as_pandas = true};
-    assert_ok(test_rows_init(&t, &set, &h, item_rows, &sample, "t", &err));
-    assert_int_equal(t.n, WANTED);
-    for (size_t i = 0; i < WANTED; i++) assert_int_equal(t.targets[i], 10 + pandas[i] % 3);
-    test_rows_release(&t);
-    sample = (test_sample){.max_rows = 400, .seed = 3};
-    assert_ok(test_rows_init(&t, &set, &h, item_rows, &sample, "t", &err));
-    assert_int_equal(t.n, 400);
-    test_rows_release(&t);
-    histories_release(&h);
-    ids_release(&set.users);
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(histories_are_ordered),
         cmocka_unit_test(profiles_are_means_of_the_newest),
-        cmocka_unit_test(cold_rows_are_counted),
-        cmocka_unit_test(samples_keep_the_order_of_the_file),
     };
     return cmocka_run_group_tests_name("profile", tests, NULL, NULL);
 }
