@@ -8,12 +8,14 @@
 
 void lloyd_release(lloyd *l) {
     mem_free(l->distances);
+    mem_free(l->errors);
     nearest_free(l->search);
     clusters_release(&l->members);
 }
 
 semid_status lloyd_init(lloyd *l, semid_error *err) {
     TRY(mem_alloc(&l->distances, l->n, sizeof *l->distances, err));
+    TRY(mem_alloc(&l->errors, l->n_codewords, sizeof *l->errors, err));
     TRY(nearest_new(&l->search, l->n_codewords, l->dim, err));
     return clusters_init(&l->members, l->n_codewords, l->dim, l->n, err);
 }
@@ -69,7 +71,9 @@ static void update(lloyd *l) {
     clusters_sum(c, l->x);
     fill_empty_clusters(l);
     if (l->prior) {
-        shrinkage_update(l->prior, c, l->codewords);
+        for (size_t k = 0; k < l->n_codewords; k++) l->errors[k] = 0;
+        for (size_t i = 0; i < l->n; i++) l->errors[l->codes[i]] += (double)l->distances[i];
+        shrinkage_update(l->prior, c, l->errors, l->codewords);
         return;
     }
     for (size_t k = 0; k < l->n_codewords; k++) {

@@ -14,6 +14,7 @@ typedef struct lloyd {
     int32_t *codes;   /* [n], the caller's */
     shrinkage *prior; /* borrowed; NULL: codewords are plain means */
     float *distances; /* [n] */
+    double *errors;   /* [n_codewords] sums of distances, for the prior */
     nearest *search;
     clusters members;
 } lloyd;

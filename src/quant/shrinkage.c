@@ -9,6 +9,9 @@
 
 enum { CHUNK_CODEWORDS = 16 };
 
+/* The variance inside all clusters counts as so many rows of each. */
+static const double POOLED_ROWS = 2;
+
 semid_status shrinkage_init(shrinkage *s, const principal *axes, const double *variances,
                             size_t n_codewords, size_t dim, semid_error *err) {
     semid_status status;
@@ -19,6 +22,7 @@ semid_status shrinkage_init(shrinkage *s, const principal *axes, const double *v
                       .variances = variances};
     TRY_GOTO(mem_alloc(&made.along, n_codewords, made.n_axes * sizeof *made.along, err));
     TRY_GOTO(mem_alloc(&made.factors, made.n_axes + 1, sizeof *made.factors, err));
+    TRY_GOTO(mem_alloc(&made.weights, n_codewords, sizeof *made.weights, err));
     *s = made;
     made = (shrinkage){0};
 done:
@@ -29,16 +33,32 @@ done:
 void shrinkage_release(shrinkage *s) {
     mem_free(s->along);
     mem_free(s->factors);
+    mem_free(s->weights);
     *s = (shrinkage){0};
 }
 
 typedef struct updating {
     shrinkage *s;
     const clusters *c;
+    const double *errors;
     float *codewords;
+    double within, prior; /* variances, over all directions */
 } updating;
 
-/* Codewords become deviations from the mean, `along` their coordinates on the axes. */
+/* Squared distances of the rows of cluster k to its mean, from those to its codeword. */
+static double scatter_inside(const updating *u, size_t k) {
+    const float *codeword = u->codewords + k * u->s->dim;
+    const double *sum = u->c->sums + k * u->s->dim;
+    double count = u->c->counts[k], moved = 0;
+    for (size_t j = 0; j < u->s->dim; j++) {
+        double d = sum[j] / count - (double)codeword[j];
+        moved += d * d;
+    }
+    return fmax(0, u->errors[k] - count * moved);
+}
+
+/* Codewords become deviations from the mean, `along` their coordinates on the axes, `weights` the
+ * scatter inside their clusters. */
 static void measure(void *user, size_t chunk, size_t begin, size_t end) {
     (void)chunk;
     const updating *u = user;
@@ -47,6 +67,7 @@ static void measure(void *user, size_t chunk, size_t begin, size_t end) {
         if (u->c->counts[k] == 0) continue;
         float *deviation = u->codewords + k * s->dim, *along = s->along + k * s->n_axes;
         const double *sum = u->c->sums + k * s->dim;
+        s->weights[k] = scatter_inside(u, k);
         for (size_t j = 0; j < s->dim; j++) {
             double mean = s->axes ? (double)s->axes->mean[j] : 0;
             deviation[j] = (float)(sum[j] / u->c->counts[k] - mean);
@@ -76,22 +97,48 @@ static void scatter(const updating *u) {
     }
 }
 
-/* s2/t2 from the variance of all rows and the scatter between clusters. */
-static double prior_weight(double variance, double between, double n, double n_used) {
-    double within = fmax(variance * n - between, 0) / fmax(n - n_used, 1);
-    double prior = fmax((between - within * (n_used - 1)) / n, 1e-6 * within);
-    return within > 0 ? within / prior : 0;
-}
-
-static void prior_weights(const updating *u) {
+/* Scatters become s2_j / t2_j, from the variance of all rows and the scatter between clusters. */
+static void prior_weights(updating *u) {
     const shrinkage *s = u->s;
     double n = 0, n_used = 0;
     for (size_t k = 0; k < s->n_codewords; k++) {
         n += u->c->counts[k];
         n_used += u->c->counts[k] > 0;
     }
-    for (size_t a = 0; a <= s->n_axes; a++)
-        s->factors[a] = prior_weight(s->variances[a], s->factors[a], n, n_used);
+    for (size_t a = 0; a <= s->n_axes; a++) {
+        double between = s->factors[a];
+        double within = fmax(s->variances[a] * n - between, 0) / fmax(n - n_used, 1);
+        double prior = fmax((between - within * (n_used - 1)) / n, 1e-6 * within);
+        s->factors[a] = within > 0 ? within / prior : 0;
+        u->within += within;
+        u->prior += prior;
+    }
+}
+
+/* How much farther from the mean codeword k lies, squared, than the prior has it; at least 1.
+ * Directions that the coordinates leave out count as noise. */
+static double excess(const updating *u, size_t k, double noise) {
+    const float *deviation = u->codewords + k * u->s->dim;
+    double expected = u->prior + noise * u->within / u->c->counts[k];
+    double found = (double)kernels()->dot_f32(deviation, deviation, u->s->dim);
+    return found > expected && expected > 0 ? found / expected : 1;
+}
+
+static void codeword_weights(const updating *u) {
+    const shrinkage *s = u->s;
+    double scatter = 0, freedom = 0;
+    for (size_t k = 0; k < s->n_codewords; k++) {
+        if (u->c->counts[k] == 0) continue;
+        scatter += s->weights[k];
+        freedom += u->c->counts[k] - 1.0;
+    }
+    double pooled = freedom > 0 ? scatter / freedom : 0;
+    for (size_t k = 0; k < s->n_codewords; k++) {
+        if (u->c->counts[k] == 0) continue;
+        double rows = u->c->counts[k] - 1.0 + POOLED_ROWS;
+        double noise = pooled > 0 ? (s->weights[k] / pooled + POOLED_ROWS) / rows : 1;
+        s->weights[k] = noise / excess(u, k, noise);
+    }
 }
 
 /* mean + g_rest * deviation + sum_a (g_a - g_rest) along_a axis_a */
@@ -104,11 +151,12 @@ static void shrink(void *user, size_t chunk, size_t begin, size_t end) {
         if (count == 0) continue;
         float *row = u->codewords + k * s->dim;
         const float *along = s->along + k * s->n_axes;
-        float rest = (float)(count / (count + s->factors[s->n_axes]));
+        double weight = s->weights[k];
+        float rest = (float)(count / (count + weight * s->factors[s->n_axes]));
         for (size_t j = 0; j < s->dim; j++)
             row[j] = (s->axes ? s->axes->mean[j] : 0) + rest * row[j];
         for (size_t a = 0; a < s->n_axes; a++) {
-            float more = ((float)(count / (count + s->factors[a])) - rest) * along[a];
+            float more = ((float)(count / (count + weight * s->factors[a])) - rest) * along[a];
             if (!s->axes) {
                 row[a] += more;
                 continue;
@@ -119,10 +167,11 @@ static void shrink(void *user, size_t chunk, size_t begin, size_t end) {
     }
 }
 
-void shrinkage_update(shrinkage *s, const clusters *c, float *codewords) {
-    updating u = {.s = s, .c = c, .codewords = codewords};
+void shrinkage_update(shrinkage *s, const clusters *c, const double *errors, float *codewords) {
+    updating u = {.s = s, .c = c, .errors = errors, .codewords = codewords};
     parallel_chunks(s->n_codewords, CHUNK_CODEWORDS, measure, &u);
     scatter(&u);
     prior_weights(&u);
+    codeword_weights(&u);
     parallel_chunks(s->n_codewords, CHUNK_CODEWORDS, shrink, &u);
 }
