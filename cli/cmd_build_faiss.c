@@ -1,4 +1,5 @@
 #include "cli/options.h"
+#include "cli/source_options.h"
 #include "pipeline/build_faiss.h"
 
 static const option options[] = {
@@ -8,6 +9,9 @@ static const option options[] = {
      .metavar = "FILE",
      .required = true,
      .help = "Item vectors (.npy, .npz, .pt, .safetensors or .parquet, or FILE:NAME)"},
+    OPTION_CONCAT(build_faiss_params),
+    OPTION_CONCAT_WEIGHTS(build_faiss_params),
+    OPTION_CONCAT_NORMALIZE(build_faiss_params),
     {.name = "ids",
      .type = OPTION_PATH,
      .offset = offsetof(build_faiss_params, ids),

@@ -1,5 +1,6 @@
 #include "cli/encode_options.h"
 #include "cli/options.h"
+#include "cli/source_options.h"
 #include "pipeline/encode.h"
 
 static const option options[] = {
@@ -21,6 +22,9 @@ static const option options[] = {
      .metavar = "FILE",
      .required = true,
      .help = "Codes to write: codes.npy, int32 [N,L]"},
+    OPTION_CONCAT(encode_params),
+    OPTION_CONCAT_WEIGHTS(encode_params),
+    OPTION_CONCAT_NORMALIZE(encode_params),
     OPTION_BEAM(encode_params),
     {.name = "balance",
      .type = OPTION_FLAG,

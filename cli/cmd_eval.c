@@ -1,4 +1,5 @@
 #include "cli/commands.h"
+#include "cli/source_options.h"
 #include "pipeline/eval.h"
 
 #include <string.h>
@@ -29,6 +30,9 @@ static const option options[] = {
      .metavar = "FILE",
      .required = true,
      .help = "Item vectors (.npy, .npz, .pt, .safetensors or .parquet, or FILE:NAME)"},
+    OPTION_CONCAT(eval_params),
+    OPTION_CONCAT_WEIGHTS(eval_params),
+    OPTION_CONCAT_NORMALIZE(eval_params),
     {.name = "items-ids",
      .type = OPTION_PATH,
      .offset = AT(items_ids),

@@ -1,6 +1,7 @@
 #include "cli/encode_options.h"
 #include "cli/health_table.h"
 #include "cli/options.h"
+#include "cli/source_options.h"
 #include "pipeline/train.h"
 #include "semid/model.h"
 
@@ -22,6 +23,9 @@ static const option options[] = {
      .metavar = "DIR",
      .required = true,
      .help = "Folder for codebooks.npz, codes.npy, metrics.json and model.safetensors"},
+    OPTION_CONCAT(train_params),
+    OPTION_CONCAT_WEIGHTS(train_params),
+    OPTION_CONCAT_NORMALIZE(train_params),
     {.name = "method",
      .type = OPTION_CHOICE,
      AT(method),
@@ -278,12 +282,14 @@ const command cmd_train = {
         "int32, what semid encode gives with the same options) and metrics.json (options, course "
         "of the "
         "training, health of every level).",
-    .examples = "semid train --in emb.npy --out outputs/rqkmeans\n"
-                "semid train --in emb.npy --out outputs/rqvae --method rqvae --L 3 --K 256\n"
-                "semid train --in emb.npy --out outputs/vqvae --method vqvae --holdout 0.2\n"
-                "semid train --in emb.npy --out outputs/tiger --method rqvae --hidden 512,256,128\n"
-                "semid train --in new.npy --out outputs/new --no-train --load "
-                "outputs/rqkmeans/codebooks.npz",
+    .examples =
+        "semid train --in emb.npy --out outputs/rqkmeans\n"
+        "semid train --in emb.npy --out outputs/rqvae --method rqvae --L 3 --K 256\n"
+        "semid train --in emb.npy --out outputs/vqvae --method vqvae --holdout 0.2\n"
+        "semid train --in emb.npy --out outputs/tiger --method rqvae --hidden 512,256,128\n"
+        "semid train --in text.npy --concat image.npy --concat-weights 1,0.5 --out outputs/two\n"
+        "semid train --in new.npy --out outputs/new --no-train --load "
+        "outputs/rqkmeans/codebooks.npz",
     .options = options,
     .params_size = sizeof(train_params),
     .run = run,

@@ -50,6 +50,22 @@ static semid_status add_string(string_list *list, const char *text, semid_error 
     return keep(list, copy, err);
 }
 
+/* As the command line takes a list; NULL for an empty one. */
+static semid_status join(run_plan *plan, const char **out, const string_list *list,
+                         semid_error *err) {
+    char *text = NULL;
+    for (size_t i = 0; i < list->n_items; i++) {
+        char *longer;
+        semid_status status =
+            mem_format(&longer, err, "%s%s%s", text ? text : "", text ? "," : "", list->items[i]);
+        mem_free(text);
+        TRY(status);
+        text = longer;
+    }
+    *out = text;
+    return text ? keep(&plan->strings, text, err) : SEMID_OK;
+}
+
 /* ---- what a step is told: defaults, then the file, then the command line ---- */
 
 static bool same_section(const char *assignment, const char *section) {
@@ -149,12 +165,17 @@ static semid_status add_input(run_step *s, const char *spec, semid_error *err) {
     return keep(&s->inputs, file, err);
 }
 
+static semid_status add_inputs(run_step *s, const string_list *specs, semid_error *err) {
+    for (size_t i = 0; i < specs->n_items; i++) TRY(add_input(s, specs->items[i], err));
+    return SEMID_OK;
+}
+
 static semid_status collect_inputs(const command *cmd, run_step *s, semid_error *err) {
     for (const option *o = cmd->options; o->name; o++) {
-        if (o->type != OPTION_PATH || is_written(o->name) || !option_is_set(o, s->params)) continue;
-        const char *path;
-        memcpy(&path, (const char *)s->params + o->offset, sizeof path);
-        TRY(add_input(s, path, err));
+        const void *value = (const char *)s->params + o->offset;
+        if (is_written(o->name) || !option_is_set(o, s->params)) continue;
+        if (o->type == OPTION_PATH) TRY(add_input(s, *(const char *const *)value, err));
+        if (strcmp(o->name, "concat") == 0) TRY(add_inputs(s, value, err));
     }
     return SEMID_OK;
 }
@@ -255,10 +276,13 @@ static semid_status plan_method(run_plan *plan, const char *method, semid_error 
     TRY(keep_path(plan, &dir, plan->params->out, method, err));
     TRY(keep_path(plan, &codes, dir, "codes.npy", err));
     TRY(keep_path(plan, &items, dir, "items.parquet", err));
-    const decided train[] = {{.name = "in", .value = plan->emb},
-                             {.name = "out", .value = dir},
-                             {.name = "method", .value = method},
-                             {0}};
+    const decided train[] = {
+        {.name = "in", .value = plan->emb},
+        {.name = "concat", .value = plan->concat, .is_short = true},
+        {.name = "concat-weights", .value = plan->concat_weights, .is_short = true},
+        {.name = "out", .value = dir},
+        {.name = "method", .value = method},
+        {0}};
     TRY(add_step(plan, "train", method, train, &s, err));
     TRY(add_files(&s->outputs, dir, trained, err));
     if (json_array_size(json_object_get(s->options, "hidden")) > 0) {
@@ -281,24 +305,15 @@ static semid_status plan_faiss(run_plan *plan, const char **dir, semid_error *er
     static const char *const files[] = {"index.faiss", "ids.npy", "index.meta.json", NULL};
     run_step *s;
     TRY(keep_path(plan, dir, plan->params->out, "faiss", err));
-    const decided list[] = {{.name = "emb", .value = plan->emb},
-                            {.name = "ids", .value = plan->ids},
-                            {.name = "outdir", .value = *dir},
-                            {0}};
+    const decided list[] = {
+        {.name = "emb", .value = plan->emb},
+        {.name = "concat", .value = plan->concat, .is_short = true},
+        {.name = "concat-weights", .value = plan->concat_weights, .is_short = true},
+        {.name = "ids", .value = plan->ids},
+        {.name = "outdir", .value = *dir},
+        {0}};
     TRY(add_step(plan, "build-faiss", NULL, list, &s, err));
     return add_files(&s->outputs, *dir, files, err);
-}
-
-static semid_status join_methods(run_plan *plan, const char **out, const string_list *methods,
-                                 semid_error *err) {
-    char text[256] = "";
-    size_t n = 0;
-    for (size_t i = 0; i < methods->n_items && n < sizeof text; i++)
-        n += (size_t)snprintf(text + n, sizeof text - n, "%s%s", i ? "," : "", methods->items[i]);
-    char *copy;
-    TRY(mem_strdup(&copy, text, err));
-    *out = copy;
-    return keep(&plan->strings, copy, err);
 }
 
 static semid_status plan_eval(run_plan *plan, const string_list *methods, const char *faiss_dir,
@@ -307,22 +322,25 @@ static semid_status plan_eval(run_plan *plan, const string_list *methods, const 
                                        "inverted.sid", NULL};
     const char *index, *index_ids, *csv, *json, *names;
     run_step *s;
-    TRY(join_methods(plan, &names, methods, err));
+    TRY(join(plan, &names, methods, err));
     TRY(keep_path(plan, &index, faiss_dir, "index.faiss", err));
     TRY(keep_path(plan, &index_ids, faiss_dir, "ids.npy", err));
     TRY(out_path(plan, &csv, "results", "offline_eval.csv", err));
     TRY(out_path(plan, &json, "results", "offline_eval.json", err));
-    const decided list[] = {{.name = "train", .value = plan->train},
-                            {.name = "valid", .value = plan->valid},
-                            {.name = "test", .value = plan->test},
-                            {.name = "items-emb", .value = plan->emb},
-                            {.name = "items-ids", .value = plan->ids},
-                            {.name = "faiss-index", .value = index},
-                            {.name = "faiss-ids", .value = index_ids},
-                            {.name = "outputs-dir", .value = plan->params->out},
-                            {.name = "methods", .value = names},
-                            {.name = "out", .value = csv},
-                            {0}};
+    const decided list[] = {
+        {.name = "train", .value = plan->train},
+        {.name = "valid", .value = plan->valid},
+        {.name = "test", .value = plan->test},
+        {.name = "items-emb", .value = plan->emb},
+        {.name = "concat", .value = plan->concat, .is_short = true},
+        {.name = "concat-weights", .value = plan->concat_weights, .is_short = true},
+        {.name = "items-ids", .value = plan->ids},
+        {.name = "faiss-index", .value = index},
+        {.name = "faiss-ids", .value = index_ids},
+        {.name = "outputs-dir", .value = plan->params->out},
+        {.name = "methods", .value = names},
+        {.name = "out", .value = csv},
+        {0}};
     TRY(add_step(plan, "eval", NULL, list, &s, err));
     TRY(add_string(&s->outputs, csv, err));
     TRY(add_string(&s->outputs, json, err));
@@ -399,6 +417,8 @@ static semid_status check_inputs(const run_params *p, semid_error *err) {
 static semid_status plan_steps(run_plan *plan, const string_list *methods, semid_error *err) {
     const run_params *p = plan->params;
     const char *faiss_dir;
+    TRY(join(plan, &plan->concat, &p->concat, err));
+    TRY(join(plan, &plan->concat_weights, &p->concat_weights, err));
     if (p->reviews || p->train_csv) TRY(plan_preprocess(plan, err));
     if (p->data) TRY(use_data_folder(plan, err));
     plan->emb = p->in;

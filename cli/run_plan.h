@@ -11,6 +11,7 @@ typedef struct run_params {
     const char *train_csv, *valid_csv, *test_csv; /* ... or official splits ... */
     const char *data;                             /* ... or a folder that preprocess made ... */
     const char *in, *ids;                         /* ... or vectors */
+    string_list concat, concat_weights;           /* beside the vectors of either kind */
     const char *model, *core;
     string_list methods, set;
     bool force, dry_run;
@@ -25,6 +26,7 @@ typedef struct run_plan {
     const json_t *config;
     const char *items, *train, *valid, *test; /* Parquet; NULL: there is none */
     const char *emb, *ids;
+    const char *concat, *concat_weights; /* as lists are written; NULL: none */
 } run_plan;
 
 /* `params` and `config` (NULL allowed; borrowed) must outlive the plan. */

@@ -86,16 +86,15 @@ static semid_status make_unit(catalogue *c, semid_error *err) {
     return SEMID_OK;
 }
 
-semid_status catalogue_load(catalogue *out, const char *emb, const char *ids_path,
+semid_status catalogue_load(catalogue *out, embeddings *file, const char *ids_path,
                             semid_error *err) {
     semid_status status = SEMID_OK;
-    *out = (catalogue){0};
-    TRY_GOTO(embeddings_open(&out->file, emb, err));
+    *out = (catalogue){.file = file};
     out->n_items = embeddings_rows(out->file);
     out->dim = embeddings_dim(out->file);
     if (out->n_items >= UINT32_MAX)
-        FAIL_GOTO(SEMID_ERR_UNSUPPORTED, "%s: expected fewer than 2^32 rows, found %zu", emb,
-                  out->n_items);
+        FAIL_GOTO(SEMID_ERR_UNSUPPORTED, "%s: expected fewer than 2^32 rows, found %zu",
+                  embeddings_path(file), out->n_items);
     TRY_GOTO(catalogue_ids_load(&out->list, out->file, ids_path, err));
     TRY_GOTO(ids_index_init(&out->index, &out->list, err));
     TRY_GOTO(read_raw(out, err));

@@ -19,8 +19,9 @@ typedef struct catalogue {
     float *read; /* holds `raw` when the file cannot be used in place */
 } catalogue;
 
-/* ids NULL: those the embedding file carries. Errors: NaN or Inf, ids != rows, duplicates. */
-semid_status catalogue_load(catalogue *out, const char *emb, const char *ids_path,
+/* Takes the file over, also on failure. ids NULL: those that it carries. Errors: NaN or Inf, ids !=
+ * rows, duplicates. */
+semid_status catalogue_load(catalogue *out, embeddings *file, const char *ids_path,
                             semid_error *err);
 void catalogue_release(catalogue *c);
 

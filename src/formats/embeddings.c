@@ -11,11 +11,6 @@
 
 #include <string.h>
 
-struct embeddings {
-    char *path;
-    embeddings_source source;
-};
-
 /* ---- formats ---- */
 
 typedef semid_status (*source_opener)(embeddings_source *out, const char *path, const char *name,
@@ -156,6 +151,8 @@ done:
 
 void embeddings_close(embeddings *e) {
     if (!e) return;
+    for (size_t p = 0; p < e->n_parts; p++) embeddings_close(e->parts[p].file);
+    mem_free(e->parts);
     mem_free(e->path);
     mem_free(e->source.owned);
     ids_release(&e->source.list);
@@ -176,6 +173,9 @@ const char *embeddings_path(const embeddings *e) {
 }
 
 semid_status embeddings_ids(const embeddings *e, ids *out, semid_error *err) {
+    for (size_t p = 0; p < e->n_parts; p++)
+        if (e->parts[p].file->source.list.n_ids > 0)
+            return embeddings_ids(e->parts[p].file, out, err);
     const ids *from = &e->source.list;
     ids list = {0};
     for (size_t i = 0; i < from->n_ids; i++) {
@@ -207,6 +207,7 @@ semid_status embeddings_read(const embeddings *e, size_t row, size_t n, float *o
     size_t n_rows = m->shape[0], dim = m->shape[1];
     if (row > n_rows || n > n_rows - row)
         FAIL(SEMID_ERR_ARGUMENT, "%s: rows %zu to %zu of %zu", e->path, row, row + n, n_rows);
+    if (e->n_parts > 0) return embeddings_concat_read(e, row, n, out, err);
     if (rows_are_plain(m))
         dtype_to_f32(m->type, m->data + row * row_bytes(m), n * dim, out);
     else
@@ -230,6 +231,7 @@ semid_status embeddings_gather(const embeddings *e, const uint64_t *rows, size_t
 
 const float *embeddings_view(const embeddings *e) {
     const strided *m = &e->source.matrix;
+    if (e->n_parts > 0) return NULL;
     bool fits = m->type == DTYPE_F32 && rows_are_plain(m) && (uintptr_t)m->data % 4 == 0;
     return fits ? (const float *)(const void *)m->data : NULL;
 }
@@ -238,6 +240,7 @@ void embeddings_drop(const embeddings *e, size_t begin, size_t end) {
     /* Faults map up to this much before the page they need. */
     static const size_t AROUND_BYTES = 65536;
     const strided *m = &e->source.matrix;
+    for (size_t p = 0; p < e->n_parts; p++) embeddings_drop(e->parts[p].file, begin, end);
     if (!e->source.map.data) return;
     if (!rows_are_plain(m)) {
         file_map_drop(&e->source.map, 0, e->source.map.n_bytes);

@@ -37,6 +37,18 @@ void embeddings_drop(const embeddings *e, size_t begin, size_t end);
 semid_status embeddings_ids(const embeddings *e, ids *out, semid_error *err);
 void embeddings_close(embeddings *e);
 
+/* Several side by side: row i is row i of each part, scaled to length 1 if `unit` (zeros stay),
+ * times its weight. Nothing is copied: rows are put together as they are read. The path becomes "a
+ * + b". SEMID_ERR_SHAPE if the numbers of rows differ, SEMID_ERR_DATA if ids that the files carry
+ * do. On success the files belong to *out. */
+typedef struct embeddings_part {
+    embeddings *file;
+    float weight;
+    bool unit;
+} embeddings_part;
+semid_status embeddings_concat(embeddings **out, const embeddings_part *parts, size_t n_parts,
+                               semid_error *err);
+
 /* First row with a NaN or Inf and how many such rows, over [row, row+n) already read as x. */
 size_t rows_not_finite(const float *x, size_t n, size_t dim, size_t *first_bad);
 

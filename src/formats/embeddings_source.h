@@ -12,4 +12,15 @@ typedef struct embeddings_source {
     ids list;
 } embeddings_source;
 
+struct embeddings {
+    char *path;
+    embeddings_source source; /* of a concatenation: shape alone */
+    embeddings_part *parts;   /* [n_parts] of a concatenation */
+    size_t n_parts;
+};
+
+/* embeddings_read of a concatenation, whose rows are there. */
+semid_status embeddings_concat_read(const embeddings *e, size_t row, size_t n, float *out,
+                                    semid_error *err);
+
 #endif

@@ -2,10 +2,11 @@
 #ifndef PIPELINE_BUILD_FAISS_H
 #define PIPELINE_BUILD_FAISS_H
 
-#include "pipeline/step.h"
+#include "pipeline/sources.h"
 
 typedef struct build_faiss_params {
     const char *emb, *ids; /* ids NULL: those the embedding file carries */
+    source_params sources; /* beside emb */
     const char *outdir;    /* gets index.faiss, ids.npy and index.meta.json */
     const char *factory;   /* FAISS factory string; the metric is the inner product */
     bool normalize;        /* rows to unit length first */

@@ -277,10 +277,12 @@ static semid_status encode_catalogue(const semid_codebook *cb, const semid_model
                             .balance = params->balance,
                             .unique = params->unique,
                             .model = model};
+    embeddings *file = NULL;
     vectors v = {0};
     encoded e = {0};
     TRY(check_out_path(params->out, err));
-    TRY_GOTO(vectors_open(&v, params->in, params->skip_bad_rows, err));
+    TRY_GOTO(sources_open(&file, NULL, params->in, &params->sources, params->load, err));
+    TRY_GOTO(vectors_scan(&v, file, params->skip_bad_rows, err));
     TRY_GOTO(train_encode(&e, cb, &v, &choice, (size_t)params->batch_size, NULL, 0, err));
     TRY_GOTO(catalogue_result(result, &e, &v, err));
     TRY_GOTO(encoded_report(&e, &choice, report, err));
@@ -295,7 +297,7 @@ static semid_status encode_file(const semid_codebook *cb, const semid_model *mod
                                 const encode_params *params, encode_result *result,
                                 semid_error *err) {
     embeddings *in = NULL;
-    TRY(embeddings_open(&in, params->in, err));
+    TRY(sources_open(&in, NULL, params->in, &params->sources, params->load, err));
     semid_status status =
         encode_stream(cb, model, in, params->out, (size_t)params->beam, (size_t)params->batch_size,
                       params->skip_bad_rows, result, err);

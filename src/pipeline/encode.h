@@ -4,14 +4,15 @@
 #define PIPELINE_ENCODE_H
 
 #include "formats/embeddings.h"
-#include "pipeline/step.h"
+#include "pipeline/sources.h"
 #include "semid/codebook.h"
 #include "semid/model.h"
 
 typedef struct encode_params {
     const char *load, *in, *out;
-    int64_t batch_size; /* rows */
-    int64_t beam;       /* width; 1: greedy */
+    source_params sources; /* beside `in` */
+    int64_t batch_size;    /* rows */
+    int64_t beam;          /* width; 1: greedy */
     bool balance, unique, skip_bad_rows;
 } encode_params;
 

@@ -26,6 +26,7 @@ typedef struct evaluation {
     eval_topk topk;
     protocol_params protocol_params;
     method_files *methods;
+    json_t *layout; /* of the files of items */
     catalogue items;
     interaction_set set;
     histories histories;
@@ -162,6 +163,7 @@ static semid_status open_method(method_files *m, const evaluation *e, semid_erro
              path_exists(m->folder) ? "a file" : "nothing");
     TRY(semid_codebook_load(&m->codebook, m->codebook_path, err));
     TRY(semid_model_beside(&m->model, m->codebook_path, m->codebook, err));
+    TRY(sources_check(e->layout, m->codebook_path, err));
     TRY(semid_inverted_open(&m->index, m->index_path, err));
     return find_space(m, &e->items, e->p->reference, err);
 }
@@ -275,10 +277,26 @@ static void release(evaluation *e) {
     histories_release(&e->histories);
     interactions_release(&e->set);
     catalogue_release(&e->items);
+    json_decref(e->layout);
+}
+
+/* Files side by side are weighed as for the first method's training. */
+static semid_status load_items(evaluation *e, semid_error *err) {
+    embeddings *file = NULL;
+    char *folder = NULL, *codebooks = NULL;
+    semid_status status = SEMID_OK;
+    TRY_GOTO(path_join(&folder, e->p->outputs_dir, e->p->methods.items[0], err));
+    TRY_GOTO(path_join(&codebooks, folder, "codebooks.npz", err));
+    TRY_GOTO(sources_open(&file, &e->layout, e->p->items_emb, &e->p->sources, codebooks, err));
+    TRY_GOTO(catalogue_load(&e->items, file, e->p->items_ids, err));
+done:
+    mem_free(folder);
+    mem_free(codebooks);
+    return status;
 }
 
 static semid_status load_inputs(evaluation *e, uint64_t seed, semid_error *err) {
-    TRY(catalogue_load(&e->items, e->p->items_emb, e->p->items_ids, err));
+    TRY(load_items(e, err));
     TRY(open_methods(e, err));
     TRY(load_rows(e, seed, err));
     return load_faiss(e, err);

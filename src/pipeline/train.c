@@ -24,6 +24,7 @@ typedef struct training {
     semid_codebook *start;    /* of --load or --init, or NULL */
     semid_model *start_model; /* beside --load, or NULL */
     vectors train_vectors, encode_vectors;
+    json_t *layout;                 /* of the files side by side, or null */
     const vectors *encoded_vectors; /* the one of both that is encoded */
     train_data data;
     train_shape shape;
@@ -44,6 +45,9 @@ static semid_status check_usage(const train_params *p, semid_error *err) {
         FAIL(SEMID_ERR_USAGE, "--holdout: nothing is held out with --no-train");
     if (p->encode && p->holdout > 0)
         FAIL(SEMID_ERR_USAGE, "--holdout measures the training file: it excludes --encode");
+    if (p->encode && p->sources.concat.n_items > 0)
+        FAIL(SEMID_ERR_USAGE, "--concat and --encode: expected one of them, found both; encode the "
+                              "other vectors with semid encode");
     if (p->balance && p->beam > 1)
         FAIL(SEMID_ERR_USAGE, "--balance and --beam: expected one of them, found both");
     if (p->method == TRAIN_VQVAE && p->L > 1)
@@ -124,14 +128,26 @@ static semid_status check_start_dim(const training *t, semid_error *err) {
     return SEMID_OK;
 }
 
+static semid_status open_file(training *t, vectors *out, const char *path,
+                              const source_params *sources, semid_error *err) {
+    embeddings *file;
+    json_t *layout;
+    TRY(sources_open(&file, &layout, path, sources, start_path(t->p), err));
+    json_decref(t->layout);
+    t->layout = layout;
+    return vectors_scan(out, file, t->p->skip_bad_rows, err);
+}
+
 /* What is encoded in the end is opened before the fit: a mistake there must not cost one. */
 static semid_status open_vectors(training *t, semid_error *err) {
     const train_params *p = t->p;
-    if (p->train) TRY(vectors_open(&t->train_vectors, p->in, p->skip_bad_rows, err));
+    static const source_params alone = {0};
+    if (p->train) TRY(open_file(t, &t->train_vectors, p->in, &p->sources, err));
     t->encoded_vectors = &t->train_vectors;
     if (p->train && !p->encode) return SEMID_OK;
     t->encoded_vectors = &t->encode_vectors;
-    return vectors_open(&t->encode_vectors, p->encode ? p->encode : p->in, p->skip_bad_rows, err);
+    if (p->encode) return open_file(t, &t->encode_vectors, p->encode, &alone, err);
+    return open_file(t, &t->encode_vectors, p->in, &p->sources, err);
 }
 
 static semid_status fit(training *t, semid_error *err) {
@@ -211,14 +227,14 @@ static json_t *network_json(const training *t) {
 static semid_status report_inputs(const training *t, semid_error *err) {
     const vectors *trained = t->p->train ? &t->train_vectors : &t->encode_vectors;
     json_t *inputs =
-        json_pack("{s:s, s:s, s:I, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:b, s:o, s:o}", "method",
-                  train_method_names[t->p->method], "version", semid_version(), "seed",
+        json_pack("{s:s, s:s, s:I, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:b, s:O, s:o, s:o}",
+                  "method", train_method_names[t->p->method], "version", semid_version(), "seed",
                   (json_int_t)t->ctx->seed, "isa", kernels()->tier, "input", t->p->in, "encoded",
                   embeddings_path(t->encoded_vectors->file), "train_rows",
                   (json_int_t)t->data.n_rows, "skipped_rows", (json_int_t)t->encoded_vectors->n_bad,
                   "K", (json_int_t)t->result.quality.n_codewords, "dim",
                   (json_int_t)t->encoded_vectors->dim, "input_unit_norm", (int)trained->unit_norm,
-                  "network", network_json(t), "options", options_json(t->p));
+                  "concat", t->layout, "network", network_json(t), "options", options_json(t->p));
     int failed = !inputs || json_object_update(t->report, inputs) != 0;
     json_decref(inputs);
     if (failed) FAIL(SEMID_ERR_NO_MEMORY, "out of memory: the report");
@@ -282,6 +298,7 @@ static void release(training *t) {
     train_data_release(&t->data);
     vectors_close(&t->train_vectors);
     vectors_close(&t->encode_vectors);
+    json_decref(t->layout);
     json_decref(t->report);
 }
 

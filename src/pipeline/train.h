@@ -2,20 +2,21 @@
 #ifndef PIPELINE_TRAIN_H
 #define PIPELINE_TRAIN_H
 
-#include "pipeline/step.h"
+#include "pipeline/sources.h"
 
 typedef enum train_method { TRAIN_RQKMEANS, TRAIN_RQVAE, TRAIN_VQVAE } train_method;
 
 typedef struct train_params {
     const char *in, *out, *init, *load, *encode;
-    int method;        /* train_method */
-    int64_t L, K;      /* 0: those of init or load, else 4 and 256 (VQ: 1 and see train.c) */
-    int64_t max_train; /* 0: all rows */
-    double holdout;    /* share of the rows that training does not see */
-    int64_t iters;     /* rqkmeans */
-    double tol;        /* rqkmeans */
-    bool shrink;       /* rqkmeans */
-    int64_t epochs;    /* rqvae, vqvae, as the rest; -1: see the help */
+    source_params sources; /* beside `in` */
+    int method;            /* train_method */
+    int64_t L, K;          /* 0: those of init or load, else 4 and 256 (VQ: 1 and see train.c) */
+    int64_t max_train;     /* 0: all rows */
+    double holdout;        /* share of the rows that training does not see */
+    int64_t iters;         /* rqkmeans */
+    double tol;            /* rqkmeans */
+    bool shrink;           /* rqkmeans */
+    int64_t epochs;        /* rqvae, vqvae, as the rest; -1: see the help */
     int64_t batch_size, dist_chunk;
     double beta, decay, entropy_reg;
     string_list hidden;            /* widths; none: no networks. With it, as the next: */

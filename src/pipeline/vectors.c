@@ -138,11 +138,10 @@ static semid_status judge(const scan *s, vectors *v, bool skip_bad, semid_error 
     return SEMID_OK;
 }
 
-semid_status vectors_open(vectors *out, const char *path, bool skip_bad, semid_error *err) {
+semid_status vectors_scan(vectors *out, embeddings *file, bool skip_bad, semid_error *err) {
     semid_status status = SEMID_OK;
-    vectors v = {0};
+    vectors v = {.file = file};
     scan s = {0};
-    TRY_GOTO(embeddings_open(&v.file, path, err));
     v.dim = embeddings_dim(v.file);
     TRY_GOTO(scan_init(&s, v.file, err));
     TRY_GOTO(scan_file(&s, &v, err));

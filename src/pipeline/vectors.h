@@ -18,9 +18,9 @@ typedef struct vectors {
     double variance;  /* mean squared deviation from the mean vector, a dimension */
 } vectors;
 
-/* Opens and scans the file. A row with NaN or Inf is SEMID_ERR_DATA, unless skip_bad: then it is
- * left out with a warning. Zeroed vectors may be closed. */
-semid_status vectors_open(vectors *out, const char *path, bool skip_bad, semid_error *err);
+/* Takes the file over, also on failure, and scans it. A row with NaN or Inf is SEMID_ERR_DATA,
+ * unless skip_bad: then it is left out with a warning. Zeroed vectors may be closed. */
+semid_status vectors_scan(vectors *out, embeddings *file, bool skip_bad, semid_error *err);
 void vectors_close(vectors *v);
 
 /* Usable rows [row, row + n) into out [n, dim]. */

@@ -9,6 +9,12 @@
 
 static semid_error err;
 
+static semid_status load(catalogue *c, const char *emb, const char *ids_path, semid_error *e) {
+    embeddings *file;
+    TRY(embeddings_open(&file, emb, e));
+    return catalogue_load(c, file, ids_path, e);
+}
+
 static void write_vectors(const char *name, const float *x, size_t n, size_t dim,
                           const char *const *names) {
     embeddings_writer *w;
@@ -31,7 +37,7 @@ static void rows_are_scaled_to_length_one(void **state) {
     for (int f = 0; f < 2; f++) {
         catalogue c;
         write_vectors(files[f], x, 3, 2, f ? names : NULL);
-        assert_ok(catalogue_load(&c, test_path(files[f]), f ? NULL : test_path("abc.txt"), &err));
+        assert_ok(load(&c, test_path(files[f]), f ? NULL : test_path("abc.txt"), &err));
         assert_int_equal(c.n_items, 3);
         assert_int_equal(c.dim, 2);
         assert_memory_equal(c.raw, x, sizeof x);
@@ -63,7 +69,7 @@ static void unit_rows_are_recognised(void **state) {
         size_t last = N - 1;
         x[last * DIM + last % DIM] = lengths[k];
         write_vectors("n.npy", x, N, DIM, NULL);
-        assert_ok(catalogue_load(&c, test_path("n.npy"), test_path("n.txt"), &err));
+        assert_ok(load(&c, test_path("n.npy"), test_path("n.txt"), &err));
         assert_int_equal(c.rows_are_unit, k < 3);
         catalogue_release(&c);
     }
@@ -72,8 +78,7 @@ static void unit_rows_are_recognised(void **state) {
 static void assert_refused(const char *emb, const char *list, semid_status status,
                            const char *part) {
     catalogue c;
-    assert_fails(catalogue_load(&c, test_path(emb), list ? test_path(list) : NULL, &err), status,
-                 part);
+    assert_fails(load(&c, test_path(emb), list ? test_path(list) : NULL, &err), status, part);
 }
 
 static void what_cannot_be_ranked_is_refused(void **state) {
@@ -106,7 +111,7 @@ static void failed_allocations_leave_nothing(void **state) {
     for (long n = 1; status != SEMID_OK; n++) {
         catalogue c;
         mem_fail_after(n);
-        status = catalogue_load(&c, test_path("m.pt"), NULL, &err);
+        status = load(&c, test_path("m.pt"), NULL, &err);
         mem_fail_after(0);
         if (status == SEMID_OK)
             catalogue_release(&c);

@@ -1,0 +1,32 @@
+/* cli/source_options.h - rows of the tables of all commands that read item vectors. */
+#ifndef CLI_SOURCE_OPTIONS_H
+#define CLI_SOURCE_OPTIONS_H
+
+#include "cli/options.h"
+#include "pipeline/sources.h"
+
+#define OPTION_CONCAT(params)                                                                      \
+    {                                                                                              \
+        .name = "concat", .type = OPTION_LIST, .offset = offsetof(params, sources.concat),         \
+        .metavar = "FILE",                                                                         \
+        .help = "More vectors of the same items, row by row beside the first, such as those of "   \
+                "images"                                                                           \
+    }
+
+#define OPTION_CONCAT_WEIGHTS(params)                                                              \
+    {                                                                                              \
+        .name = "concat-weights", .type = OPTION_LIST,                                             \
+        .offset = offsetof(params, sources.weights), .metavar = "W,W,...",                         \
+        .help = "How much each file counts, the first included; default: as in training, else "    \
+                "all alike"                                                                        \
+    }
+
+#define OPTION_CONCAT_NORMALIZE(params)                                                            \
+    {                                                                                              \
+        .name = "concat-normalize", .type = OPTION_TRISTATE,                                       \
+        .offset = offsetof(params, sources.normalize),                                             \
+        .help = "Scale the rows of each file to length 1 before they are weighed; default: as in " \
+                "training, else yes"                                                               \
+    }
+
+#endif
