@@ -40,6 +40,12 @@ static const option options[] = {
      .metavar = "NAMES",
      .default_value = "title,description",
      .help = "Columns that make the text, joined by \" [SEP] \""},
+    {.name = "prefix",
+     .type = OPTION_STRING,
+     .offset = AT(prefix),
+     .metavar = "TEXT",
+     .help = "Put before every text, as E5 wants \"passage: \"; not given: what the model folder "
+             "names as its default prompt"},
     {.name = "batch-size",
      .type = OPTION_INT,
      .offset = AT(batch_size),
@@ -55,7 +61,7 @@ static const option options[] = {
      .default_value = "128",
      .min = 3,
      .max = 65536,
-     .help = "Tokens a text may have, [CLS] and [SEP] counted; the rest is cut off"},
+     .help = "Tokens a text may have, prefix, [CLS] and [SEP] counted; the rest is cut off"},
     {.name = "pooling",
      .type = OPTION_CHOICE,
      .offset = AT(pooling),
@@ -90,14 +96,17 @@ const command cmd_embed = {
     .description =
         "Encodes one text an item with a model of the BERT family (BERT, MiniLM, BGE, E5, GTE; "
         ""
-        "MPNet; RoBERTa). A row an item, ordered by the item's newest timestamp; an item without "
+        "MPNet; RoBERTa, XLM-RoBERTa). A row an item, ordered by the item's newest timestamp; an "
+        "item without "
         "text gets "
         "\"[EMPTY]\" and is counted. Texts are packed one behind the other, so that nothing is "
         "computed for padding. A vector depends on its text alone: batch size and threads do not "
         "change a byte.",
     .examples = "semid embed --data items.parquet --model .deps/models/all-MiniLM-L6-v2 "
                 "--out items_emb.npy\n"
-                "semid embed --data items.parquet --model DIR --out items_emb.pt --resume",
+                "semid embed --data items.parquet --model DIR --out items_emb.pt --resume\n"
+                "semid embed --data items.parquet --model multilingual-e5-small --prefix "
+                "'passage: ' --out items_emb.npy",
     .options = options,
     .params_size = sizeof(embed_params),
     .run = run,

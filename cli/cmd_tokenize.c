@@ -15,6 +15,11 @@ static const option options[] = {
      .required = true,
      .help = "Hugging Face model folder with tokenizer.json, vocab.txt, or vocab.json and "
              "merges.txt"},
+    {.name = "prefix",
+     .type = OPTION_STRING,
+     .offset = offsetof(tokenize_params, prefix),
+     .metavar = "TEXT",
+     .help = "Put before every text"},
     {.name = "max-len",
      .type = OPTION_INT,
      .offset = offsetof(tokenize_params, max_len),
@@ -50,7 +55,8 @@ const command cmd_tokenize = {
     .summary = "Turn texts into token ids",
     .description = "Prints the token ids of every text as a JSON array on a line of its own, as "
                    "`embed` uses them: equal to those of Hugging Face's `tokenizers` for WordPiece "
-                   "(BERT, MPNet) and byte-level BPE (RoBERTa). The file's own padding and "
+                   "(BERT, MPNet), byte-level BPE (RoBERTa) and Unigram (XLM-RoBERTa). The file's "
+                   "own padding and "
                    "truncation settings do not count.",
     .examples = "semid tokenize --model models/all-MiniLM-L6-v2 --in texts.jsonl\n"
                 "echo '\"a blue kettle\"' | semid tokenize --model models/all-MiniLM-L6-v2 "

@@ -44,6 +44,39 @@ def kind(c):
     return kinds[0] if kinds else "space"
 
 
+def charsmap(characters):
+    """A Precompiled normalizer that makes an X of each: SentencePiece's format, a double array of which
+    every node has a block of its own."""
+    blocks = {b"": 0}
+    keys = {c.encode() for c in characters}
+    for key in sorted(keys):
+        for n in range(1, len(key) + 1):
+            blocks.setdefault(key[:n], len(blocks))
+    units = [0] * (256 * len(blocks))
+    for prefix, block in blocks.items():
+        place = blocks[prefix[:-1]] * 256 ^ prefix[-1] if prefix else 0
+        offset = place ^ block * 256
+        assert offset < 1 << 21
+        is_key = prefix in keys
+        units[place] = offset << 10 | is_key << 8 | (prefix[-1] if prefix else 0)
+        if is_key:
+            units[block * 256] = 1 << 31
+    blob = b"".join(u.to_bytes(4, "little") for u in units)
+    return normalizers.Precompiled(len(blob).to_bytes(4, "little") + blob + b"X\0").normalize_str
+
+
+def observe_clusters():
+    """How characters stick together, as far as Precompiled lets it be seen: a cluster of at most five bytes is
+    replaced as a whole by what its start becomes."""
+    with_a, with_accent = charsmap(["a"]), charsmap(["\u0301"])
+    extends = {c for c in CODE_POINTS if with_a("a" + chr(c)) == "X"}
+    closed = {c for c in CODE_POINTS if with_accent(chr(c) + "\u0301\u0302") == chr(c) + "X"}
+    prepends = {c for c in CODE_POINTS if with_a(chr(c) + "a\u0301") == chr(c) + "X\u0301"}
+    with_copyright = charsmap(["\u00a9"])
+    pictures = {c for c in CODE_POINTS if with_copyright(chr(c) + "\u200d\u00a9\u0301") == chr(c) + "\u200dX\u0301"}
+    return extends, closed, prepends, pictures | {0xA9}
+
+
 def observe():
     found = {k: set() for k in ("removed", "whitespace", "chinese", "mark", "punctuation", "word", "letter", "number")}
     decomposed, lowered = {}, {}
@@ -204,6 +237,12 @@ typedef struct decomposition {{ uint32_t from, to[3]; }} decomposition;
     table("code_range", "letter_ranges", "What GPT-2's pattern takes for a letter.", ranges(found["letter"]), hexes)
     table("code_range", "number_ranges", "And for a number; its spaces are the white space above.", ranges(found["number"]),
           hexes)
+    extends, closed, prepends, pictures = observe_clusters()
+    table("code_range", "extending_ranges", "These belong to the character before them (grapheme clusters).",
+          ranges(extends), hexes)
+    table("code_range", "closed_ranges", "To which nothing belongs: controls.", ranges(closed), hexes)
+    table("code_range", "prepended_ranges", "These belong to the character behind them.", ranges(prepends), hexes)
+    table("code_range", "picture_ranges", "Pictographs: U+200D joins two of them.", ranges(pictures), hexes)
     table("code_range", "nonstarter_ranges", "Combining class other than 0: canonical ordering moves these past one another.",
           ranges(set(classes) | starts_low), hexes)
     table("class_run", "kept_classes", "The combining classes of those that accent stripping keeps.",

@@ -18,29 +18,44 @@ static size_t select_tokens(added_token *out, const added_token *tokens, size_t 
     return n;
 }
 
-/* The contents as they are looked for, normalised into `text`. */
-static semid_status make_keys(trie_key *keys, const token_matcher *m, const normalizer *n,
-                              char *text, semid_error *err) {
-    for (size_t i = 0; i < m->n_tokens; i++) {
-        const added_token *token = &m->tokens[i];
-        keys[i] = (trie_key){token->content, strlen(token->content), (int32_t)i};
-        if (!token->normalized) continue;
-        size_t n_bytes = normalizer_run(n, token->content, keys[i].n_bytes, text);
-        if (n_bytes == 0)
-            FAIL(SEMID_ERR_UNSUPPORTED,
-                 "added token \"%s\": nothing is left of it after normalisation", token->content);
-        keys[i].bytes = text;
-        keys[i].n_bytes = n_bytes;
-        text += n_bytes;
-    }
-    return SEMID_OK;
+/* Append what is left of a token's content after normalisation. */
+static semid_status append_normalized(text_buffer *text, const char *content, const normalizer *n,
+                                      const spm_normalizer *spm, semid_error *err) {
+    text_buffer plain = {0}, done = {0};
+    semid_status status = SEMID_OK;
+    TRY_GOTO(mem_reserve(&plain.bytes, &plain.capacity, NORMALIZER_ROOM(strlen(content)), 1, err));
+    plain.n_bytes = normalizer_run(n, content, strlen(content), plain.bytes);
+    TRY_GOTO(spm_normalizer_run(spm, plain.bytes, plain.n_bytes, &done, err));
+    if (done.n_bytes == 0)
+        FAIL_GOTO(SEMID_ERR_UNSUPPORTED,
+                  "added token \"%s\": nothing is left of it after normalisation", content);
+    TRY_GOTO(mem_reserve(&text->bytes, &text->capacity, text->n_bytes + done.n_bytes, 1, err));
+    memcpy(text->bytes + text->n_bytes, done.bytes, done.n_bytes);
+    text->n_bytes += done.n_bytes;
+done:
+    mem_free(plain.bytes);
+    mem_free(done.bytes);
+    return status;
 }
 
-/* Room for all of them normalised. */
-static size_t text_room(const token_matcher *m) {
-    size_t room = 0;
-    for (size_t i = 0; i < m->n_tokens; i++) room += NORMALIZER_ROOM(strlen(m->tokens[i].content));
-    return room;
+/* The contents as they are looked for, normalised into `text`. */
+static semid_status make_keys(trie_key *keys, const token_matcher *m, const normalizer *n,
+                              const spm_normalizer *spm, text_buffer *text, semid_error *err) {
+    for (size_t i = 0; i < m->n_tokens; i++) {
+        const added_token *token = &m->tokens[i];
+        size_t n_before = text->n_bytes;
+        keys[i] = (trie_key){token->content, strlen(token->content), (int32_t)i};
+        if (!token->normalized) continue;
+        TRY(append_normalized(text, token->content, n, spm, err));
+        keys[i].n_bytes = text->n_bytes - n_before;
+    }
+    const char *bytes = text->bytes; /* it moves no more */
+    for (size_t i = 0; i < m->n_tokens; i++) {
+        if (!m->tokens[i].normalized) continue;
+        keys[i].bytes = bytes;
+        bytes += keys[i].n_bytes;
+    }
+    return SEMID_OK;
 }
 
 static void note_starts(token_matcher *m, const trie_key *keys) {
@@ -55,23 +70,23 @@ static void note_starts(token_matcher *m, const trie_key *keys) {
 }
 
 semid_status token_matcher_init(token_matcher *out, const added_token *tokens, size_t n_tokens,
-                                bool normalized, const normalizer *n, semid_error *err) {
+                                bool normalized, const normalizer *n, const spm_normalizer *spm,
+                                semid_error *err) {
     token_matcher m = {0};
     trie_key *keys = NULL;
-    char *text = NULL;
+    text_buffer text = {0};
     semid_status status = SEMID_OK;
     TRY_GOTO(mem_alloc(&m.tokens, n_tokens, sizeof *m.tokens, err));
     m.n_tokens = select_tokens(m.tokens, tokens, n_tokens, normalized);
     TRY_GOTO(mem_alloc(&keys, m.n_tokens, sizeof *keys, err));
-    TRY_GOTO(mem_alloc(&text, text_room(&m), 1, err));
-    TRY_GOTO(make_keys(keys, &m, n, text, err));
+    TRY_GOTO(make_keys(keys, &m, n, spm, &text, err));
     note_starts(&m, keys);
     TRY_GOTO(trie_build(&m.contents, keys, m.n_tokens, err));
     for (size_t i = 0; i < m.n_tokens; i++) m.tokens[i].content = NULL;
     *out = m;
 done:
     mem_free(keys);
-    mem_free(text);
+    mem_free(text.bytes);
     if (status != SEMID_OK) token_matcher_release(&m);
     return status;
 }

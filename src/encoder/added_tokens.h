@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "encoder/normalizer.h"
+#include "encoder/spm_normalizer.h"
 #include "encoder/trie.h"
 
 typedef struct added_token {
@@ -26,7 +27,8 @@ typedef struct token_matcher {
 } token_matcher;
 
 semid_status token_matcher_init(token_matcher *out, const added_token *tokens, size_t n_tokens,
-                                bool normalized, const normalizer *n, semid_error *err);
+                                bool normalized, const normalizer *n, const spm_normalizer *spm,
+                                semid_error *err);
 void token_matcher_release(token_matcher *m);
 
 /* A part of a text: a token, or (id < 0) what lies between tokens. */

@@ -283,7 +283,7 @@ void bpe_release(bpe *b) {
 /* ---- splitting into words ---- */
 
 static inline uint8_t next_kind(const bpe *b, const char **p, const char *end) {
-    return b->kinds[utf8_next(p, end)];
+    return b->kinds[utf8_next(p, end)] & KIND_MASK;
 }
 
 /* The end of 's, 't, 'm, 'd, 're, 've or 'll, or NULL. */

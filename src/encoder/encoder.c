@@ -23,6 +23,7 @@ struct encoder {
     size_t max_len;
     pooling pool;
     bool normalize;
+    const char *prefix;
     /* reused between calls */
     tokenized *texts;
     size_t n_texts;
@@ -78,6 +79,7 @@ semid_status encoder_open(encoder **out, const encoder_params *params, semid_err
     TRY_GOTO(tokenizer_open(&e->words, params->model_dir, err));
     const model_config *c = &e->m->config;
     e->max_len = params->max_len;
+    e->prefix = params->prefix ? params->prefix : c->prompt;
     e->pool = params->pool == POOLING_AUTO ? c->pool : params->pool;
     e->normalize =
         params->normalize == TRISTATE_UNSET ? c->normalize : params->normalize == TRISTATE_YES;
@@ -114,6 +116,10 @@ bool encoder_normalizes(const encoder *e) {
     return e->normalize;
 }
 
+const char *encoder_prefix(const encoder *e) {
+    return e->prefix;
+}
+
 /* ---- tokens ---- */
 
 /* One more than allowed is asked for: a text that fills it was cut, and loses its last word piece
@@ -130,16 +136,15 @@ static semid_status tokenize_text(const encoder *e, const char *text, size_t n_b
     return SEMID_OK;
 }
 
-static semid_status tokenize_prompted(const encoder *e, const char *text, size_t n_bytes,
+static semid_status tokenize_prefixed(const encoder *e, const char *text, size_t n_bytes,
                                       tokenized *out) {
-    const char *prompt = e->m->config.prompt;
-    size_t n_prompt = strlen(prompt);
+    size_t n_prefix = strlen(e->prefix);
     char *whole = NULL;
-    if (n_prompt == 0) return tokenize_text(e, text, n_bytes, out);
-    TRY(mem_alloc(&whole, n_prompt + n_bytes, 1, NULL));
-    memcpy(whole, prompt, n_prompt);
-    memcpy(whole + n_prompt, text, n_bytes);
-    semid_status status = tokenize_text(e, whole, n_prompt + n_bytes, out);
+    if (n_prefix == 0) return tokenize_text(e, text, n_bytes, out);
+    TRY(mem_alloc(&whole, n_prefix + n_bytes, 1, NULL));
+    memcpy(whole, e->prefix, n_prefix);
+    memcpy(whole + n_prefix, text, n_bytes);
+    semid_status status = tokenize_text(e, whole, n_prefix + n_bytes, out);
     mem_free(whole);
     return status;
 }
@@ -156,7 +161,7 @@ static void tokenize_chunk(void *user, size_t chunk, size_t begin, size_t end) {
         size_t n_bytes;
         const char *text = ids_get(job->texts, i, &n_bytes);
         tokenized *out = &job->e->texts[i];
-        out->status = tokenize_prompted(job->e, text, n_bytes, out);
+        out->status = tokenize_prefixed(job->e, text, n_bytes, out);
     }
 }
 

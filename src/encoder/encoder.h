@@ -18,6 +18,7 @@ typedef struct encoder_params {
     pooling pool;       /* POOLING_AUTO: as the folder says */
     tristate normalize; /* TRISTATE_UNSET: as the folder says */
     precision kind;     /* of the products with the layers' weights */
+    const char *prefix; /* put before every text, borrowed; NULL: the folder's default prompt */
 } encoder_params;
 
 /* SEMID_ERR_ARGUMENT when max_len is above the model's positions or below 3. */
@@ -25,9 +26,10 @@ semid_status encoder_open(encoder **out, const encoder_params *params, semid_err
 void encoder_close(encoder *e);
 
 size_t encoder_dim(const encoder *e);
-/* What POOLING_AUTO and TRISTATE_UNSET came to. */
+/* What POOLING_AUTO, TRISTATE_UNSET and a prefix of NULL came to. */
 pooling encoder_pooling(const encoder *e);
 bool encoder_normalizes(const encoder *e);
+const char *encoder_prefix(const encoder *e);
 
 typedef struct encoder_counts {
     size_t n_tokens, n_truncated;

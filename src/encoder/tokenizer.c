@@ -20,6 +20,8 @@ struct tokenizer {
     token_model model;
     wordpiece wordpiece;
     bpe bpe;
+    spm_normalizer spm; /* goes with unigram */
+    unigram unigram;
     token_matcher raw_tokens, normalized_tokens;
     id_list before, after;
     char *names;            /* all tokens, each NUL-terminated */
@@ -136,6 +138,8 @@ static semid_status build_model(tokenizer *t, const tokenizer_spec *spec, semid_
     if (spec->model == MODEL_BPE)
         return bpe_init(&t->bpe, &t->vocabulary, spec->tokens, spec->n_tokens, spec->merges,
                         spec->n_merges, spec->bpe, err);
+    if (spec->model == MODEL_UNIGRAM)
+        return unigram_init(&t->unigram, &t->vocabulary, &spec->unigram, err);
     return wordpiece_init(&t->wordpiece, &t->vocabulary, spec->wordpiece, err);
 }
 
@@ -144,15 +148,16 @@ semid_status tokenizer_from_spec(tokenizer **out, tokenizer_spec *spec, semid_er
     TRY(mem_calloc(&t, 1, sizeof *t, err));
     semid_status status = SEMID_OK;
     normalizer_init(&t->normalizer, spec->normalizer);
+    TRY_GOTO(spm_normalizer_init(&t->spm, &spec->spm, err));
     TRY_GOTO(build_vocabulary(t, spec, err));
     TRY_GOTO(build_model(t, spec, err));
     TRY_GOTO(build_names(t, spec, err));
     TRY_GOTO(take_template(&t->before, &spec->before, t, err));
     TRY_GOTO(take_template(&t->after, &spec->after, t, err));
-    TRY_GOTO(
-        token_matcher_init(&t->raw_tokens, spec->added, spec->n_added, false, &t->normalizer, err));
+    TRY_GOTO(token_matcher_init(&t->raw_tokens, spec->added, spec->n_added, false, &t->normalizer,
+                                &t->spm, err));
     TRY_GOTO(token_matcher_init(&t->normalized_tokens, spec->added, spec->n_added, true,
-                                &t->normalizer, err));
+                                &t->normalizer, &t->spm, err));
     *out = t;
 done:
     if (status != SEMID_OK) tokenizer_close(t);
@@ -246,6 +251,8 @@ void tokenizer_close(tokenizer *t) {
     if (!t) return;
     trie_release(&t->vocabulary);
     bpe_release(&t->bpe);
+    unigram_release(&t->unigram);
+    spm_normalizer_release(&t->spm);
     token_matcher_release(&t->raw_tokens);
     token_matcher_release(&t->normalized_tokens);
     mem_free(t->before.ids);
@@ -282,32 +289,60 @@ static size_t wordpiece_part_end(const char *text, size_t n_bytes) {
 }
 
 static size_t part_end(const tokenizer *t, const char *text, size_t n_bytes) {
-    return t->model == MODEL_BPE ? bpe_part_end(text, n_bytes, PART_BYTES)
-                                 : wordpiece_part_end(text, n_bytes);
+    return t->model == MODEL_WORDPIECE ? wordpiece_part_end(text, n_bytes)
+                                       : bpe_part_end(text, n_bytes, PART_BYTES);
 }
 
-/* Normalised text between added tokens. begins: it does not go on from an earlier part. */
-static semid_status append_pieces(const tokenizer *t, const char *text, size_t n_bytes, bool begins,
-                                  size_t enough, token_ids *out, semid_error *err) {
-    if (t->model == MODEL_BPE) return bpe_append(&t->bpe, text, n_bytes, begins, enough, out, err);
+/* Whether parts of a text between raw added tokens give the same tokens as all of it. */
+static bool can_part(const tokenizer *t) {
+    if (t->normalized_tokens.n_tokens > 0) return false; /* they may hold spaces */
+    return t->model != MODEL_UNIGRAM || (t->unigram.split_marks && t->spm.keeps_visible_ascii);
+}
+
+/* Where a part of a text stands: at the start of all of it, or of what follows an added token. */
+typedef struct part_place {
+    bool first, begins;
+} part_place;
+
+/* Normalised text between added tokens. */
+static semid_status append_pieces(const tokenizer *t, const char *text, size_t n_bytes,
+                                  part_place place, size_t enough, token_ids *out,
+                                  semid_error *err) {
+    if (t->model == MODEL_BPE)
+        return bpe_append(&t->bpe, text, n_bytes, place.begins, enough, out, err);
+    if (t->model == MODEL_UNIGRAM)
+        return unigram_append(&t->unigram, text, n_bytes, place.first, enough, out, err);
     return wordpiece_append(&t->wordpiece, text, n_bytes, enough, out, err);
 }
 
-static semid_status append_normal(const tokenizer *t, const char *text, size_t n_bytes, bool begins,
-                                  size_t enough, token_ids *out, semid_error *err) {
+static semid_status append_normal(const tokenizer *t, const char *text, size_t n_bytes,
+                                  part_place place, size_t enough, token_ids *out,
+                                  semid_error *err) {
     match_state state = {0};
     text_piece piece;
     while (out->n_ids < enough &&
-           token_matcher_next(&t->normalized_tokens, text, n_bytes, &state, &piece))
+           token_matcher_next(&t->normalized_tokens, text, n_bytes, &state, &piece)) {
+        part_place here = {place.first && piece.begin == 0, place.begins};
         TRY(piece.id >= 0 ? append_ids(out, &piece.id, 1, err)
-                          : append_pieces(t, text + piece.begin, piece.end - piece.begin, begins,
+                          : append_pieces(t, text + piece.begin, piece.end - piece.begin, here,
                                           enough, out, err));
+    }
     return SEMID_OK;
 }
 
+static semid_status append_spm(const tokenizer *t, const char *text, size_t n_bytes,
+                               part_place place, size_t enough, token_ids *out, semid_error *err) {
+    text_buffer normal = {0};
+    semid_status status = spm_normalizer_run(&t->spm, text, n_bytes, &normal, err);
+    if (status == SEMID_OK)
+        status = append_normal(t, normal.bytes, normal.n_bytes, place, enough, out, err);
+    mem_free(normal.bytes);
+    return status;
+}
+
 /* Text that holds no raw added token, in one go. */
-static semid_status append_part(const tokenizer *t, const char *text, size_t n_bytes, bool begins,
-                                size_t enough, token_ids *out, semid_error *err) {
+static semid_status append_part(const tokenizer *t, const char *text, size_t n_bytes,
+                                part_place place, size_t enough, token_ids *out, semid_error *err) {
     char usual[NORMALIZER_ROOM(PART_BYTES)], *large = NULL;
     if (n_bytes > PART_BYTES) {
         if (n_bytes > SIZE_MAX / 8)
@@ -316,18 +351,21 @@ static semid_status append_part(const tokenizer *t, const char *text, size_t n_b
     }
     char *normal = large ? large : usual;
     size_t n_normal = normalizer_run(&t->normalizer, text, n_bytes, normal);
-    semid_status status = append_normal(t, normal, n_normal, begins, enough, out, err);
+    semid_status status = t->spm.n_steps > 0
+                              ? append_spm(t, normal, n_normal, place, enough, out, err)
+                              : append_normal(t, normal, n_normal, place, enough, out, err);
     mem_free(large);
     return status;
 }
 
-static semid_status append_text(const tokenizer *t, const char *text, size_t n_bytes, size_t enough,
-                                token_ids *out, semid_error *err) {
-    /* an added token may hold spaces: then the text stays whole */
-    bool whole = t->normalized_tokens.n_tokens > 0;
+/* first: nothing stands before it, not even an added token. */
+static semid_status append_text(const tokenizer *t, const char *text, size_t n_bytes, bool first,
+                                size_t enough, token_ids *out, semid_error *err) {
+    bool whole = !can_part(t);
     for (size_t at = 0, n; at < n_bytes && out->n_ids < enough; at += n) {
         n = whole ? n_bytes : part_end(t, text + at, n_bytes - at);
-        TRY(append_part(t, text + at, n, at == 0, enough, out, err));
+        part_place place = {first && at == 0, at == 0};
+        TRY(append_part(t, text + at, n, place, enough, out, err));
     }
     return SEMID_OK;
 }
@@ -344,9 +382,9 @@ semid_status tokenizer_encode(const tokenizer *t, const char *text, size_t n_byt
     match_state state = {0};
     text_piece piece;
     while (out->n_ids < enough && token_matcher_next(&t->raw_tokens, text, n_bytes, &state, &piece))
-        TRY(piece.id >= 0
-                ? append_ids(out, &piece.id, 1, err)
-                : append_text(t, text + piece.begin, piece.end - piece.begin, enough, out, err));
+        TRY(piece.id >= 0 ? append_ids(out, &piece.id, 1, err)
+                          : append_text(t, text + piece.begin, piece.end - piece.begin,
+                                        piece.begin == 0, enough, out, err));
     if (out->n_ids > enough) out->n_ids = enough;
     return append_ids(out, t->after.ids, t->after.n_ids, err);
 }

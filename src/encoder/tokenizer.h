@@ -1,5 +1,5 @@
 /* encoder/tokenizer.h - text to token ids, exactly as Hugging Face's library `tokenizers` does it:
- * WordPiece (BERT, MPNet) and byte-level BPE (RoBERTa). */
+ * WordPiece (BERT, MPNet), byte-level BPE (RoBERTa) and Unigram (XLM-RoBERTa). */
 #ifndef ENCODER_TOKENIZER_H
 #define ENCODER_TOKENIZER_H
 

@@ -127,13 +127,13 @@ static semid_status read_bpe(tokenizer_spec *spec, const json_t *root, const jso
 
 /* Old files do not say the type: it shows in a setting that only one of them has. */
 static semid_status model_type(const json_t *model, const char **type, semid_error *err) {
-    static const char *const supported[] = {"WordPiece", "BPE", NULL};
+    static const char *const supported[] = {"WordPiece", "BPE", "Unigram", NULL};
     bool untold = json_is_object(model) && !json_object_get(model, "type");
     *type = "WordPiece";
     if (untold && json_object_get(model, "max_input_chars_per_word")) return SEMID_OK;
     *type = "BPE";
     if (untold && json_object_get(model, "merges")) return SEMID_OK;
-    return json_check_type(model, "model", supported, "WordPiece, BPE", type, err);
+    return json_check_type(model, "model", supported, "WordPiece, BPE, Unigram", type, err);
 }
 
 semid_status tokenizer_spec_read_model(tokenizer_spec *spec, const json_t *root, semid_error *err) {
@@ -141,5 +141,6 @@ semid_status tokenizer_spec_read_model(tokenizer_spec *spec, const json_t *root,
     const char *type;
     TRY(model_type(model, &type, err));
     if (strcmp(type, "BPE") == 0) return read_bpe(spec, root, model, err);
+    if (strcmp(type, "Unigram") == 0) return tokenizer_spec_read_unigram(spec, root, model, err);
     return read_wordpiece(spec, root, model, err);
 }

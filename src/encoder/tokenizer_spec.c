@@ -165,6 +165,7 @@ void tokenizer_spec_release(tokenizer_spec *spec) {
     mem_free(spec->tokens);
     mem_free(spec->added);
     mem_free(spec->merges);
+    mem_free(spec->scores);
     mem_free(spec->before.ids);
     mem_free(spec->after.ids);
     json_decref(spec->json);

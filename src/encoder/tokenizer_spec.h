@@ -5,7 +5,9 @@
 #include "encoder/added_tokens.h"
 #include "encoder/bpe.h"
 #include "encoder/normalizer.h"
+#include "encoder/spm_normalizer.h"
 #include "encoder/tokenizer.h"
+#include "encoder/unigram.h"
 #include "encoder/wordpiece.h"
 
 #include <jansson.h>
@@ -15,7 +17,7 @@ typedef struct id_list {
     size_t n_ids, capacity;
 } id_list;
 
-typedef enum token_model { MODEL_WORDPIECE, MODEL_BPE } token_model;
+typedef enum token_model { MODEL_WORDPIECE, MODEL_BPE, MODEL_UNIGRAM } token_model;
 
 /* Strings are borrowed from `text` and `json`. */
 typedef struct tokenizer_spec {
@@ -27,6 +29,10 @@ typedef struct tokenizer_spec {
     bpe_options bpe;
     bpe_merge *merges; /* [n_merges] */
     size_t n_merges, merge_capacity;
+    spm_options spm;
+    unigram_options unigram;
+    double *scores; /* [n_tokens] */
+    size_t score_capacity;
     added_token *added; /* [n_added] */
     size_t n_added, added_capacity;
     id_list before, after; /* ids put around every text */
@@ -73,6 +79,8 @@ semid_status json_check_type(const json_t *object, const char *key, const char *
                              const char *supported_list, const char **type, semid_error *err);
 /* model, normalizer and pre_tokenizer of a tokenizer.json. */
 semid_status tokenizer_spec_read_model(tokenizer_spec *spec, const json_t *root, semid_error *err);
+semid_status tokenizer_spec_read_unigram(tokenizer_spec *spec, const json_t *root,
+                                         const json_t *model, semid_error *err);
 /* {token: id} */
 semid_status tokenizer_spec_read_vocabulary(tokenizer_spec *spec, const json_t *vocab,
                                             const char *where, semid_error *err);

@@ -46,6 +46,10 @@ static void fill_kinds(void) {
     set_ranges(kinds, letter_ranges, LENGTH(letter_ranges), KIND_LETTER);
     set_ranges(kinds, number_ranges, LENGTH(number_ranges), KIND_NUMBER);
     set_ranges(kinds, whitespace_ranges, LENGTH(whitespace_ranges), KIND_SPACE);
+    set_ranges(kinds, extending_ranges, LENGTH(extending_ranges), CLUSTER_EXTENDS);
+    set_ranges(kinds, closed_ranges, LENGTH(closed_ranges), CLUSTER_CLOSED);
+    set_ranges(kinds, prepended_ranges, LENGTH(prepended_ranges), CLUSTER_PREPENDS);
+    set_ranges(kinds, picture_ranges, LENGTH(picture_ranges), CLUSTER_PICTURE);
 }
 
 const uint8_t *unicode_kinds(void) {

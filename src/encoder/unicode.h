@@ -22,9 +22,17 @@ enum {
 const uint8_t *unicode_properties(void);
 
 /* What GPT-2's pattern tells apart: \p{L}, \p{N}, \s. */
-enum { KIND_OTHER, KIND_LETTER, KIND_NUMBER, KIND_SPACE };
+enum { KIND_OTHER, KIND_LETTER, KIND_NUMBER, KIND_SPACE, KIND_MASK = 3 };
 
-/* One of the kinds for each code point, likewise. */
+/* And how characters stick together. */
+enum {
+    CLUSTER_EXTENDS = 4,   /* belongs to the character before it, such as an accent */
+    CLUSTER_CLOSED = 8,    /* nothing belongs to it: a control */
+    CLUSTER_PREPENDS = 16, /* belongs to the character behind it */
+    CLUSTER_PICTURE = 32   /* a zero width joiner joins two of them */
+};
+
+/* A kind, and flags, for each code point, likewise. */
 const uint8_t *unicode_kinds(void);
 
 /* What \w matches. */

@@ -60,6 +60,7 @@ static semid_status fingerprint(const job *j, uint64_t *out, semid_error *err) {
                          j->params->dtype};
     uint64_t hash =
         hash_bytes(hash_bytes(0, SEMID_VERSION, strlen(SEMID_VERSION)), options, sizeof options);
+    hash = hash_bytes(hash, encoder_prefix(j->e), strlen(encoder_prefix(j->e)) + 1);
     for (size_t i = 0; i < sizeof files / sizeof *files; i++)
         TRY(hash_file(&hash, j->params->model, files[i], err));
     *out = hash;
@@ -76,7 +77,8 @@ static semid_status open_inputs(job *j, semid_error *err) {
                                        .max_len = (size_t)p->max_len,
                                        .pool = (pooling)p->pooling,
                                        .normalize = p->normalize,
-                                       .kind = (precision)p->dtype},
+                                       .kind = (precision)p->dtype,
+                                       .prefix = p->prefix},
                      err));
     TRY(item_texts_open(
         &j->texts,
@@ -172,14 +174,15 @@ static semid_status make_report(const job *j, const char *ids_path, json_t **out
                                 semid_error *err) {
     double seconds = j->compute_s > 0 ? j->compute_s : 1;
     json_t *report = json_pack(
-        "{s:s, s:s, s:I, s:I, s:s, s:s, s:s, s:b, s:I, s:I, s:I, s:I, s:I, s:f, s:f}", "out",
+        "{s:s, s:s, s:I, s:I, s:s, s:s, s:s, s:b, s:s, s:I, s:I, s:I, s:I, s:I, s:f, s:f}", "out",
         j->params->out, "ids", ids_path, "rows", (json_int_t)j->n_rows, "dim",
         (json_int_t)encoder_dim(j->e), "dtype", precision_name((precision)j->params->dtype), "isa",
         kernels()->tier, "pooling", pooling_name(encoder_pooling(j->e)), "normalized",
-        encoder_normalizes(j->e), "max_len", (json_int_t)j->params->max_len, "rows_kept",
-        (json_int_t)j->n_kept, "tokens", (json_int_t)j->counts.n_tokens, "truncated",
-        (json_int_t)j->counts.n_truncated, "empty_texts", (json_int_t)item_texts_empty(j->texts),
-        "texts_per_s", (double)(j->n_rows - j->n_kept) / seconds, "tokens_per_s",
+        encoder_normalizes(j->e), "prefix", encoder_prefix(j->e), "max_len",
+        (json_int_t)j->params->max_len, "rows_kept", (json_int_t)j->n_kept, "tokens",
+        (json_int_t)j->counts.n_tokens, "truncated", (json_int_t)j->counts.n_truncated,
+        "empty_texts", (json_int_t)item_texts_empty(j->texts), "texts_per_s",
+        (double)(j->n_rows - j->n_kept) / seconds, "tokens_per_s",
         (double)j->counts.n_tokens / seconds);
     if (!report) FAIL(SEMID_ERR_NO_MEMORY, "out of memory: the report");
     *out = report;

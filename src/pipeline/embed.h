@@ -15,7 +15,8 @@ typedef struct embed_params {
     int64_t max_len;    /* tokens */
     int pooling;        /* position in auto|mean|cls|pooler */
     tristate normalize;
-    int dtype; /* position in f32|bf16|int8 */
+    const char *prefix; /* NULL: as the model folder says */
+    int dtype;          /* position in f32|bf16|int8 */
     bool resume;
 } embed_params;
 

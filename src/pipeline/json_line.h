@@ -3,14 +3,9 @@
 #define PIPELINE_JSON_LINE_H
 
 #include "base/error.h"
+#include "base/text_buffer.h"
 
 #include <stddef.h>
-
-/* A growing piece of text. Starts zeroed. */
-typedef struct text_buffer {
-    char *bytes;
-    size_t n_bytes, capacity;
-} text_buffer;
 
 /* The string that is all of a line; replaces the contents of `out`. Bytes that are no UTF-8 pass;
  * an escaped lone surrogate becomes U+FFFD. SEMID_ERR_FORMAT for anything else than a string. */

@@ -127,10 +127,21 @@ static semid_status append_tokens(const tokenizer *t, text_buffer *out, const to
     return append_bytes(out, "]\n", err);
 }
 
+static semid_status put_prefix(const char *prefix, text_buffer *text, semid_error *err) {
+    size_t n = prefix ? strlen(prefix) : 0;
+    if (n == 0) return SEMID_OK;
+    TRY(mem_reserve(&text->bytes, &text->capacity, text->n_bytes + n, 1, err));
+    memmove(text->bytes + n, text->bytes, text->n_bytes);
+    memcpy(text->bytes, prefix, n);
+    text->n_bytes += n;
+    return SEMID_OK;
+}
+
 static semid_status tokenize_line(const tokenize_state *s, size_t line, scratch *work,
                                   text_buffer *out, semid_error *err) {
     TRY(json_line_decode(s->block.bytes + s->lines[line].begin, s->lines[line].n_bytes, &work->text,
                          err));
+    TRY(put_prefix(s->params->prefix, &work->text, err));
     TRY(tokenizer_encode(s->tokenizer, work->text.bytes, work->text.n_bytes, max_len(s->params),
                          &work->ids, err));
     return s->params->tokens ? append_tokens(s->tokenizer, out, &work->ids, err)

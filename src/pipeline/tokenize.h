@@ -7,8 +7,9 @@
 #include <stdio.h>
 
 typedef struct tokenize_params {
-    const char *model; /* folder with a tokenizer */
-    const char *in;    /* JSON strings, a line each; NULL: standard input */
+    const char *model;  /* folder with a tokenizer */
+    const char *in;     /* JSON strings, a line each; NULL: standard input */
+    const char *prefix; /* put before every text; NULL: nothing */
     int64_t max_len;
     bool truncate;
     bool tokens; /* the tokens' texts, not their ids */

@@ -23,6 +23,7 @@ tokenize() { "$SEMID" tokenize --quiet --model "$model" "$@"; }
 [ "$(printf '  "\\u0074he"\r\n' | tokenize)" = "$(printf '"the"\n' | tokenize)" ] || fail "escapes and spaces"
 [ "$(printf '"\\ud83d\\ude00 \\ud83d"' | tokenize --tokens)" = '["[CLS]","😀","[SEP]"]' ] || fail surrogates
 [ "$(printf '"\\"\\\\"' | tokenize --tokens)" = '["[CLS]","\"","\\","[SEP]"]' ] || fail "quoted tokens"
+[ "$(echo '"tokening"' | tokenize --prefix 'The ')" = "$(echo '"The tokening"' | tokenize)" ] || fail prefix
 [ -z "$(tokenize </dev/null)" ] || fail "empty input"
 [ "$(echo '"the the the"' | tokenize --max-len 3 --tokens)" = '["[CLS]","the","[SEP]"]' ] || fail max-len
 

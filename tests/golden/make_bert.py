@@ -17,10 +17,10 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 from tokenizers import AddedToken, Tokenizer, normalizers, pre_tokenizers, processors
-from tokenizers.models import BPE, WordPiece
+from tokenizers.models import BPE, Unigram, WordPiece
 from tokenizers.trainers import BpeTrainer
 from transformers import (BertConfig, BertModel, MPNetConfig, MPNetModel, RobertaConfig,
-                          RobertaModel)
+                          RobertaModel, XLMRobertaConfig, XLMRobertaModel)
 
 HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "bert")
 WORDS = ("[PAD] [UNK] [CLS] [SEP] [MASK] steel bolt nut washer ##s ##er ##ing screw drive hex head "
@@ -70,12 +70,31 @@ def roberta_tokenizer():
     return t
 
 
+def xlm_roberta_tokenizer():
+    """Words, and single characters for the rest."""
+    words = ["\u2581" + w for w in WORDS[5:] if w[0] != "#"] + ["s", "er", "ing", "\u2581"]
+    letters = [chr(c) for c in range(ord("a"), ord("z") + 1)]
+    vocab = [("<s>", 0.0), ("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0)]
+    vocab += [(w, -3.5 - 0.25 * i % 4) for i, w in enumerate(dict.fromkeys(words + letters))] + [("<mask>", 0.0)]
+    t = Tokenizer(Unigram(vocab, 3))
+    t.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace()])
+    t.post_processor = processors.TemplateProcessing(
+        single="<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", 2)])
+    t.add_special_tokens(["<s>", "<pad>", "</s>", "<unk>", AddedToken("<mask>", lstrip=True)])
+    return t
+
+
 BERT = dict(config_class=BertConfig, model_class=BertModel, tokenizer=bert_tokenizer, texts="texts.txt",
             max_position_embeddings=40)
 MPNET = dict(config_class=MPNetConfig, model_class=MPNetModel, tokenizer=mpnet_tokenizer,
              texts="texts_long.txt", max_position_embeddings=302)
 ROBERTA = dict(config_class=RobertaConfig, model_class=RobertaModel, tokenizer=roberta_tokenizer,
                texts="texts_long.txt", max_position_embeddings=202)
+XLM_ROBERTA = dict(config_class=XLMRobertaConfig, model_class=XLMRobertaModel,
+                   tokenizer=xlm_roberta_tokenizer, texts="texts_long.txt", max_position_embeddings=202)
+# as multilingual-e5-small and paraphrase-multilingual-MiniLM are: the one's model, the other's words
+BERT_XLM = dict(config_class=BertConfig, model_class=BertModel, tokenizer=xlm_roberta_tokenizer,
+                texts="texts_long.txt", max_position_embeddings=200)
 
 VARIANTS = {
     # name: (family, config, weights' type, prefix of the names, gamma/beta for the normalisations)
@@ -91,6 +110,10 @@ VARIANTS = {
                                hidden_act="relu"), torch.bfloat16, "mpnet.", False),
     "roberta": (ROBERTA, dict(hidden_size=24, num_attention_heads=2, intermediate_size=40, type_vocab_size=1,
                               layer_norm_eps=1e-5), torch.float16, "roberta.", False),
+    "xlm_roberta": (XLM_ROBERTA, dict(hidden_size=20, num_attention_heads=2, intermediate_size=32, type_vocab_size=1,
+                                      layer_norm_eps=1e-5), torch.float32, "", False),
+    "bert_xlm": (BERT_XLM, dict(hidden_size=16, num_attention_heads=2, intermediate_size=24), torch.float16, "",
+                 False),
 }
 
 

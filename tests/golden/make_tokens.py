@@ -7,8 +7,13 @@
                                       alone and inside a word, and on N random texts; names the
                                       code points and texts that differ. FOLDER: other models
 
+A Unigram tokenizer's table of characters is SentencePiece's own nmt_nfkc, which XLM-RoBERTa has too: taken from
+a model that `sentencepiece` trains where that package is installed, else from tokenizer/unigram/tokenizer.json.
+
 The all-MiniLM-L6-v2 values need .deps/models/all-MiniLM-L6-v2 (scripts/get-model).
 """
+import base64
+import io
 import json
 import pathlib
 import random
@@ -16,8 +21,8 @@ import subprocess
 import sys
 import zlib
 
-from tokenizers import AddedToken, Tokenizer, normalizers, pre_tokenizers, processors, trainers
-from tokenizers.models import BPE, WordPiece
+from tokenizers import AddedToken, Regex, Tokenizer, normalizers, pre_tokenizers, processors, trainers
+from tokenizers.models import BPE, Unigram, WordPiece
 
 HERE = pathlib.Path(__file__).parent / "tokenizer"
 MINILM = pathlib.Path(__file__).parents[2] / ".deps/models/all-MiniLM-L6-v2/tokenizer.json"
@@ -92,6 +97,80 @@ def bpe(alphabet, prefix_space=False, added=(), unknown=None, whole=False):
     return t
 
 
+def fields(message):
+    """(number, value) of a protobuf message's length-delimited fields; others are passed over."""
+    def varint(at):
+        value = shift = 0
+        while True:
+            value |= (message[at] & 127) << shift
+            at, shift = at + 1, shift + 7
+            if message[at - 1] < 128:
+                return value, at
+    at = 0
+    while at < len(message):
+        tag, at = varint(at)
+        n, at = varint(at) if tag & 7 in (0, 2) else ({1: 8, 5: 4}[tag & 7], at)
+        if tag & 7 == 2:
+            yield tag >> 3, message[at:at + n]
+        if tag & 7 != 0:
+            at += n
+
+
+def nmt_nfkc():
+    try:
+        import sentencepiece
+    except ImportError:
+        parts = json.loads((HERE / "unigram/tokenizer.json").read_text())
+        return base64.b64decode(parts["normalizer"]["normalizers"][0]["precompiled_charsmap"])
+    model = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(CORPUS), model_writer=model, vocab_size=120, hard_vocab_limit=False,
+        normalization_rule_name="nmt_nfkc", minloglevel=2)
+    normalizer_spec = dict(fields(model.getvalue()))[3]
+    return dict(fields(normalizer_spec))[2]
+
+
+def pieces(rng):
+    """What is frequent in the corpus, with scores as they come out of training, some of them equal."""
+    found = {}
+    for text in CORPUS:
+        for word in text.split():
+            word = "\u2581" + word
+            for i in range(len(word)):
+                for j in range(i + 1, min(len(word), i + 9) + 1):
+                    found[word[i:j]] = found.get(word[i:j], 0) + 1
+    kept = sorted(p for p, n in found.items() if n > 1 or len(p) == 1)
+    return [(p, round(-rng.uniform(2, 12), rng.choice([0, 2, 6]))) for p in kept]
+
+
+def unigram(steps, words, added=(), byte_fallback=False):
+    rng = random.Random(11)
+    some_bytes = [(f"<0x{b:02X}>", 0.0) for b in range(256) if b != 0xAD] if byte_fallback else []
+    vocab = [("<s>", 0.0), ("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0)] + some_bytes + pieces(rng) + [("<mask>", 0.0)]
+    t = Tokenizer(Unigram(vocab, 3, byte_fallback))
+    if steps:
+        t.normalizer = steps
+    t.pre_tokenizer = words
+    t.post_processor = processors.TemplateProcessing(single="<s> $A </s>", special_tokens=[("<s>", 0), ("</s>", 2)])
+    t.add_special_tokens(ROBERTA_SPECIAL)
+    t.add_tokens(list(added))
+    return t
+
+
+def unigrams(added):
+    squeeze = normalizers.Replace(Regex(" {2,}"), " ")
+    mark = normalizers.Replace(Regex(" {2,}"), "\u2581")
+    strip = normalizers.Strip(left=False, right=True)
+    space, meta = pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace
+    return {
+        "unigram": unigram(normalizers.Sequence([normalizers.Precompiled(nmt_nfkc()), squeeze]),
+                           pre_tokenizers.Sequence([space, meta()])),
+        "unigram_first": unigram(normalizers.Sequence([strip, mark]), meta(prepend_scheme="first"), added, True),
+        "unigram_always": unigram(mark, meta()),
+        "unigram_whole": unigram(None, meta(prepend_scheme="never", split=False), byte_fallback=True),
+    }
+
+
 def tokenizers():
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     bert = normalizers.BertNormalizer
@@ -119,6 +198,7 @@ def tokenizers():
         "bpe": bpe(alphabet),
         "bpe_prefix": bpe([c for c in alphabet if c.isascii() or c == "\u0120"], True, added, "<unk>"),
         "bpe_whole": bpe(alphabet, whole=True),
+        **unigrams(added),
     }
 
 
@@ -141,6 +221,8 @@ HARD = [
     "<s>the</s> x<mask>y <mask>  z <pad><unk><S> < s>", "the <MASK>", "  <mask> <mask>",
     "don't we'll 'S 'st 're're ' s '", "a  b   c\n\nd \n e\t\tf  ", "\u00a0a \u00a0b\u3000 c \u2028\u2029", "  ", " \n", "\n \n x",
     "12a34 b5\u0665\u00b2\u2167x \u00bd", "tokens tokens,tokens  tokens", "x\u0301y \u0301\u0301 !\u0301", "they'llx I'MMM 'tis",
+    "\uff34\uff28\uff25 \ufb01\u0301x \u00aa\u0301\u0302y \u2122\u0301 \u0600\u00aa\u0301 \r\n\u0344\u0301 e\u0301e\u0301", "\u1112\u1161\u11ab\u0301 \uffa1\u0301",
+    "\u00a9\u200d\u2122\u0301 \u1f1e6\u1f1e7", "the \u00a8\u00b4 tokens\u3000\u3000the", "\u2460\u3300\ufdfa\u200b\ufeffa", "\U0001d400\U0001d7d8\u0301",
     " the", "a b <s> c</s>d", "\u0120the \u0100", "\u2581a\u2581\u2581b",
     "<R>   <L>", "<R> \u3000 x", " \u3000\u3000 \u3000", "[SEP]<R>  [SEP]  <LR>  [SEP]", "\u00c5\u212b\u0041\u030a", "\U0001e900\U00010400\U000104b0\u2c00", "\u1e9e\u0149\u01c5\u1f88\u01f0",
 ]
@@ -159,7 +241,8 @@ def random_text(rng):
         lambda: chr(rng.randrange(0x600, 0xd800)), lambda: chr(rng.randrange(0xe000, 0x20000)),
         lambda: chr(rng.randrange(0x20000, 0x110000)), lambda: chr(rng.randrange(0xac00, 0xd7a4)),
         lambda: chr(rng.randrange(0x4e00, 0x4e20)),
-        lambda: rng.choice(["'s", "'re", "'", "  ", "\n", " ", "1", "tokens", "<s>", "<mask>", "</s>"]),
+        lambda: rng.choice("\u00a8\u00aa\u00b2\u00bd\u0132\u017f\u01c4\u0340\u0344\u037e\u03d2\u0600\u0675\u2122\ufb01\uff21\uff76\uff9e\u3300\u00ad\u200d\r\n"),
+        lambda: rng.choice(["'s", "'re", "'", "  ", "\n", " ", "1", "tokens", "<s>", "\u2581", "   ", "<mask>", "</s>"]),
         lambda: rng.choice(SPECIAL + ["<Item>", "<L>", "<R>", "<LR>", "<LRX", "<W>", "w", "new york", "the", "caf\u00e9", "cafe", "<lr>"]),
     ]
     some = [rng.choice(pools) for _ in range(rng.randrange(1, 5))]
@@ -237,7 +320,7 @@ def write_all():
         t.no_truncation()
         (folder / "expected.jsonl").write_text(expected)
     write_hashes("normalized.crc", normal_hashes())
-    for name in ("small", "bpe"):
+    for name in ("small", "bpe", "unigram"):
         write_hashes(name + ".crc", ids_hashes(all_tokenizers[name]))
     minilm = load_minilm()
     if minilm:
@@ -276,7 +359,7 @@ def load(path):
 
 
 def check(semid, n_random, folders):
-    kinds = ("small", "bpe", "bpe_prefix")
+    kinds = ("small", "bpe", "bpe_prefix", "unigram", "unigram_first")
     rng = random.Random()
     texts = [random_text(rng) for _ in range(n_random)] + HARD
     every = [x for block in range(0x110000 // BLOCK) for cp in code_points(block) for x in contexts(chr(cp))]

@@ -47,7 +47,7 @@ static void check_pooling(const variant *v, pooling pool, tristate scaled, const
     encoder *e;
     encoder_counts counts = {0};
     float found[MAX_TEXTS * MAX_DIM], row[MAX_DIM];
-    encoder_params params = {variant_path(v, ""), v->max_len, pool, scaled, PRECISION_F32};
+    encoder_params params = {variant_path(v, ""), v->max_len, pool, scaled, PRECISION_F32, NULL};
     assert_ok(encoder_open(&e, &params, &err));
     size_t dim = encoder_dim(e), which = pool == POOLING_AUTO ? 0 : (size_t)pool - POOLING_MEAN;
     assert_int_equal(expected->shape[1], texts.n_ids);
@@ -72,7 +72,8 @@ static void check_cosines(const variant *v, const array *expected, precision kin
     encoder *e;
     encoder_counts counts = {0};
     float found[MAX_TEXTS * MAX_DIM], row[MAX_DIM];
-    encoder_params params = {variant_path(v, ""), v->max_len, POOLING_MEAN, TRISTATE_YES, kind};
+    encoder_params params = {variant_path(v, ""), v->max_len, POOLING_MEAN,
+                             TRISTATE_YES,        kind,       NULL};
     assert_ok(encoder_open(&e, &params, &err));
     size_t dim = encoder_dim(e);
     assert_ok(encoder_embed(e, &texts, found, &counts, &err));
@@ -130,6 +131,12 @@ static void roberta_positions_behind_the_padding(void **state) {
     check_variant(&(variant){"roberta", "texts_long.txt", 200, 1});
 }
 
+static void xlm_roberta_with_unigram(void **state) {
+    (void)state;
+    check_variant(&(variant){"xlm_roberta", "texts_long.txt", 200, 1});
+    check_variant(&(variant){"bert_xlm", "texts_long.txt", 200, 1});
+}
+
 /* ---- weights in several files ---- */
 
 enum { MAX_TENSORS = 64 };
@@ -166,7 +173,7 @@ static void embed_texts(const char *folder, float *out) {
     ids texts = read_texts(&v);
     encoder *e;
     encoder_counts counts = {0};
-    encoder_params params = {folder, 24, POOLING_MEAN, TRISTATE_YES, PRECISION_F32};
+    encoder_params params = {folder, 24, POOLING_MEAN, TRISTATE_YES, PRECISION_F32, NULL};
     assert_ok(encoder_open(&e, &params, &err));
     assert_ok(encoder_embed(e, &texts, out, &counts, &err));
     encoder_close(e);
@@ -191,7 +198,8 @@ static void weights_in_several_files(void **state) {
     embed_texts(test_path("sharded"), sharded);
     assert_memory_equal(sharded, whole, sizeof whole);
     assert_int_equal(remove(test_path("sharded/model-1.safetensors")), 0);
-    encoder_params params = {test_path("sharded"), 24, POOLING_MEAN, TRISTATE_YES, PRECISION_F32};
+    encoder_params params = {test_path("sharded"), 24,  POOLING_MEAN, TRISTATE_YES,
+                             PRECISION_F32,        NULL};
     assert_fails(encoder_open(&e, &params, &err), SEMID_ERR_IO, "model-1.safetensors");
 }
 
@@ -204,6 +212,7 @@ int main(void) {
         cmocka_unit_test(mpnet_bfloat16_prefixed),
         cmocka_unit_test(roberta_positions_behind_the_padding),
         cmocka_unit_test(weights_in_several_files),
+        cmocka_unit_test(xlm_roberta_with_unigram),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

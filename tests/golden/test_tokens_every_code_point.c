@@ -133,6 +133,11 @@ static void ids_of_byte_pairs_agree(void **state) {
     compare_ids(golden_path("tokenizer/bpe"), "tokenizer/bpe.crc");
 }
 
+static void ids_of_unigram_agree(void **state) {
+    (void)state;
+    compare_ids(golden_path("tokenizer/unigram"), "tokenizer/unigram.crc");
+}
+
 static void ids_of_minilm_agree(void **state) {
     (void)state;
     skip_without(deps_path("models/all-MiniLM-L6-v2/tokenizer.json"));
@@ -144,6 +149,7 @@ int main(void) {
         cmocka_unit_test(normalisation_agrees),
         cmocka_unit_test(ids_of_the_small_vocabulary_agree),
         cmocka_unit_test(ids_of_byte_pairs_agree),
+        cmocka_unit_test(ids_of_unigram_agree),
         cmocka_unit_test(ids_of_minilm_agree),
     };
     return cmocka_run_group_tests_name("tokens of every code point", tests, NULL, NULL);

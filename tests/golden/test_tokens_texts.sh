@@ -5,7 +5,8 @@ folder=$SOURCE_DIR/tests/golden/tokenizer
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 failed=0
-for name in small cased raw accents added mpnet bpe bpe_prefix bpe_whole bpe_files; do
+for name in small cased raw accents added mpnet bpe bpe_prefix bpe_whole bpe_files \
+    unigram unigram_first unigram_always unigram_whole; do
     for threads in 1 3; do
         {
             "$SEMID" tokenize --quiet --threads $threads --model "$folder/$name" --no-truncate "$folder/texts.jsonl"

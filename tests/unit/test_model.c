@@ -47,7 +47,7 @@ static void set_config(const char *member) {
 
 static semid_status open_model(pooling pool, size_t max_len) {
     encoder *e;
-    encoder_params params = {folder, max_len, pool, TRISTATE_UNSET, PRECISION_F32};
+    encoder_params params = {folder, max_len, pool, TRISTATE_UNSET, PRECISION_F32, NULL};
     memset(&err, 0, sizeof err);
     semid_status status = encoder_open(&e, &params, &err);
     if (status == SEMID_OK) encoder_close(e);
@@ -179,7 +179,7 @@ static void write_pooling(const char *json) {
 static void the_folder_says_how_to_pool(void **state) {
     (void)state;
     encoder *e;
-    encoder_params params = {folder, 40, POOLING_AUTO, TRISTATE_UNSET, PRECISION_F32};
+    encoder_params params = {folder, 40, POOLING_AUTO, TRISTATE_UNSET, PRECISION_F32, NULL};
     assert_ok(encoder_open(&e, &params, &err));
     assert_int_equal(encoder_pooling(e), POOLING_MEAN);
     assert_false(encoder_normalizes(e));
@@ -214,26 +214,31 @@ static void other_modules_are_refused(void **state) {
     assert_refused(SEMID_ERR_FORMAT, "expected a JSON array");
 }
 
-static void a_default_prompt_stands_before_every_text(void **state) {
-    (void)state;
-    ids plain = {0}, prompted = {0};
-    float x[24], y[24];
+static void embed_text(const char *prefix, const char *text, float x[24]) {
+    ids texts = {0};
     encoder *e;
     encoder_counts counts = {0};
-    encoder_params params = {folder, 40, POOLING_MEAN, TRISTATE_UNSET, PRECISION_F32};
-    assert_ok(ids_append(&plain, "steel bolt", 10, &err));
-    assert_ok(ids_append(&prompted, "for the steel bolt", 18, &err));
+    encoder_params params = {folder, 40, POOLING_MEAN, TRISTATE_UNSET, PRECISION_F32, prefix};
+    assert_ok(ids_append(&texts, text, strlen(text), &err));
     assert_ok(encoder_open(&e, &params, &err));
-    assert_ok(encoder_embed(e, &prompted, x, &counts, &err));
+    assert_ok(encoder_embed(e, &texts, x, &counts, &err));
     encoder_close(e);
+    ids_release(&texts);
+}
+
+static void a_prefix_or_the_default_prompt_stands_before_every_text(void **state) {
+    (void)state;
+    float prompted[24], plain[24], found[24];
+    embed_text(NULL, "for the steel bolt", prompted);
+    embed_text(NULL, "steel bolt", plain);
+    embed_text("for the ", "steel bolt", found);
+    assert_memory_equal(found, prompted, sizeof found);
     write_text("config_sentence_transformers.json",
                "{\"prompts\": {\"passage\": \"for the \"}, \"default_prompt_name\": \"passage\"}");
-    assert_ok(encoder_open(&e, &params, &err));
-    assert_ok(encoder_embed(e, &plain, y, &counts, &err));
-    encoder_close(e);
-    assert_memory_equal(x, y, sizeof x);
-    ids_release(&plain);
-    ids_release(&prompted);
+    embed_text(NULL, "steel bolt", found);
+    assert_memory_equal(found, prompted, sizeof found);
+    embed_text("", "steel bolt", found);
+    assert_memory_equal(found, plain, sizeof found);
 }
 
 static void lengths_must_fit_the_model(void **state) {
@@ -257,7 +262,7 @@ int main(void) {
         FRESH(tensors_are_checked),
         FRESH(the_folder_says_how_to_pool),
         FRESH(other_modules_are_refused),
-        FRESH(a_default_prompt_stands_before_every_text),
+        FRESH(a_prefix_or_the_default_prompt_stands_before_every_text),
         FRESH(lengths_must_fit_the_model),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -75,6 +75,37 @@ static void byte_pairs_are_read(void **state) {
                 "abc", (const int32_t[]){3, 4}, 2);
 }
 
+#define UNIGRAM_WITH(unknown, vocab)                                                               \
+    "\"model\": {\"type\": \"Unigram\", \"unk_id\": " unknown ", \"vocab\": " vocab "}"
+#define SCORES "[[\"<unk>\", 0], [\"\u2581\", -2.5], [\"a\", -3], [\"\u2581a\", -3.5], [\"b\", -1]]"
+#define UNIGRAM UNIGRAM_WITH("0", SCORES)
+#define MARKS(members)                                                                             \
+    "\"pre_tokenizer\": {\"type\": \"Metaspace\", \"replacement\": \"\u2581\"" members "}"
+#define STEP(type, members) "{\"type\": \"" type "\"" members "}"
+#define REPLACE(pattern, content)                                                                  \
+    STEP("Replace", ", \"pattern\": {" pattern "}, \"content\": \"" content "\"")
+#define SQUEEZE REPLACE("\"Regex\": \" {2,}\"", " ")
+#define STRIP(left, right) STEP("Strip", ", \"strip_left\": " left ", \"strip_right\": " right)
+#define CHARSMAP(base64) STEP("Precompiled", ", \"precompiled_charsmap\": \"" base64 "\"")
+
+static void unigram_is_read(void **state) {
+    (void)state;
+    check_opens(BPE_FILE("null", MARKS(""), UNIGRAM), "a ba", (const int32_t[]){3, 1, 4, 2}, 4);
+    check_opens(BPE_FILE("null", MARKS(", \"prepend_scheme\": \"never\""), UNIGRAM), "a xyb",
+                (const int32_t[]){2, 1, 0, 4}, 4);
+    check_opens(
+        BPE_FILE(STEP("Sequence", ", \"normalizers\": [" SQUEEZE ", " STRIP("false", "true") "]"),
+                 MARKS(", \"prepend_scheme\": \"first\""), UNIGRAM),
+        "a  b ", (const int32_t[]){3, 1, 4}, 3);
+    check_opens(BPE_FILE("null",
+                         "\"pre_tokenizer\": {\"type\": \"Sequence\", \"pretokenizers\": "
+                         "[{\"type\": \"WhitespaceSplit\"}, {\"type\": \"Metaspace\", "
+                         "\"str_rep\": \"\u2581\", \"replacement\": \"\u2581\", "
+                         "\"add_prefix_space\": true}]}",
+                         UNIGRAM),
+                "  a\n b  ", (const int32_t[]){3, 1, 4}, 3);
+}
+
 typedef struct refusal {
     const char *json;
     semid_status status;
@@ -87,9 +118,10 @@ static void others_are_refused_by_name(void **state) {
         {"", SEMID_ERR_FORMAT, "tokenizer.json: expected JSON"},
         {"{\"model\": ", SEMID_ERR_FORMAT, "line 1"},
         {"[]", SEMID_ERR_FORMAT, "expected an object"},
-        {"{}", SEMID_ERR_UNSUPPORTED, "model: none given; supported: WordPiece, BPE"},
+        {"{}", SEMID_ERR_UNSUPPORTED, "model: none given; supported: WordPiece, BPE, Unigram"},
         {FILE_OF("", NORMALIZER, PRE, POST, "\"model\": {\"type\": \"WordLevel\"}"),
-         SEMID_ERR_UNSUPPORTED, "model \"WordLevel\" is not supported; supported: WordPiece, BPE"},
+         SEMID_ERR_UNSUPPORTED,
+         "model \"WordLevel\" is not supported; supported: WordPiece, BPE, Unigram"},
         {FILE_OF("", "\"normalizer\": {\"type\": \"NFKC\"}", PRE, POST, MODEL),
          SEMID_ERR_UNSUPPORTED, "normalizer \"NFKC\" is not supported; supported: BertNormalizer"},
         {FILE_OF("", NORMALIZER, "\"pre_tokenizer\": {\"type\": \"Metaspace\"}", POST, MODEL),
@@ -149,6 +181,42 @@ static void others_are_refused_by_name(void **state) {
          "pre_tokenizer \"BertPreTokenizer\" is not supported; supported: ByteLevel"},
         {BPE_FILE("{\"type\": \"NFC\"}", BYTES(SPACE), BPE_WITH("", "[]")), SEMID_ERR_UNSUPPORTED,
          "normalizer: none is supported with a BPE model"},
+        {BPE_FILE("null", MARKS(""), UNIGRAM_WITH("null", SCORES)), SEMID_ERR_FORMAT,
+         "model.unk_id: expected an integer, found null"},
+        {BPE_FILE("null", MARKS(""), UNIGRAM_WITH("5", SCORES)), SEMID_ERR_FORMAT,
+         "model.unk_id: expected one of the 5 tokens, found 5"},
+        {BPE_FILE("null", MARKS(""), UNIGRAM_WITH("0", "[]")), SEMID_ERR_FORMAT,
+         "expected one of the 0 tokens"},
+        {BPE_FILE("null", MARKS(""), UNIGRAM_WITH("0", "{}")), SEMID_ERR_FORMAT,
+         "model.vocab: expected an array of tokens and scores"},
+        {BPE_FILE("null", MARKS(""), UNIGRAM_WITH("0", "[[\"a\"]]")), SEMID_ERR_FORMAT,
+         "model.vocab: expected [token, score] as entry 0"},
+        {BPE_FILE("null", MARKS(""), UNIGRAM_WITH("0", "[[\"a\", 1], [\"a\", 2]]")),
+         SEMID_ERR_FORMAT, "token \"a\" has two ids, 0 and 1"},
+        {BPE_FILE("null", PRE, UNIGRAM), SEMID_ERR_UNSUPPORTED,
+         "pre_tokenizer \"BertPreTokenizer\" is not supported; supported: Metaspace"},
+        {BPE_FILE("null", "\"pre_tokenizer\": {\"type\": \"Sequence\", \"pretokenizers\": []}",
+                  UNIGRAM),
+         SEMID_ERR_UNSUPPORTED, "pre_tokenizer Sequence is not supported"},
+        {BPE_FILE("null", MARKS(", \"prepend_scheme\": \"last\""), UNIGRAM), SEMID_ERR_FORMAT,
+         "prepend_scheme: expected always, first or never, found \"last\""},
+        {BPE_FILE("null", MARKS(", \"add_prefix_space\": false"), UNIGRAM), SEMID_ERR_FORMAT,
+         "add_prefix_space: false does not go with prepend_scheme \"always\""},
+        {BPE_FILE("null", "\"pre_tokenizer\": {\"type\": \"Metaspace\", \"replacement\": \"\"}",
+                  UNIGRAM),
+         SEMID_ERR_FORMAT, "replacement: expected one character"},
+        {BPE_FILE(STEP("NFKC", ""), MARKS(""), UNIGRAM), SEMID_ERR_UNSUPPORTED,
+         "normalizer \"NFKC\" is not supported; supported: Precompiled, Strip"},
+        {BPE_FILE(REPLACE("\"String\": \"x\"", "y"), MARKS(""), UNIGRAM), SEMID_ERR_UNSUPPORTED,
+         "Replace is supported of the pattern \" {2,}\""},
+        {BPE_FILE(STRIP("true", "true"), MARKS(""), UNIGRAM), SEMID_ERR_UNSUPPORTED,
+         "Strip is supported on the right only"},
+        {BPE_FILE(CHARSMAP("?"), MARKS(""), UNIGRAM), SEMID_ERR_FORMAT,
+         "precompiled_charsmap: expected base64"},
+        {BPE_FILE(CHARSMAP("AAAA"), MARKS(""), UNIGRAM), SEMID_ERR_FORMAT,
+         "precompiled_charsmap: expected an array and strings"},
+        {BPE_FILE(CHARSMAP("CAAAAAAAAAA="), MARKS(""), UNIGRAM), SEMID_ERR_FORMAT,
+         "precompiled_charsmap: expected an array and strings"},
         {FILE_OF("{\"id\": 1, \"content\": \"[CLS]\"}", NORMALIZER, PRE, POST, MODEL),
          SEMID_ERR_FORMAT, "added token.special: expected true or false, found nothing"},
     };
@@ -179,12 +247,14 @@ static void a_failed_allocation_leaks_nothing(void **state) {
     (void)state;
     check_failed_allocations(FILE_OF(ADDED("4", "<new>"), NORMALIZER, PRE, POST, MODEL));
     check_failed_allocations(BPE_FILE("null", BYTES(SPACE), BPE_WITH("", "[\"a b\"]")));
+    check_failed_allocations(BPE_FILE(CHARSMAP("BAAAAAAAAAA="), MARKS(""), UNIGRAM));
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(files_of_every_age_are_read),
         cmocka_unit_test(byte_pairs_are_read),
+        cmocka_unit_test(unigram_is_read),
         cmocka_unit_test(others_are_refused_by_name),
         cmocka_unit_test(a_failed_allocation_leaks_nothing),
     };
