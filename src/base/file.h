@@ -72,8 +72,8 @@ semid_status path_join(char **out, const char *dir, const char *name, semid_erro
 const char *path_basename(const char *path);
 /* The extension in lower case without the dot, "" if none. A static-size copy in buf. */
 const char *path_extension(const char *path, char buf[16]);
-/* "file.npz:name" is an array of a file: the file alone, and the name inside `spec`. NULL if there is
- * none: no colon, or no file before it. */
+/* "file.npz:name" is an array of a file: the file alone, and the name inside `spec`. NULL if there
+ * is none: no colon, or no file before it. */
 semid_status path_split_name(char **file, const char **name, const char *spec, semid_error *err);
 /* path without its last extension, plus suffix: ("a/X.npy", ".ids.npy") -> "a/X.ids.npy". */
 semid_status path_replace_extension(char **out, const char *path, const char *suffix,

@@ -219,7 +219,9 @@ static semid_status report_meta(job *j, const record_source *source, semid_error
     TRY(set_int(object, "rows_missing_fields", n_rows - counts[0], err));
     TRY(set_int(object, "items", counts[1], err));
     TRY(set_int(object, "items_used", counts[2], err));
-    if (n_rows > 0 && counts[0] == 0)
+    if (n_rows == 0)
+        FAIL(SEMID_ERR_DATA, "%s: expected records of items, found no rows", j->meta.paths[0]);
+    if (counts[0] == 0)
         FAIL(SEMID_ERR_FORMAT, "%s: none of %lld rows has parent_asin; found %s", j->meta.paths[0],
              (long long)n_rows, record_source_keys(source));
     return SEMID_OK;

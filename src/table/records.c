@@ -333,9 +333,20 @@ static semid_status register_function(record_source *s, sql_db *db, const char *
 
 /* ---- the source ---- */
 
+/* Without a byte there is no header to refuse later. */
+static semid_status check_csv_files(const path_list *files, semid_error *err) {
+    for (size_t i = 0; i < files->n_paths; i++)
+        if (file_check_readable(files->paths[i], NULL) == SEMID_OK &&
+            file_bytes(files->paths[i]) == 0)
+            FAIL(SEMID_ERR_FORMAT, "%s: expected a CSV header, found an empty file",
+                 files->paths[i]);
+    return SEMID_OK;
+}
+
 semid_status record_source_open(record_source **out, sql_db *db, const char *name,
                                 const record_spec *spec, semid_error *err) {
     record_source *s;
+    if (spec->format == RECORDS_CSV) TRY(check_csv_files(spec->files, err));
     TRY(mem_calloc(&s, 1, sizeof *s, err));
     pthread_mutex_init(&s->lock, NULL);
     s->api = db->api;
