@@ -185,13 +185,21 @@ semid_status file_out_open(file_out *f, const char *path, semid_error *err) {
 }
 
 void file_out_write(file_out *f, const void *data, size_t n_bytes) {
-    if (n_bytes) fwrite(data, 1, n_bytes, f->stream);
+    if (n_bytes && fwrite(data, 1, n_bytes, f->stream) != n_bytes && !f->error) f->error = errno;
+}
+
+semid_status file_out_seek(file_out *f, uint64_t offset, semid_error *err) {
+    bool end = offset == FILE_OUT_END;
+    /* What is buffered is written first, which may be what fails. */
+    if (fseeko(f->stream, end ? 0 : (off_t)offset, end ? SEEK_END : SEEK_SET) != 0)
+        FAIL(SEMID_ERR_IO, "%s: cannot write: %s", f->path, strerror(errno));
+    return SEMID_OK;
 }
 
 semid_status file_out_commit(file_out *f, semid_error *err) {
     errno = 0;
     bool failed = fflush(f->stream) != 0 || ferror(f->stream) != 0;
-    int saved = errno;
+    int saved = f->error ? f->error : errno;
     if (fclose(f->stream) != 0 && !failed) {
         failed = true;
         saved = errno;

@@ -42,11 +42,15 @@ semid_status file_remove(const char *path, semid_error *err); /* missing is fine
  * are kept and reported by commit, so that callers may write without checking each call. */
 typedef struct file_out {
     FILE *stream;
+    int error; /* errno of the first write that failed */
     char *path, *temp_path;
 } file_out;
 
 semid_status file_out_open(file_out *f, const char *path, semid_error *err);
 void file_out_write(file_out *f, const void *data, size_t n_bytes);
+/* Go on writing at `offset`, or behind all that was written: FILE_OUT_END. */
+#define FILE_OUT_END UINT64_MAX
+semid_status file_out_seek(file_out *f, uint64_t offset, semid_error *err);
 semid_status file_out_commit(file_out *f, semid_error *err);
 void file_out_release(file_out *f); /* accepts zeroed and committed ones */
 

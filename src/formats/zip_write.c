@@ -3,7 +3,6 @@
 #include "base/memory.h"
 #include "formats/crc32.h"
 
-#include <errno.h>
 #include <string.h>
 
 /* Dates are 1980-01-01 00:00, the first that the format can hold. */
@@ -89,12 +88,9 @@ semid_status zip_out_end(zip_out *z, semid_error *err) {
              (unsigned long long)m->n_bytes, m->name, (unsigned long long)found);
     record r = {0};
     put(&r, m->crc, 4);
-    if (fseeko(z->file.stream, (off_t)z->crc_offset, SEEK_SET) != 0)
-        FAIL(SEMID_ERR_IO, "%s: cannot write: %s", z->file.path, strerror(errno));
+    TRY(file_out_seek(&z->file, z->crc_offset, err));
     file_out_write(&z->file, r.bytes, r.n);
-    if (fseeko(z->file.stream, 0, SEEK_END) != 0)
-        FAIL(SEMID_ERR_IO, "%s: cannot write: %s", z->file.path, strerror(errno));
-    return SEMID_OK;
+    return file_out_seek(&z->file, FILE_OUT_END, err);
 }
 
 static void write_entry(zip_out *z, const zip_out_member *m) {

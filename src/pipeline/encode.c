@@ -117,8 +117,8 @@ static void write_header(stream *s) {
     file_out_write(&s->out, header, npy_format_header(header, npy_descr(DTYPE_I32), 2, shape));
 }
 
-static semid_status finish_output(stream *s, const char *path, semid_error *err) {
-    if (fseek(s->out.stream, 0, SEEK_SET) != 0) FAIL(SEMID_ERR_IO, "%s: cannot seek", path);
+static semid_status finish_output(stream *s, semid_error *err) {
+    TRY(file_out_seek(&s->out, 0, err));
     write_header(s);
     return file_out_commit(&s->out, err);
 }
@@ -237,7 +237,7 @@ semid_status encode_stream(const semid_codebook *cb, const semid_model *model, c
     TRY_GOTO(encode_rows(&s, skip_bad_rows, err));
     TRY_GOTO(judge_bad_rows(&s, skip_bad_rows, err));
     TRY_GOTO(save_kept_rows(&s, out_path, err));
-    TRY_GOTO(finish_output(&s, out_path, err));
+    TRY_GOTO(finish_output(&s, err));
     for (size_t l = 0; l < s.n_levels; l++) s.result.level_errors[l] /= (double)s.result.n_rows;
     *result = s.result;
     s.result.level_errors = NULL;

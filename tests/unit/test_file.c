@@ -4,6 +4,7 @@
 #include "support/support.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -152,6 +153,39 @@ static void write_errors_come_out_at_commit(void **state) {
     assert_int_equal(count_entries(test_path("full")), 0);
 }
 
+/* The first failure counts, even where what is left in the buffer could be written later. */
+static void the_reason_of_the_first_error_is_kept(void **state) {
+    (void)state;
+    semid_error err;
+    file_out f;
+    static char block[1 << 16];
+    skip_without("/dev/full");
+    for (int seek = 0; seek < 2; seek++) {
+        assert_ok(file_out_open(&f, test_path("full/y.bin"), &err));
+        assert_non_null(freopen("/dev/full", "wb", f.stream));
+        file_out_write(&f, block, seek ? 8 : sizeof block);
+        errno = 0;
+        semid_status status = seek ? file_out_seek(&f, 0, &err) : file_out_commit(&f, &err);
+        assert_fails(status, SEMID_ERR_IO, "y.bin: cannot write: No space left");
+        file_out_release(&f);
+    }
+}
+
+static void writing_goes_on_where_it_is_told(void **state) {
+    (void)state;
+    semid_error err;
+    file_out f;
+    assert_ok(file_out_open(&f, test_path("seek.txt"), &err));
+    file_out_write(&f, "0123", 4);
+    assert_ok(file_out_seek(&f, 1, &err));
+    file_out_write(&f, "x", 1);
+    assert_ok(file_out_seek(&f, FILE_OUT_END, &err));
+    file_out_write(&f, "4", 1);
+    assert_ok(file_out_commit(&f, &err));
+    file_out_release(&f);
+    assert_holds(test_path("seek.txt"), "0x234");
+}
+
 static void temporary_names_are_for_those_who_write_themselves(void **state) {
     (void)state;
     semid_error err;
@@ -214,6 +248,8 @@ int main(void) {
         cmocka_unit_test(the_old_file_stays_until_commit),
         cmocka_unit_test(what_cannot_be_written_is_named),
         cmocka_unit_test(write_errors_come_out_at_commit),
+        cmocka_unit_test(the_reason_of_the_first_error_is_kept),
+        cmocka_unit_test(writing_goes_on_where_it_is_told),
         cmocka_unit_test(temporary_names_are_for_those_who_write_themselves),
         cmocka_unit_test(unfinished_files_are_removed_at_once),
         cmocka_unit_test(files_are_removed_if_there),
