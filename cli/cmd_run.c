@@ -71,12 +71,14 @@ static const option options[] = {
      .type = OPTION_PATH,
      .offset = AT(model),
      .metavar = "DIR",
-     .help = "Short for --set embed.model=DIR"},
+     .help = "Model folder that makes vectors of texts, such as scripts/get-model fetches; "
+             "the same as --set embed.model=DIR"},
     {.name = "core",
      .type = OPTION_STRING,
      .offset = AT(core),
      .metavar = "N",
-     .help = "Short for --set preprocess.core=N"},
+     .help = "Keep users and items with at least N rows, 0 all; the same as "
+             "--set preprocess.core=N"},
     {.name = "methods",
      .type = OPTION_LIST,
      .offset = AT(methods),

@@ -17,6 +17,9 @@ void docs_write_fish(const command *cmd, FILE *out);
 /* Write s with some characters replaced: `from` holds them, to[i] is what from[i] becomes. */
 void docs_escape(FILE *out, const char *s, const char *from, const char *const *to);
 
+/* "semid train [--in] FILE --out DIR [options]" and the end of the line. */
+void docs_write_usage(const command *cmd, FILE *out);
+
 /* A flag that is on by default is shown as the one that switches it off. */
 bool option_is_on(const option *o);
 /* "no-" for such a flag, "[no-]" where neither is the default; else "". */

@@ -31,17 +31,6 @@ static void write_options(FILE *out, const option *options) {
     }
 }
 
-static void write_usage(FILE *out, const command *cmd) {
-    fprintf(out, "```\nsemid %s", cmd->name);
-    for (const option *o = cmd->options; o->name; o++) {
-        if (o->positional)
-            fprintf(out, " [--%s] %s", o->name, o->metavar);
-        else if (o->required)
-            fprintf(out, " --%s %s", o->name, option_value(o));
-    }
-    fputs(" [options]\n```\n", out);
-}
-
 static void write_index(FILE *out) {
     fputs("# The commands of semid\n\nGenerated from the option tables by `semid docs`.\n\n"
           "| command | what it does |\n|---|---|\n",
@@ -60,7 +49,9 @@ void docs_write_md(const command *cmd, FILE *out) {
         return;
     }
     fprintf(out, "# semid %s\n\n%s.\n\n", cmd->name, cmd->summary);
-    write_usage(out, cmd);
+    fputs("```\n", out);
+    docs_write_usage(cmd, out);
+    fputs("```\n", out);
     fprintf(out, "\n%s\n\n## Options\n\n", cmd->description);
     write_options(out, cmd->options);
     fputs("\nand the [common options](README.md#common-options).\n", out);

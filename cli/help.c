@@ -42,15 +42,21 @@ static void print_option(const option *o, FILE *out) {
     print_wrapped(out, text, HELP_COLUMN, HELP_COLUMN);
 }
 
-void options_print_help(const command *cmd, FILE *out) {
-    fprintf(out, "usage: semid %s", cmd->name);
+void docs_write_usage(const command *cmd, FILE *out) {
+    fprintf(out, "semid %s", cmd->name);
     for (const option *o = cmd->options; o->name; o++) {
         if (o->positional)
-            fprintf(out, " [--%s] %s", o->name, o->metavar);
+            fprintf(out, o->required ? " [--%s] %s" : " [[--%s] %s]", o->name, o->metavar);
         else if (o->required)
             fprintf(out, " --%s %s", o->name, option_value(o));
     }
-    fprintf(out, " [options]\n\n");
+    fputs(" [options]\n", out);
+}
+
+void options_print_help(const command *cmd, FILE *out) {
+    fputs("usage: ", out);
+    docs_write_usage(cmd, out);
+    fprintf(out, "\n%s.\n\n", cmd->summary);
     print_wrapped(out, cmd->description, 0, 0);
     fprintf(out, "\noptions:\n");
     for (const option *o = cmd->options; o->name; o++) print_option(o, out);

@@ -190,9 +190,10 @@ static semid_status tokenize_lines(tokenize_state *s, semid_error *err) {
 /* ---- the step ---- */
 
 static semid_status open_input(tokenize_state *s, semid_error *err) {
-    s->in_name = s->params->in ? s->params->in : "standard input";
+    bool from_file = s->params->in && strcmp(s->params->in, "-") != 0;
+    s->in_name = from_file ? s->params->in : "standard input";
     s->in = stdin;
-    if (!s->params->in) return SEMID_OK;
+    if (!from_file) return SEMID_OK;
     TRY(file_check_readable(s->in_name, err));
     s->in = fopen(s->in_name, "rb");
     if (!s->in) FAIL(SEMID_ERR_IO, "%s: cannot open: %s", s->in_name, strerror(errno));

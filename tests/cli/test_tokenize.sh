@@ -25,6 +25,7 @@ tokenize() { "$SEMID" tokenize --quiet --model "$model" "$@"; }
 [ "$(printf '"\\"\\\\"' | tokenize --tokens)" = '["[CLS]","\"","\\","[SEP]"]' ] || fail "quoted tokens"
 [ "$(echo '"tokening"' | tokenize --prefix 'The ')" = "$(echo '"The tokening"' | tokenize)" ] || fail prefix
 [ -z "$(tokenize </dev/null)" ] || fail "empty input"
+[ "$(echo '"the"' | tokenize - --tokens)" = '["[CLS]","the","[SEP]"]' ] || fail "- as standard input"
 [ "$(echo '"the the the"' | tokenize --max-len 3 --tokens)" = '["[CLS]","the","[SEP]"]' ] || fail max-len
 
 expect 1 'line 2: expected a JSON string, found an empty line' tokenize < <(printf '"a"\n\n"b"\n')
