@@ -37,10 +37,11 @@ struct encoder {
 
 static semid_status check_max_len(const encoder *e, semid_error *err) {
     const model_config *c = &e->m->config;
-    size_t max_tokens = model_config_max_tokens(c);
-    if (e->max_len < 3 || e->max_len > max_tokens)
-        FAIL(SEMID_ERR_ARGUMENT, "max-len: expected 3 to %zu, the model's positions, found %zu",
-             max_tokens, e->max_len);
+    size_t least = tokenizer_n_before(e->words) + tokenizer_n_after(e->words) + 1;
+    size_t most = model_config_max_tokens(c);
+    if (e->max_len < least || e->max_len > most)
+        FAIL(SEMID_ERR_ARGUMENT, "max-len: expected %zu to %zu, the model's positions, found %zu",
+             least, most, e->max_len);
     if (c->max_seq_length && e->max_len > c->max_seq_length)
         log_warn("max-len %zu is above the %zu tokens this model was made for", e->max_len,
                  c->max_seq_length);
@@ -123,15 +124,17 @@ const char *encoder_prefix(const encoder *e) {
 /* ---- tokens ---- */
 
 /* One more than allowed is asked for: a text that fills it was cut, and loses its last word piece
- * before the final [SEP]. */
+ * before what goes after every text. */
 static semid_status tokenize_text(const encoder *e, const char *text, size_t n_bytes,
                                   tokenized *out) {
     token_ids *t = &out->tokens;
+    size_t n_after = tokenizer_n_after(e->words);
     TRY(tokenizer_encode(e->words, text, n_bytes, e->max_len + 1, t, NULL));
     out->truncated = t->n_ids > e->max_len;
     if (out->truncated) {
-        t->ids[e->max_len - 1] = t->ids[e->max_len];
-        t->n_ids = e->max_len;
+        int32_t *after = t->ids + t->n_ids - n_after;
+        memmove(after - 1, after, n_after * sizeof *after);
+        t->n_ids--;
     }
     return SEMID_OK;
 }

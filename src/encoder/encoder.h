@@ -21,7 +21,7 @@ typedef struct encoder_params {
     const char *prefix; /* put before every text, borrowed; NULL: the folder's default prompt */
 } encoder_params;
 
-/* SEMID_ERR_ARGUMENT when max_len is above the model's positions or below 3. */
+/* SEMID_ERR_ARGUMENT when max_len is above the model's positions or has no room for a token. */
 semid_status encoder_open(encoder **out, const encoder_params *params, semid_error *err);
 void encoder_close(encoder *e);
 

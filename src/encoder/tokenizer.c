@@ -271,6 +271,14 @@ size_t tokenizer_vocab_size(const tokenizer *t) {
     return t->n_ids;
 }
 
+size_t tokenizer_n_before(const tokenizer *t) {
+    return t->before.n_ids;
+}
+
+size_t tokenizer_n_after(const tokenizer *t) {
+    return t->after.n_ids;
+}
+
 /* ---- encoding ---- */
 
 static semid_status append_ids(token_ids *out, const int32_t *ids, size_t n_ids, semid_error *err) {

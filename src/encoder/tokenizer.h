@@ -32,6 +32,9 @@ semid_status tokenizer_encode(const tokenizer *t, const char *text, size_t n_byt
 
 /* The token of an id, NUL-terminated, or NULL if there is none. */
 const char *tokenizer_token(const tokenizer *t, int32_t id);
+/* How many ids go before and after every text. */
+size_t tokenizer_n_before(const tokenizer *t);
+size_t tokenizer_n_after(const tokenizer *t);
 /* The highest id + 1. */
 size_t tokenizer_vocab_size(const tokenizer *t);
 

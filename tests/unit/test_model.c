@@ -214,16 +214,20 @@ static void other_modules_are_refused(void **state) {
     assert_refused(SEMID_ERR_FORMAT, "expected a JSON array");
 }
 
-static void embed_text(const char *prefix, const char *text, float x[24]) {
+static void embed_cut_text(const char *prefix, const char *text, size_t max_len, float x[24]) {
     ids texts = {0};
     encoder *e;
     encoder_counts counts = {0};
-    encoder_params params = {folder, 40, POOLING_MEAN, TRISTATE_UNSET, PRECISION_F32, prefix};
+    encoder_params params = {folder, max_len, POOLING_MEAN, TRISTATE_UNSET, PRECISION_F32, prefix};
     assert_ok(ids_append(&texts, text, strlen(text), &err));
     assert_ok(encoder_open(&e, &params, &err));
     assert_ok(encoder_embed(e, &texts, x, &counts, &err));
     encoder_close(e);
     ids_release(&texts);
+}
+
+static void embed_text(const char *prefix, const char *text, float x[24]) {
+    embed_cut_text(prefix, text, 40, x);
 }
 
 static void a_prefix_or_the_default_prompt_stands_before_every_text(void **state) {
@@ -239,6 +243,35 @@ static void a_prefix_or_the_default_prompt_stands_before_every_text(void **state
     assert_memory_equal(found, prompted, sizeof found);
     embed_text("", "steel bolt", found);
     assert_memory_equal(found, plain, sizeof found);
+}
+
+static void check_cut(const char *post_processor, size_t n_around) {
+    char json[2000];
+    float cut[24], whole[24];
+    snprintf(
+        json, sizeof json,
+        "{\"normalizer\": null, \"pre_tokenizer\": {\"type\": \"BertPreTokenizer\"}, "
+        "\"post_processor\": %s, \"model\": {\"type\": \"WordPiece\", \"unk_token\": \"[UNK]\", "
+        "\"continuing_subword_prefix\": \"##\", \"max_input_chars_per_word\": 100, \"vocab\": "
+        "{\"[UNK]\": 1, \"[CLS]\": 2, \"[SEP]\": 3, \"steel\": 5, \"bolt\": 6, \"nut\": 7}}}",
+        post_processor);
+    write_text("tokenizer.json", json);
+    embed_cut_text(NULL, "steel bolt", 40, whole);
+    embed_cut_text(NULL, "steel bolt nut", n_around + 2, cut);
+    assert_memory_equal(cut, whole, sizeof cut);
+}
+
+static void whatever_stands_behind_a_text_stays_when_it_is_cut(void **state) {
+    (void)state;
+    check_cut("null", 0);
+    check_cut("{\"type\": \"BertProcessing\", \"sep\": [\"[SEP]\", 3], \"cls\": [\"[CLS]\", 2]}",
+              2);
+    check_cut("{\"type\": \"TemplateProcessing\", \"single\": ["
+              "{\"Sequence\": {\"id\": \"A\", \"type_id\": 0}}, "
+              "{\"SpecialToken\": {\"id\": \"[SEP]\", \"type_id\": 0}}, "
+              "{\"SpecialToken\": {\"id\": \"[CLS]\", \"type_id\": 0}}], \"special_tokens\": "
+              "{\"[CLS]\": {\"ids\": [2]}, \"[SEP]\": {\"ids\": [3]}}}",
+              2);
 }
 
 static void lengths_must_fit_the_model(void **state) {
@@ -263,6 +296,7 @@ int main(void) {
         FRESH(the_folder_says_how_to_pool),
         FRESH(other_modules_are_refused),
         FRESH(a_prefix_or_the_default_prompt_stands_before_every_text),
+        FRESH(whatever_stands_behind_a_text_stays_when_it_is_cut),
         FRESH(lengths_must_fit_the_model),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
