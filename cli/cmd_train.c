@@ -65,6 +65,19 @@ static const option options[] = {
      .min = 0,
      .max = 0.9,
      .help = "Keep a random share of the rows from training and report its figures too"},
+    {.name = "pca",
+     .type = OPTION_INT,
+     AT(pca),
+     .metavar = "D",
+     .default_value = "0",
+     .min = 0,
+     .max = SEMID_MODEL_MAX_WIDTH,
+     .help =
+         "Quantize the D leading principal components of the vectors; 0: the vectors themselves"},
+    {.name = "pca-whiten",
+     .type = OPTION_FLAG,
+     AT(pca_whiten),
+     .help = "With --pca: divide each component by its standard deviation"},
     {.name = "init",
      .type = OPTION_PATH,
      AT(init),
@@ -277,7 +290,10 @@ const command cmd_train = {
         "together with moving averages (rqvae), or one codebook with moving averages (vqvae). With "
         "--hidden, "
         "networks learned beside them take vectors to latents, which are quantized, and back: "
-        "model.safetensors; errors are then those of the decoded vectors.\n\n"
+        "model.safetensors; errors are then those of the decoded vectors. --pca does the same with "
+        "a "
+        "linear map. (There is no option to rotate the vectors: codewords would turn with them, "
+        "and codes stay.)\n\n"
         "Writes codebooks.npz (key codebooks: [L,K,d], vqvae [K,d], float32), codes.npy ([N,L] "
         "int32, what semid encode gives with the same options) and metrics.json (options, course "
         "of the "
@@ -288,6 +304,7 @@ const command cmd_train = {
         "semid train --in emb.npy --out outputs/vqvae --method vqvae --holdout 0.2\n"
         "semid train --in emb.npy --out outputs/tiger --method rqvae --hidden 512,256,128\n"
         "semid train --in text.npy --concat image.npy --concat-weights 1,0.5 --out outputs/two\n"
+        "semid train --in emb.npy --out outputs/pca --pca 64\n"
         "semid train --in new.npy --out outputs/new --no-train --load "
         "outputs/rqkmeans/codebooks.npz",
     .options = options,

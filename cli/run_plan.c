@@ -285,7 +285,9 @@ static semid_status plan_method(run_plan *plan, const char *method, semid_error 
         {0}};
     TRY(add_step(plan, "train", method, train, &s, err));
     TRY(add_files(&s->outputs, dir, trained, err));
-    if (json_array_size(json_object_get(s->options, "hidden")) > 0) {
+    const train_params *told = s->params;
+    if (told->pca > 0) TRY(add_files(&s->outputs, dir, networks, err));
+    if (told->hidden.n_items > 0) {
         s->resume = &((train_params *)s->params)->resume;
         TRY(add_files(&s->outputs, dir, networks, err));
     }

@@ -7,6 +7,8 @@
  *
  *     z = encoder((x - mean) scale)        y = mean + decoder(q) / scale
  *
+ * Without hidden layers both are linear: principal components (semid train --pca) are such a model.
+ *
  * A model is kept as `model.safetensors` beside the `codebooks.npz` [L,K,latent] it belongs to.
  *
  * Loss of a row, in scaled vectors, r_0 = z and r_l+1 = r_l - e_l with e_l the nearest codeword:

@@ -150,7 +150,9 @@ static semid_status find_space(method_files *m, const catalogue *items, bool ref
     const char *space = reference ? "profile (reference)" : m->unit_space ? unit : raw;
     json_decref(document);
     return mem_format(&m->query_space, err, "%s%s", space,
-                      m->model ? ", through the encoder network" : "");
+                      !m->model                                ? ""
+                      : semid_model_hidden_count(m->model) > 0 ? ", through the encoder network"
+                                                               : ", through its linear map");
 }
 
 static semid_status open_method(method_files *m, const evaluation *e, semid_error *err) {

@@ -7,6 +7,7 @@
 #include "formats/array.h"
 #include "kernels/kernels.h"
 #include "pipeline/health.h"
+#include "pipeline/pca.h"
 #include "pipeline/train_data.h"
 #include "pipeline/train_encode.h"
 #include "pipeline/train_fit.h"
@@ -29,7 +30,8 @@ typedef struct training {
     train_data data;
     train_shape shape;
     semid_codebook *codebook;
-    semid_model *model; /* with networks */
+    semid_model *model; /* with networks or --pca */
+    double pca_kept;    /* share of the variance */
     encoded result;
     double fit_seconds, encode_seconds;
 } training;
@@ -119,12 +121,13 @@ static semid_status check_distinct(training *t, semid_error *err) {
 }
 
 static semid_status check_start_dim(const training *t, semid_error *err) {
+    size_t found = t->model ? semid_model_latent(t->model) : t->data.dim;
     size_t dim = t->start_model ? semid_model_dim(t->start_model)
                  : t->start     ? semid_codebook_dim(t->start)
-                                : t->data.dim;
-    if (dim != t->data.dim)
-        FAIL(SEMID_ERR_SHAPE, "%s: expected vectors of dimension %zu as in %s, found %zu", t->p->in,
-             dim, start_path(t->p), t->data.dim);
+                                : found;
+    if (dim != found)
+        FAIL(SEMID_ERR_SHAPE, "%s: expected %s of dimension %zu as in %s, found %zu", t->p->in,
+             t->model ? "principal components" : "vectors", dim, start_path(t->p), found);
     return SEMID_OK;
 }
 
@@ -150,14 +153,36 @@ static semid_status open_vectors(training *t, semid_error *err) {
     return open_file(t, &t->encode_vectors, p->in, &p->sources, err);
 }
 
+static semid_status fit_pca(training *t, semid_error *err) {
+    const train_params *p = t->p;
+    if (p->pca == 0) return SEMID_OK;
+    if (pca_fit(&t->model, t->data.x, t->data.n_rows, t->data.dim, (size_t)p->pca, p->pca_whiten,
+                &t->pca_kept, err) != SEMID_OK)
+        return error_prefix(err, "%s: --pca", embeddings_path(t->train_vectors.file));
+    log_info("pca: %lld of %zu dimensions keep %.1f%% of the variance", (long long)p->pca,
+             t->data.dim, 100 * t->pca_kept);
+    return SEMID_OK;
+}
+
+/* A linear map stays as it is, and the method works on what it gives. */
+static semid_status project(training *t, semid_error *err) {
+    if (t->start_model && train_model_is_linear(t->start_model)) {
+        t->model = t->start_model;
+        t->start_model = NULL;
+    }
+    return t->model ? train_data_project(&t->data, t->model, err) : SEMID_OK;
+}
+
 static semid_status fit(training *t, semid_error *err) {
     TRY(train_data_take(&t->data, &t->train_vectors, t->p, t->ctx->seed, err));
+    double start_s = clock_seconds();
+    TRY(fit_pca(t, err));
     TRY(check_start_dim(t, err));
+    TRY(project(t, err));
     t->shape = choose_shape(t);
     TRY(check_distinct(t, err));
     if (t->p->unique)
         TRY(encode_check_unique(t->encoded_vectors, t->shape.n_levels, t->shape.n_codewords, err));
-    double start_s = clock_seconds();
     if (t->start_model || t->p->hidden.n_items > 0)
         TRY(train_model_fit(&t->codebook, &t->model, t->p, t->shape, t->start_model, t->start,
                             &t->data, t->ctx->seed, t->report, err));
@@ -213,7 +238,7 @@ static json_t *options_json(const train_params *p) {
 static json_t *network_json(const training *t) {
     const train_params *p = t->p;
     const semid_model *m = final_model(t);
-    if (!m) return json_null();
+    if (!m || train_model_is_linear(m)) return json_null();
     json_t *hidden = json_array();
     for (size_t i = 0; i < semid_model_hidden_count(m); i++)
         json_array_append_new(hidden, json_integer((json_int_t)semid_model_hidden(m, i)));
@@ -224,17 +249,27 @@ static json_t *network_json(const training *t) {
                      "weight_decay", p->weight_decay);
 }
 
+static json_t *pca_json(const training *t) {
+    const semid_model *m = final_model(t);
+    if (!m || !train_model_is_linear(m)) return json_null();
+    if (t->p->pca == 0)
+        return json_pack("{s:I, s:s}", "dim", (json_int_t)semid_model_latent(m), "from",
+                         start_path(t->p));
+    return json_pack("{s:I, s:b, s:f}", "dim", (json_int_t)t->p->pca, "whiten",
+                     (int)t->p->pca_whiten, "variance_kept_ratio", t->pca_kept);
+}
+
 static semid_status report_inputs(const training *t, semid_error *err) {
     const vectors *trained = t->p->train ? &t->train_vectors : &t->encode_vectors;
-    json_t *inputs =
-        json_pack("{s:s, s:s, s:I, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:b, s:O, s:o, s:o}",
-                  "method", train_method_names[t->p->method], "version", semid_version(), "seed",
-                  (json_int_t)t->ctx->seed, "isa", kernels()->tier, "input", t->p->in, "encoded",
-                  embeddings_path(t->encoded_vectors->file), "train_rows",
-                  (json_int_t)t->data.n_rows, "skipped_rows", (json_int_t)t->encoded_vectors->n_bad,
-                  "K", (json_int_t)t->result.quality.n_codewords, "dim",
-                  (json_int_t)t->encoded_vectors->dim, "input_unit_norm", (int)trained->unit_norm,
-                  "concat", t->layout, "network", network_json(t), "options", options_json(t->p));
+    json_t *inputs = json_pack(
+        "{s:s, s:s, s:I, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:b, s:O, s:o, s:o, s:o}", "method",
+        train_method_names[t->p->method], "version", semid_version(), "seed",
+        (json_int_t)t->ctx->seed, "isa", kernels()->tier, "input", t->p->in, "encoded",
+        embeddings_path(t->encoded_vectors->file), "train_rows", (json_int_t)t->data.n_rows,
+        "skipped_rows", (json_int_t)t->encoded_vectors->n_bad, "K",
+        (json_int_t)t->result.quality.n_codewords, "dim", (json_int_t)t->encoded_vectors->dim,
+        "input_unit_norm", (int)trained->unit_norm, "concat", t->layout, "network", network_json(t),
+        "pca", pca_json(t), "options", options_json(t->p));
     int failed = !inputs || json_object_update(t->report, inputs) != 0;
     json_decref(inputs);
     if (failed) FAIL(SEMID_ERR_NO_MEMORY, "out of memory: the report");

@@ -16,7 +16,9 @@ typedef struct train_params {
     int64_t iters;         /* rqkmeans */
     double tol;            /* rqkmeans */
     bool shrink;           /* rqkmeans */
-    int64_t epochs;        /* rqvae, vqvae, as the rest; -1: see the help */
+    int64_t pca;           /* dimensions of principal components; 0: vectors as they are */
+    bool pca_whiten;
+    int64_t epochs; /* rqvae, vqvae, as the rest; -1: see the help */
     int64_t batch_size, dist_chunk;
     double beta, decay, entropy_reg;
     string_list hidden;            /* widths; none: no networks. With it, as the next: */

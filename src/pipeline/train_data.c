@@ -81,6 +81,21 @@ done:
     return status;
 }
 
+semid_status train_data_project(train_data *data, const semid_model *model, semid_error *err) {
+    size_t latent = semid_model_latent(model);
+    float *z;
+    TRY(mem_alloc(&z, data->n_rows, latent * sizeof *z, err));
+    semid_status status = semid_model_project(model, data->x, data->n_rows, z, err);
+    if (status != SEMID_OK) {
+        mem_free(z);
+        return status;
+    }
+    mem_free(data->owned);
+    data->x = data->owned = z;
+    data->dim = latent;
+    return SEMID_OK;
+}
+
 void train_data_release(train_data *data) {
     mem_free(data->owned);
     mem_free(data->held);

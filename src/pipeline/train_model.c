@@ -32,8 +32,16 @@ static semid_status parse_hidden(const string_list *list, semid_model_params *ou
     return SEMID_OK;
 }
 
+bool train_model_is_linear(const semid_model *model) {
+    return semid_model_hidden_count(model) == 0;
+}
+
 semid_status train_model_check(const train_params *p, semid_error *err) {
     semid_model_params unused;
+    if (p->pca > 0 && (p->hidden.n_items > 0 || p->load || !p->train))
+        FAIL(SEMID_ERR_USAGE, "--pca and %s: expected one of them, found both",
+             p->load || !p->train ? "--load" : "--hidden");
+    if (p->pca_whiten && p->pca == 0) FAIL(SEMID_ERR_USAGE, "--pca-whiten: expected --pca as well");
     bool networks = p->hidden.n_items > 0 || p->load;
     TRY(parse_hidden(&p->hidden, &unused, err));
     if (p->hidden.n_items > 0 && p->method == TRAIN_RQKMEANS)
@@ -53,8 +61,12 @@ semid_status train_model_check_start(const train_params *p, const semid_model *s
         FAIL(SEMID_ERR_USAGE, "--hidden: expected model.safetensors beside %s, found none",
              p->load);
     if (!start) return SEMID_OK;
+    if (train_model_is_linear(start) && p->hidden.n_items > 0)
+        FAIL(SEMID_ERR_USAGE,
+             "--hidden: expected model.safetensors with networks beside %s, found a linear map",
+             p->load);
     TRY(parse_hidden(&p->hidden, &asked, err));
-    if (p->method == TRAIN_RQKMEANS && p->train)
+    if (p->method == TRAIN_RQKMEANS && p->train && !train_model_is_linear(start))
         FAIL(SEMID_ERR_USAGE, "%s has networks beside it: expected --method rqvae or vqvae",
              p->load);
     if (p->latent > 0 && (size_t)p->latent != semid_model_latent(start))

@@ -8,6 +8,9 @@
 /* What is asked for beside each other: usage errors. */
 semid_status train_model_check(const train_params *params, semid_error *err);
 
+/* No networks but principal components: fixed, and before any method. */
+bool train_model_is_linear(const semid_model *model);
+
 /* The networks of --load fit what --hidden and --latent say, if they say anything. */
 semid_status train_model_check_start(const train_params *params, const semid_model *start,
                                      semid_error *err);

@@ -45,6 +45,26 @@ done:
     return status;
 }
 
+static void set_weights(float *params, const mlp_shape *s, const float *weights) {
+    size_t in = s->sizes[0];
+    for (size_t o = 0; o < s->sizes[1]; o++)
+        memcpy(params + mlp_weight_at(s, 0) + o * gemm_pad(in), weights + o * in,
+               in * sizeof *weights);
+}
+
+semid_status model_new_linear(semid_model **out, size_t dim, size_t latent, const float *mean,
+                              const float *there, const float *back, semid_error *err) {
+    mlp_shape shape = {.n_layers = 1, .sizes = {dim, latent}};
+    semid_model *m;
+    TRY(model_new(&m, &shape, false, err));
+    memcpy(m->mean, mean, dim * sizeof *mean);
+    set_weights(m->params, &m->encoder.shape, there);
+    set_weights(model_decoder_params(m), &m->decoder.shape, back);
+    model_refresh(m);
+    *out = m;
+    return SEMID_OK;
+}
+
 void semid_model_free(semid_model *model) {
     if (!model) return;
     mlp_release(&model->encoder);

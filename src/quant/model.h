@@ -16,6 +16,10 @@ struct semid_model {
 
 /* With all numbers zero and scale 1. trains: room for gradients' sake as well. */
 semid_status model_new(semid_model **out, const mlp_shape *encoder, bool trains, semid_error *err);
+/* One layer each way, without ReLU: z = there (x - mean), y = mean + back z; there [latent, dim],
+ * back [dim, latent]. */
+semid_status model_new_linear(semid_model **out, size_t dim, size_t latent, const float *mean,
+                              const float *there, const float *back, semid_error *err);
 /* After the parameters changed. */
 void model_refresh(semid_model *model);
 /* The decoder's part of params. */
