@@ -53,9 +53,10 @@ emb=$golden/emb.npy
 "$SEMID" build-inverted --quiet --items "$out/outputs/pca/items.csv" --outdir "$out/outputs/pca" >/dev/null
 "$SEMID" eval --outputs-dir "$out/outputs" --methods pca --items-emb "$emb" --concat "$emb" \
     --items-ids "$golden/ids.npy" --train "$golden/train.parquet" --valid "$golden/valid.parquet" \
-    --test "$golden/test.parquet" --profile last --out "$out/t.csv" --rows "$out/rows.csv" --json \
+    --test "$golden/test.parquet" --profile last --expand exact --out "$out/t.csv" --json \
     >"$out/report.json" 2>/dev/null
 grep -q '"query_space": ".*through its linear map"' "$out/report.json" || fail "query space"
+grep -q '"empty_candidates": 0' "$out/report.json" || fail "queries miss their own items' codes"
 
 # ---- refused ----
 expect 1 "x.npy: --pca: expected at most the vectors' dimension 12, found 13" --in "$x" --pca 13
