@@ -57,9 +57,9 @@ static const char *find(const charsmap *m, const char *text, size_t n_bytes) {
 /* Four bytes: the size of the array; the array; the strings. */
 static semid_status split_charsmap(charsmap *out, const uint8_t *bytes, size_t n_bytes,
                                    semid_error *err) {
-    uint32_t n_array;
+    uint32_t n_array = 0;
     if (n_bytes >= sizeof n_array) memcpy(&n_array, bytes, sizeof n_array);
-    if (n_bytes < sizeof n_array || n_array < sizeof(uint32_t) || n_array % sizeof(uint32_t) != 0 ||
+    if (n_array < sizeof(uint32_t) || n_array % sizeof(uint32_t) != 0 ||
         n_array > n_bytes - sizeof n_array)
         FAIL(SEMID_ERR_FORMAT, "precompiled_charsmap: expected an array and strings");
     out->n_units = n_array / sizeof(uint32_t);

@@ -12,8 +12,8 @@
 semid_status lapack_add_products(double *a, size_t n, const double *x, size_t rows,
                                  semid_error *err);
 
-/* a [n, n] symmetric, of which the lower half is read: replaced by its orthonormal eigenvectors, one
- * a row, in order of ascending values [n]. */
+/* a [n, n] symmetric, of which the lower half is read: replaced by its orthonormal eigenvectors,
+ * one a row, in order of ascending values [n]. */
 semid_status lapack_symmetric_eigen(double *a, size_t n, double *values, semid_error *err);
 
 #endif
