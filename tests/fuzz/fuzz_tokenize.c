@@ -1,4 +1,5 @@
-/* Any bytes as a text, and as a line of JSON, for a tokenizer with every kind of added token. */
+/* Any bytes as a text, and as a line of JSON, for tokenizers of each kind, one with every kind of
+ * added token. */
 #include "base/memory.h"
 #include "encoder/tokenizer_spec.h"
 #include "encoder/unicode.h"
@@ -28,9 +29,42 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
         "\"##\",\"max_input_chars_per_word\":20,\"vocab\":{\"[UNK]\":0,\"[SEP]\":1,\"[CLS]\":2,"   \
         "\"a\":3,\"##a\":4,\"ab\":5,\"##\\u00e9\":6,\"\\u4e2d\":7,\",\":8}}}"
 
+#define AROUND                                                                                     \
+    "\"post_processor\":{\"type\":\"RobertaProcessing\",\"sep\":[\"</s>\",1],\"cls\":[\"<s>\",0]}"
+
+#define BYTES_JSON                                                                                 \
+    "{\"added_tokens\":[" ADDED(                                                                   \
+        "1", "</s>", "false", "true", "false",                                                     \
+        "false") "],\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"ByteLevel\","                \
+                 "\"add_prefix_space\":true}," AROUND                                              \
+                 ",\"model\":{\"type\":\"BPE\",\"unk_token\":"                                     \
+                 "\"<s>\",\"vocab\":{\"<s>\":0,\"</"                                               \
+                 "s>\":1,\"a\":2,\"b\":3,\"\u0120\":4,\"\u00c3\":5,"                               \
+                 "\"\u00a9\":6,\"ab\":7,\"\u0120a\":8,\"aa\":9,\"\u00c3\u00a9\":10,\"aaa\":11},"   \
+                 "\"merges\":[\"a b\",\"a a\",\"aa a\",\"\u0120 a\",\"\u00c3 \u00a9\"]}}"
+
+#define UNIGRAM_JSON(pre)                                                                          \
+    "{\"added_tokens\":[" ADDED(                                                                   \
+        "1", "</s>", "false", "true", "false",                                                     \
+        "false") "],\"normalizer\":{\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"Replace\"," \
+                 "\"pattern\":{\"Regex\":\" {2,}\"},\"content\":\"\u2581\"},{\"type\":\"Strip\","  \
+                 "\"strip_left\":false,\"strip_right\":true}]}," pre "," AROUND                    \
+                 ",\"model\":{\"type\":"                                                           \
+                 "\"Unigram\",\"unk_id\":2,\"byte_fallback\":true,\"vocab\":[[\"<s>\",0],[\"</"    \
+                 "s>\",0],"                                                                        \
+                 "[\"<unk>\",0],[\"\u2581\",-2],[\"a\",-3],[\"\u2581a\",-3.5],[\"b\",-1],["        \
+                 "\"aab\",-2],"                                                                    \
+                 "[\"<0x0A>\",0],[\"\u00e9\",-4]]}}"
+
+#define METASPACE                                                                                  \
+    "{\"type\":\"Metaspace\",\"replacement\":\"\u2581\",\"prepend_scheme\":\"always\"}"
+
 static const char *const settings[] = {
-    TOKENIZER_JSON(""), TOKENIZER_JSON("," ADDED("12", "A B", "false", "false", "true", "true"))};
-enum { N_SETTINGS = 2 };
+    TOKENIZER_JSON(""), TOKENIZER_JSON("," ADDED("12", "A B", "false", "false", "true", "true")),
+    BYTES_JSON, UNIGRAM_JSON("\"pre_tokenizer\":" METASPACE),
+    UNIGRAM_JSON("\"pre_tokenizer\":{\"type\":\"Sequence\",\"pretokenizers\":["
+                 "{\"type\":\"WhitespaceSplit\"}," METASPACE "]}")};
+enum { N_SETTINGS = sizeof settings / sizeof *settings };
 
 static tokenizer *build(const char *json) {
     tokenizer_spec spec = {0};
