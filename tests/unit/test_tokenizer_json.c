@@ -97,6 +97,19 @@ static void unigram_is_read(void **state) {
         BPE_FILE(STEP("Sequence", ", \"normalizers\": [" SQUEEZE ", " STRIP("false", "true") "]"),
                  MARKS(", \"prepend_scheme\": \"first\""), UNIGRAM),
         "a  b ", (const int32_t[]){3, 1, 4}, 3);
+    /* unknown: ten below the least score, which a piece that is dear enough makes up for or not */
+    check_opens(BPE_FILE("null", MARKS(", \"prepend_scheme\": \"never\""),
+                         UNIGRAM_WITH("0", "[[\"<unk>\", 0], [\"xy\", -5], [\"y\", 9.5]]")),
+                "xy", (const int32_t[]){1}, 1);
+    /* bytes for unknown characters in a row, the unknown token's own among them; it alone is it */
+    check_opens(BPE_FILE("null", MARKS(", \"prepend_scheme\": \"never\""),
+                         UNIGRAM_WITH("0, \"byte_fallback\": true",
+                                      "[[\"u\", 0], [\"<0x75>\", 0], [\"<0x78>\", 0]]")),
+                "uxxu", (const int32_t[]){1, 2, 2, 1}, 4);
+    check_opens(BPE_FILE("null", MARKS(", \"prepend_scheme\": \"never\""),
+                         UNIGRAM_WITH("0, \"byte_fallback\": true",
+                                      "[[\"u\", 0], [\"<0x75>\", 0], [\"<0x78>\", 0]]")),
+                "u", (const int32_t[]){0}, 1);
     check_opens(BPE_FILE("null",
                          "\"pre_tokenizer\": {\"type\": \"Sequence\", \"pretokenizers\": "
                          "[{\"type\": \"WhitespaceSplit\"}, {\"type\": \"Metaspace\", "
