@@ -57,6 +57,16 @@ static const option options[] = {
      .min = 0,
      .max = 4e9,
      .help = "Learn from a random sample of so many rows; 0: from all"},
+    {.name = "memory-limit",
+     .type = OPTION_BYTES,
+     AT(memory_limit),
+     .metavar = "SIZE",
+     .default_value = "0",
+     .min = 100e6, /* the program and its blocks of rows take most of that */
+     .help =
+         "Memory to stay within, at least 100MB; rows that do not fit are read again in every "
+         "pass over them, which changes nothing in the result; with --hidden and --pca they must "
+         "fit; 0: most of the machine's"},
     {.name = "holdout",
      .type = OPTION_REAL,
      AT(holdout),

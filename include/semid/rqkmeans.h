@@ -4,6 +4,7 @@
 #ifndef SEMID_RQKMEANS_H
 #define SEMID_RQKMEANS_H
 
+#include "semid/assign.h"
 #include "semid/codebook.h"
 #include "semid/kmeans.h"
 
@@ -33,6 +34,15 @@ SEMID_API semid_rqkmeans_params semid_rqkmeans_params_default(void);
 SEMID_API semid_status semid_rqkmeans_fit(semid_codebook **out, float *x, size_t n, size_t dim,
                                           const semid_rqkmeans_params *params, double *level_errors,
                                           semid_error *err);
+
+/*
+ * The same codebook, to the bit, from rows that need not fit into memory: they are read in blocks
+ * of 16 MB, once for each iteration. Memory: the samples that levels start on (64 rows a codeword),
+ * 8 + 4 L bytes a row. What `read` returns is passed on.
+ */
+SEMID_API semid_status semid_rqkmeans_fit_rows(semid_codebook **out, const semid_rows *rows,
+                                               size_t dim, const semid_rqkmeans_params *params,
+                                               double *level_errors, semid_error *err);
 
 #ifdef __cplusplus
 }

@@ -4,6 +4,7 @@
 #ifndef SEMID_RQVAE_H
 #define SEMID_RQVAE_H
 
+#include "semid/assign.h"
 #include "semid/ema.h"
 
 #ifdef __cplusplus
@@ -22,6 +23,14 @@ extern "C" {
 SEMID_API semid_status semid_rqvae_fit(semid_codebook **out, size_t n_levels,
                                        const semid_ema_params *params, const float *x, size_t n,
                                        size_t dim, semid_ema_epoch *epochs, semid_error *err);
+
+/*
+ * The same codebook, to the bit, from rows that need not fit into memory: each batch is read as it
+ * comes. What `read` returns is passed on.
+ */
+SEMID_API semid_status semid_rqvae_fit_rows(semid_codebook **out, size_t n_levels,
+                                            const semid_ema_params *params, const semid_rows *rows,
+                                            size_t dim, semid_ema_epoch *epochs, semid_error *err);
 
 #ifdef __cplusplus
 }

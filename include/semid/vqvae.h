@@ -4,6 +4,7 @@
 #ifndef SEMID_VQVAE_H
 #define SEMID_VQVAE_H
 
+#include "semid/assign.h"
 #include "semid/ema.h"
 
 #ifdef __cplusplus
@@ -17,6 +18,11 @@ extern "C" {
 SEMID_API semid_status semid_vqvae_fit(semid_codebook **out, const semid_ema_params *params,
                                        const float *x, size_t n, size_t dim,
                                        semid_ema_epoch *epochs, semid_error *err);
+
+/* As semid_rqvae_fit_rows, with one level. */
+SEMID_API semid_status semid_vqvae_fit_rows(semid_codebook **out, const semid_ema_params *params,
+                                            const semid_rows *rows, size_t dim,
+                                            semid_ema_epoch *epochs, semid_error *err);
 
 #ifdef __cplusplus
 }

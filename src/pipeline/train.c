@@ -109,7 +109,7 @@ static train_shape choose_shape(const training *t) {
 static semid_status check_distinct(training *t, semid_error *err) {
     size_t n = 0, K = t->shape.n_codewords;
     const char *path = embeddings_path(t->train_vectors.file);
-    TRY(distinct_rows(t->data.x, t->data.n_rows, t->data.dim, K, &n, err));
+    TRY(distinct_rows(&t->data.rows, K, &n, err));
     if (n >= K) return SEMID_OK;
     if (t->start || !t->p->allow_fewer)
         FAIL(SEMID_ERR_DATA, "%s: expected at least K = %zu distinct training rows, found %zu; %s",
@@ -156,8 +156,8 @@ static semid_status open_vectors(training *t, semid_error *err) {
 static semid_status fit_pca(training *t, semid_error *err) {
     const train_params *p = t->p;
     if (p->pca == 0) return SEMID_OK;
-    if (pca_fit(&t->model, t->data.x, t->data.n_rows, t->data.dim, (size_t)p->pca, p->pca_whiten,
-                &t->pca_kept, err) != SEMID_OK)
+    if (pca_fit(&t->model, t->data.rows.x, t->data.n_rows, t->data.dim, (size_t)p->pca,
+                p->pca_whiten, &t->pca_kept, err) != SEMID_OK)
         return error_prefix(err, "%s: --pca", embeddings_path(t->train_vectors.file));
     log_info("pca: %lld of %zu dimensions keep %.1f%% of the variance", (long long)p->pca,
              t->data.dim, 100 * t->pca_kept);
@@ -173,13 +173,20 @@ static semid_status project(training *t, semid_error *err) {
     return t->model ? train_data_project(&t->data, t->model, err) : SEMID_OK;
 }
 
-static semid_status fit(training *t, semid_error *err) {
+static semid_status take_rows(training *t, semid_error *err) {
+    bool at_hand = t->start_model || t->p->hidden.n_items > 0 || t->p->pca > 0;
     TRY(train_data_take(&t->data, &t->train_vectors, t->p, t->ctx->seed, err));
+    t->shape = choose_shape(t);
+    return train_data_check_memory(&t->data, t->p, t->shape.n_levels, t->shape.n_codewords, at_hand,
+                                   err);
+}
+
+static semid_status fit(training *t, semid_error *err) {
+    TRY(take_rows(t, err));
     double start_s = clock_seconds();
     TRY(fit_pca(t, err));
     TRY(check_start_dim(t, err));
     TRY(project(t, err));
-    t->shape = choose_shape(t);
     TRY(check_distinct(t, err));
     if (t->p->unique)
         TRY(encode_check_unique(t->encoded_vectors, t->shape.n_levels, t->shape.n_codewords, err));
@@ -190,8 +197,7 @@ static semid_status fit(training *t, semid_error *err) {
         TRY(train_fit(&t->codebook, t->p, t->shape, t->start, &t->data, t->ctx->seed, t->report,
                       err));
     t->fit_seconds = clock_seconds() - start_s;
-    mem_free(t->data.owned); /* the sample is not needed while encoding */
-    t->data.owned = NULL;
+    train_data_drop_rows(&t->data); /* not needed while encoding */
     return SEMID_OK;
 }
 

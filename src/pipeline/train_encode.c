@@ -8,7 +8,6 @@
 #include "quant/codebook.h"
 #include "quant/unique.h"
 
-#include <stdatomic.h>
 #include <string.h>
 
 typedef struct encoder {
@@ -110,28 +109,15 @@ static double mean_error(const encoder *e) {
 /* ---- one code for each row ---- */
 
 typedef struct row_reader {
-    const vectors *v;
+    vectors_reader rows;
     const float *latents; /* [n_rows, latent] with a model: what is quantized */
     size_t latent;
-    atomic_size_t n_read;
 } row_reader;
 
-/* Here and there, from several threads. A fault maps the pages around it too: now and then they are
- * given back, so that memory does not grow to the size of the file. */
 static semid_status read_rows(void *user, size_t row, size_t n, float *out, semid_error *err) {
-    enum { ROWS_BETWEEN_DROPS = 1024 };
     row_reader *r = user;
-    const vectors *v = r->v;
-    if (r->latents) {
-        memcpy(out, r->latents + row * r->latent, n * r->latent * sizeof *out);
-        return SEMID_OK;
-    }
-    for (size_t i = 0; i < n; i++) {
-        size_t number = v->usable ? (size_t)v->usable[row + i] : row + i;
-        TRY(embeddings_read(v->file, number, 1, out + i * v->dim, err));
-        if (atomic_fetch_add(&r->n_read, 1) % ROWS_BETWEEN_DROPS == 0)
-            embeddings_drop(v->file, 0, embeddings_rows(v->file));
-    }
+    if (!r->latents) return vectors_reader_read(&r->rows, row, n, out, err);
+    memcpy(out, r->latents + row * r->latent, n * r->latent * sizeof *out);
     return SEMID_OK;
 }
 
@@ -169,7 +155,9 @@ semid_status encode_check_unique(const vectors *v, size_t n_levels, size_t n_cod
 
 static semid_status encode_all(encoder *e, const encode_choice *choice, encoded *result,
                                semid_error *err) {
-    row_reader reader = {.v = e->v, .latents = e->latents, .latent = semid_codebook_dim(e->cb)};
+    row_reader reader = {.rows = {.v = e->v, .numbers = e->v->usable},
+                         .latents = e->latents,
+                         .latent = semid_codebook_dim(e->cb)};
     semid_rows rows = {.n_rows = e->v->n_rows, .read = read_rows, .user = &reader};
     if (choice->unique)
         TRY(encode_check_unique(e->v, e->n_levels, semid_codebook_codewords(e->cb), err));

@@ -1,9 +1,8 @@
 #include "pipeline/train_fit.h"
 
 #include "base/memory.h"
+#include "quant/ema_fit.h"
 #include "semid/rqkmeans.h"
-#include "semid/rqvae.h"
-#include "semid/vqvae.h"
 
 enum { DEFAULT_EPOCHS = 20 };
 
@@ -21,6 +20,7 @@ static semid_status fit_rqkmeans(semid_codebook **out, const train_params *param
     p.kmeans.shrink = params->shrink;
     p.kmeans.balance = params->balance;
     p.kmeans.seed = seed;
+    if (!data->rows.x) return semid_rqkmeans_fit_rows(out, &data->from, data->dim, &p, NULL, err);
     return semid_rqkmeans_fit(out, data->owned, data->n_rows, data->dim, &p, NULL, err);
 }
 
@@ -55,11 +55,8 @@ static semid_status fit_ema(semid_codebook **out, const train_params *params, tr
     p.seed = seed;
     p.init = start;
     TRY_GOTO(mem_alloc(&epochs, p.n_epochs, sizeof *epochs, err));
-    if (params->method == TRAIN_VQVAE)
-        TRY_GOTO(semid_vqvae_fit(out, &p, data->x, data->n_rows, data->dim, epochs, err));
-    else
-        TRY_GOTO(semid_rqvae_fit(out, shape.n_levels, &p, data->x, data->n_rows, data->dim, epochs,
-                                 err));
+    TRY_GOTO(
+        ema_fit(out, shape.n_levels, params->method == TRAIN_VQVAE, &p, &data->rows, epochs, err));
     TRY_GOTO(report_epochs(report, epochs, p.n_epochs, err));
 done:
     mem_free(epochs);

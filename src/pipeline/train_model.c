@@ -149,7 +149,8 @@ semid_status train_model_fit(semid_codebook **codebook, semid_model **model,
     TRY_GOTO(checkpoint_path(&path, params->out, err));
     p.checkpoint = path;
     TRY_GOTO(mem_alloc(&epochs, p.quantizer.n_epochs, sizeof *epochs, err));
-    TRY_GOTO(semid_model_fit(codebook, model, &p, data->x, data->n_rows, data->dim, epochs, err));
+    TRY_GOTO(
+        semid_model_fit(codebook, model, &p, data->rows.x, data->n_rows, data->dim, epochs, err));
     TRY_GOTO(report_epochs(report, epochs, p.quantizer.n_epochs, err));
 done:
     mem_free(epochs);

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "formats/embeddings.h"
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -25,6 +26,15 @@ void vectors_close(vectors *v);
 
 /* Usable rows [row, row + n) into out [n, dim]. */
 semid_status vectors_read(const vectors *v, size_t row, size_t n, float *out, semid_error *err);
+
+/* Rows here and there, from several threads, as semid_rows (assign.h) has it; user: a
+ * vectors_reader. Memory does not grow to the size of the file. */
+typedef struct vectors_reader {
+    const vectors *v;
+    const uint64_t *numbers; /* of the rows in the file; NULL: row i is row i of the file */
+    atomic_size_t n_mapped;  /* bytes of the file that reading may have mapped, in all */
+} vectors_reader;
+semid_status vectors_reader_read(void *user, size_t row, size_t n, float *out, semid_error *err);
 
 /* All usable rows in place, or NULL if they must be read. */
 const float *vectors_view(const vectors *v);

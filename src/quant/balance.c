@@ -30,12 +30,12 @@ static double gap_of_row(const float *row, size_t n) {
 }
 
 /* The mean over rows that lie evenly spaced. */
-static semid_status measure_gap(double *out, const float *x, size_t n, size_t dim,
-                                const float *codewords, size_t n_codewords, semid_error *err) {
+static semid_status measure_gap(double *out, const source *from, const float *codewords,
+                                size_t n_codewords, semid_error *err) {
     semid_status status;
     scores *s = NULL;
     float *block = NULL, *found = NULL;
-    size_t n_rows = n < SCALE_ROWS ? n : SCALE_ROWS;
+    size_t n = from->n, dim = from->dim, n_rows = n < SCALE_ROWS ? n : SCALE_ROWS;
     double sum = 0;
     TRY_GOTO(scores_new(&s, codewords, n_codewords, dim, err));
     TRY_GOTO(mem_alloc(&block, SCALE_BLOCK_ROWS, dim * sizeof *block, err));
@@ -43,7 +43,7 @@ static semid_status measure_gap(double *out, const float *x, size_t n, size_t di
     for (size_t i = 0; i < n_rows; i += SCALE_BLOCK_ROWS) {
         size_t rows = n_rows - i < SCALE_BLOCK_ROWS ? n_rows - i : SCALE_BLOCK_ROWS;
         for (size_t r = 0; r < rows; r++)
-            memcpy(block + r * dim, x + (i + r) * n / n_rows * dim, dim * sizeof *x);
+            TRY_GOTO(source_read(from, (i + r) * n / n_rows, 1, block + r * dim, err));
         scores_measure(s, block, rows, found);
         for (size_t r = 0; r < rows; r++)
             sum += gap_of_row(found + r * scores_stride(s), n_codewords);
@@ -56,15 +56,15 @@ done:
     return status;
 }
 
-semid_status balance_init(balance *b, const float *x, size_t n, size_t dim, const float *codewords,
+semid_status balance_init(balance *b, const source *rows, const float *codewords,
                           size_t n_codewords, semid_error *err) {
     double gap = 0;
-    *b = (balance){.n_codewords = n_codewords, .n_rows = n};
+    *b = (balance){.n_codewords = n_codewords, .n_rows = rows->n};
     TRY(mem_calloc(&b->prices, n_codewords, sizeof *b->prices, err));
     TRY(mem_calloc(&b->best, n_codewords, sizeof *b->best, err));
     TRY(mem_alloc(&b->counts, n_codewords, sizeof *b->counts, err));
     TRY(mem_alloc(&b->best_counts, n_codewords, sizeof *b->best_counts, err));
-    TRY(measure_gap(&gap, x, n, dim, codewords, n_codewords, err));
+    TRY(measure_gap(&gap, rows, codewords, n_codewords, err));
     b->step = RATE * gap;
     return SEMID_OK;
 }

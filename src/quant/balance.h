@@ -9,6 +9,7 @@
 #define QUANT_BALANCE_H
 
 #include "quant/nearest.h"
+#include "quant/source.h"
 #include "semid/assign.h"
 
 typedef struct balance {
@@ -20,8 +21,8 @@ typedef struct balance {
     double perplexity, best_perplexity;
 } balance;
 
-/* Prices of zero for x [n, dim] and the codewords [K, dim], whose distances give the scale. */
-semid_status balance_init(balance *b, const float *x, size_t n, size_t dim, const float *codewords,
+/* Prices of zero for these rows and the codewords [K, dim], whose distances give the scale. */
+semid_status balance_init(balance *b, const source *rows, const float *codewords,
                           size_t n_codewords, semid_error *err);
 void balance_release(balance *b);
 

@@ -84,7 +84,8 @@ static semid_status price_level(balancing *b, size_t level, semid_error *err) {
     const float *codewords = semid_codebook_level(b->cb, level);
     balance found = {0};
     nearest *search = b->searches[level];
-    TRY_GOTO(balance_init(&found, b->sample, b->n_sample, b->dim, codewords, b->n_codewords, err));
+    source rows = source_of(b->sample, b->n_sample, b->dim);
+    TRY_GOTO(balance_init(&found, &rows, codewords, b->n_codewords, err));
     for (size_t round = 0; round < MAX_ROUNDS; round++) {
         if (interrupted()) FAIL_GOTO(SEMID_ERR_INTERRUPTED, "interrupted");
         nearest_set_biased(search, codewords, found.prices);

@@ -34,12 +34,20 @@ void clusters_release(clusters *c) {
     *c = (clusters){0};
 }
 
-void clusters_sort(clusters *c, const int32_t *codes, size_t n) {
-    size_t *at = c->starts + 1; /* where the next row of a code goes; ends as the next start */
+void clusters_clear(clusters *c) {
     memset(c->counts, 0, c->n_codewords * sizeof *c->counts);
-    for (size_t i = 0; i < n; i++) c->counts[codes[i]]++;
-    c->starts[0] = 0;
-    for (size_t k = 0, sum = 0; k < c->n_codewords; sum += c->counts[k++]) at[k] = sum;
+    memset(c->sums, 0, c->n_codewords * c->dim * sizeof *c->sums);
+}
+
+void clusters_sort(clusters *c, const int32_t *codes, size_t n) {
+    size_t *at = c->starts + 1; /* rows of a code, then where its next one goes: the next start */
+    memset(c->starts, 0, (c->n_codewords + 1) * sizeof *c->starts);
+    for (size_t i = 0; i < n; i++) at[codes[i]]++;
+    for (size_t k = 0, sum = 0; k < c->n_codewords; k++) {
+        size_t count = at[k];
+        at[k] = sum;
+        sum += count;
+    }
     for (size_t i = 0; i < n; i++) c->order[at[codes[i]]++] = (uint32_t)i;
 }
 
@@ -52,10 +60,10 @@ static void prefetch_row(const float *row, size_t dim) {
     for (size_t j = 0; j < dim; j += CACHE_LINE_FLOATS) __builtin_prefetch(row + j);
 }
 
-static void sum_cluster(const summing *s, size_t k) {
-    const clusters *c = s->c;
+static void add_rows(const summing *s, size_t k) {
+    clusters *c = s->c;
     double *sum = c->sums + k * c->dim;
-    memset(sum, 0, c->dim * sizeof *sum);
+    c->counts[k] += (uint32_t)(c->starts[k + 1] - c->starts[k]);
     for (size_t i = c->starts[k]; i < c->starts[k + 1]; i++) {
         if (i + PREFETCH_ROWS < c->starts[k + 1])
             prefetch_row(s->x + (size_t)c->order[i + PREFETCH_ROWS] * c->dim, c->dim);
@@ -65,12 +73,13 @@ static void sum_cluster(const summing *s, size_t k) {
 
 static void sum_chunk(void *user, size_t chunk, size_t begin, size_t end) {
     (void)chunk;
-    for (size_t k = begin; k < end; k++) sum_cluster(user, k);
+    for (size_t k = begin; k < end; k++) add_rows(user, k);
 }
 
-void clusters_sum(clusters *c, const float *x) {
+void clusters_add(clusters *c, const int32_t *codes, const float *x, size_t n) {
+    clusters_sort(c, codes, n);
     summing s = {.c = c, .x = x};
-    size_t floats_per_cluster = c->starts[c->n_codewords] * c->dim / c->n_codewords + 1;
+    size_t floats_per_cluster = n * c->dim / c->n_codewords + 1;
     parallel_chunks(c->n_codewords, chunk_count(MIN_CHUNK_FLOATS, floats_per_cluster), sum_chunk,
                     &s);
 }

@@ -1,7 +1,7 @@
 /* quant/clusters.h - the rows of each codeword: how many, which, and their sum.
  *
  * Rows are sorted by code (stable) and every cluster is summed in row order in float64: the result
- * does not depend on the thread count. */
+ * does not depend on the thread count, nor on the blocks in which rows come. */
 #ifndef QUANT_CLUSTERS_H
 #define QUANT_CLUSTERS_H
 
@@ -23,9 +23,12 @@ semid_status clusters_init(clusters *c, size_t n_codewords, size_t dim, size_t m
                            semid_error *err);
 void clusters_release(clusters *c);
 
-/* Fill counts, starts and order from codes [n], each in [0, n_codewords); n <= max_rows. */
+/* No rows: counts and sums are 0. */
+void clusters_clear(clusters *c);
+/* Add rows x [n, dim] to counts and sums; n <= max_rows. Blocks of rows, in order, come to the same
+ * as all at once. */
+void clusters_add(clusters *c, const int32_t *codes, const float *x, size_t n);
+/* Fill starts and order from codes [n], each in [0, n_codewords); n <= max_rows. */
 void clusters_sort(clusters *c, const int32_t *codes, size_t n);
-/* After it: sums of the rows of x [n, dim] by code. */
-void clusters_sum(clusters *c, const float *x);
 
 #endif

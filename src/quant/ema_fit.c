@@ -22,14 +22,16 @@ enum {
 enum { STREAM_START = 100, STREAM_TRAIN }; /* of the seed */
 
 typedef struct fit {
-    const ema_fit_shape *shape;
     const semid_ema_params *p;
-    const float *x; /* [n_rows, dim] */
-    size_t n_levels, n_codewords, dim, n_batches;
+    const source *rows;
+    bool vq;
+    size_t n_rows, n_levels, n_codewords, dim, n_batches;
     ema_level *levels; /* [n_levels] */
     ema_batch batch;
     ema_rules rules;
     uint32_t *order; /* [n_rows] the rows as this epoch takes them */
+    float *window;   /* [window_rows, dim] those of [window_begin, window_end) of the order */
+    size_t window_rows, window_begin, window_end;
     uint64_t *usage; /* [n_levels, K] rows of each codeword in this epoch */
     rng random;
     progress progress;
@@ -48,18 +50,19 @@ semid_ema_params semid_ema_params_default(void) {
 
 /* ---- checks ---- */
 
-static semid_status check_init(const ema_fit_shape *shape, const semid_ema_params *p,
-                               semid_error *err) {
+static semid_status check_init(const fit *f, semid_error *err) {
+    const semid_ema_params *p = f->p;
     size_t L = semid_codebook_levels(p->init), K = semid_codebook_codewords(p->init);
     size_t d = semid_codebook_dim(p->init);
-    if (L != shape->n_levels || K != p->n_codewords || d != shape->dim)
+    if (L != f->n_levels || K != p->n_codewords || d != f->dim)
         FAIL(SEMID_ERR_SHAPE, "start codewords: expected [%zu, %zu, %zu], found [%zu, %zu, %zu]",
-             shape->n_levels, p->n_codewords, shape->dim, L, K, d);
+             f->n_levels, p->n_codewords, f->dim, L, K, d);
     return SEMID_OK;
 }
 
-static semid_status check(const ema_fit_shape *shape, const semid_ema_params *p, semid_error *err) {
-    if (shape->n_levels == 0 || p->n_codewords == 0 || p->batch_rows == 0 || shape->dim == 0)
+static semid_status check(const fit *f, semid_error *err) {
+    const semid_ema_params *p = f->p;
+    if (f->n_levels == 0 || p->n_codewords == 0 || p->batch_rows == 0 || f->dim == 0)
         FAIL(SEMID_ERR_ARGUMENT, "levels, codewords, batch and dimension must be at least 1");
     if (!(p->decay >= 0 && p->decay < 1))
         FAIL(SEMID_ERR_ARGUMENT, "decay: expected 0 <= decay < 1, found %g", p->decay);
@@ -70,34 +73,34 @@ static semid_status check(const ema_fit_shape *shape, const semid_ema_params *p,
              p->beta, p->entropy_reg, p->epsilon);
     if (!(p->dead_share >= 0 && p->dead_share <= 1))
         FAIL(SEMID_ERR_ARGUMENT, "dead_share: expected 0 to 1, found %g", p->dead_share);
-    if (shape->n_rows < p->n_codewords)
+    if (f->n_rows < p->n_codewords)
         FAIL(SEMID_ERR_DATA, "expected at least as many rows as codewords (%zu), found %zu",
-             p->n_codewords, shape->n_rows);
-    if (shape->n_rows > UINT32_MAX)
+             p->n_codewords, f->n_rows);
+    if (f->n_rows > UINT32_MAX)
         FAIL(SEMID_ERR_UNSUPPORTED, "expected at most %u training rows, found %zu", UINT32_MAX,
-             shape->n_rows);
-    return p->init ? check_init(shape, p, err) : SEMID_OK;
+             f->n_rows);
+    return p->init ? check_init(f, err) : SEMID_OK;
 }
 
 /* ---- rows ---- */
 
-typedef struct gather_job {
-    const fit *f;
-    const uint32_t *rows;
-    float *out;
-} gather_job;
-
-static void gather_chunk(void *user, size_t chunk, size_t begin, size_t end) {
-    const gather_job *job = user;
-    size_t dim = job->f->dim;
-    (void)chunk;
-    for (size_t i = begin; i < end; i++)
-        memcpy(job->out + i * dim, job->f->x + (size_t)job->rows[i] * dim, dim * sizeof(float));
+/* The rows order[first], ... of the epoch. Those that are read come for several batches at once. */
+static semid_status gather(fit *f, size_t first, size_t n, float *out, semid_error *err) {
+    if (f->rows->x) return source_gather_u32(f->rows, f->order + first, n, out, err);
+    if (first < f->window_begin || first + n > f->window_end) {
+        size_t left = f->n_rows - first, take = left < f->window_rows ? left : f->window_rows;
+        f->window_end = 0;
+        TRY(source_gather_u32(f->rows, f->order + first, take, f->window, err));
+        f->window_begin = first;
+        f->window_end = first + take;
+    }
+    memcpy(out, f->window + (first - f->window_begin) * f->dim, n * f->dim * sizeof *out);
+    return SEMID_OK;
 }
 
-static void gather(const fit *f, const uint32_t *rows, size_t n, float *out) {
-    gather_job job = {f, rows, out};
-    parallel_chunks(n, GATHER_ROWS_PER_CHUNK, gather_chunk, &job);
+static void shuffle(fit *f, rng *random) {
+    rng_shuffle_u32(random, f->order, f->n_rows);
+    f->window_end = 0;
 }
 
 /* ---- start ---- */
@@ -108,7 +111,7 @@ static size_t at_most(size_t n, size_t limit) {
 
 /* k-means works on a copy: of all rows if they are few, else of a small part of them. */
 static size_t kmeans_rows(const fit *f) {
-    size_t n_rows = f->shape->n_rows, n = f->n_codewords * KMEANS_ROWS_PER_CODEWORD;
+    size_t n_rows = f->n_rows, n = f->n_codewords * KMEANS_ROWS_PER_CODEWORD;
     n = at_most(n, n_rows / KMEANS_MAX_SHARE);
     return at_most(n > START_MIN_ROWS ? n : START_MIN_ROWS, n_rows);
 }
@@ -117,9 +120,10 @@ static semid_status start_by_kmeans(const fit *f, semid_codebook **out, semid_er
     size_t n = kmeans_rows(f);
     float *sample = NULL;
     TRY(mem_alloc(&sample, n * f->dim, sizeof(float), err));
-    gather(f, f->order, n, sample);
-    semid_status status =
-        ema_start_kmeans(out, f->n_levels, f->n_codewords, sample, n, f->dim, f->p->seed, err);
+    semid_status status = source_gather_u32(f->rows, f->order, n, sample, err);
+    if (status == SEMID_OK)
+        status =
+            ema_start_kmeans(out, f->n_levels, f->n_codewords, sample, n, f->dim, f->p->seed, err);
     mem_free(sample);
     return status;
 }
@@ -133,7 +137,7 @@ static semid_status count_usage(fit *f, const semid_codebook *start, size_t n, s
     for (size_t row = 0; row < n; row += f->batch.max_rows) {
         size_t take = n - row < f->batch.max_rows ? n - row : f->batch.max_rows;
         if (interrupted()) FAIL_GOTO(SEMID_ERR_INTERRUPTED, "interrupted");
-        gather(f, f->order + row, take, f->batch.r);
+        TRY_GOTO(gather(f, row, take, f->batch.r, err));
         TRY_GOTO(semid_encode(start, f->batch.r, take, codes, err));
         for (size_t i = 0; i < take * f->n_levels; i++)
             f->usage[i % f->n_levels * f->n_codewords + (size_t)codes[i]]++;
@@ -144,8 +148,8 @@ done:
 }
 
 static semid_status start_levels(fit *f, const semid_codebook *start, semid_error *err) {
-    size_t n = at_most(f->n_codewords * COUNT_ROWS_PER_CODEWORD + START_MIN_ROWS, f->shape->n_rows);
-    double batch_rows = (double)f->shape->n_rows / (double)f->n_batches;
+    size_t n = at_most(f->n_codewords * COUNT_ROWS_PER_CODEWORD + START_MIN_ROWS, f->n_rows);
+    double batch_rows = (double)f->n_rows / (double)f->n_batches;
     TRY(count_usage(f, start, n, err));
     for (size_t l = 0; l < f->n_levels; l++) {
         TRY(ema_level_init(&f->levels[l], f->n_codewords, f->dim, semid_codebook_level(start, l),
@@ -156,10 +160,10 @@ static semid_status start_levels(fit *f, const semid_codebook *start, semid_erro
 }
 
 static semid_status start(fit *f, semid_error *err) {
-    rng shuffle;
-    rng_init(&shuffle, f->p->seed, STREAM_START);
-    for (size_t i = 0; i < f->shape->n_rows; i++) f->order[i] = (uint32_t)i;
-    rng_shuffle_u32(&shuffle, f->order, f->shape->n_rows);
+    rng drawn;
+    rng_init(&drawn, f->p->seed, STREAM_START);
+    for (size_t i = 0; i < f->n_rows; i++) f->order[i] = (uint32_t)i;
+    shuffle(f, &drawn);
     if (f->p->init) return start_levels(f, f->p->init, err);
     semid_codebook *codebook = NULL;
     semid_status status = start_by_kmeans(f, &codebook, err);
@@ -171,9 +175,9 @@ static semid_status start(fit *f, semid_error *err) {
 /* ---- epochs ---- */
 
 /* All levels of one batch; errors[l] grows by the squared error after level l. */
-static void train_batch(fit *f, const uint32_t *rows, size_t n, double *errors,
-                        semid_ema_epoch *epoch) {
-    gather(f, rows, n, f->batch.r);
+static semid_status train_batch(fit *f, size_t first, size_t n, double *errors,
+                                semid_ema_epoch *epoch, semid_error *err) {
+    TRY(gather(f, first, n, f->batch.r, err));
     for (size_t l = 0; l < f->n_levels; l++) {
         ema_level *level = &f->levels[l];
         ema_assign(level, &f->batch, &f->rules, n);
@@ -181,6 +185,7 @@ static void train_batch(fit *f, const uint32_t *rows, size_t n, double *errors,
         uint64_t *usage = f->usage + l * f->n_codewords;
         for (size_t i = 0; i < n; i++) usage[f->batch.codes[i]]++;
     }
+    return SEMID_OK;
 }
 
 static double usage_entropy(const uint64_t *usage, size_t n_codewords, size_t n) {
@@ -193,26 +198,25 @@ static double usage_entropy(const uint64_t *usage, size_t n_codewords, size_t n)
 }
 
 static void sum_up(const fit *f, const double *errors, semid_ema_epoch *epoch) {
-    double scale = 1 / ((double)f->shape->n_rows * (double)f->dim);
+    double scale = 1 / ((double)f->n_rows * (double)f->dim);
     epoch->recon = errors[f->n_levels - 1] * scale;
     for (size_t l = 0; l < f->n_levels; l++) {
         epoch->commit += errors[l] * scale;
-        epoch->entropy +=
-            usage_entropy(f->usage + l * f->n_codewords, f->n_codewords, f->shape->n_rows);
+        epoch->entropy += usage_entropy(f->usage + l * f->n_codewords, f->n_codewords, f->n_rows);
     }
     epoch->loss = epoch->recon + f->p->beta * epoch->commit - f->p->entropy_reg * epoch->entropy;
 }
 
 static semid_status train_epoch(fit *f, double *errors, semid_ema_epoch *epoch, semid_error *err) {
-    size_t n_rows = f->shape->n_rows;
+    size_t n_rows = f->n_rows;
     *epoch = (semid_ema_epoch){0};
     memset(errors, 0, f->n_levels * sizeof(double));
     memset(f->usage, 0, f->n_levels * f->n_codewords * sizeof(uint64_t));
-    rng_shuffle_u32(&f->random, f->order, n_rows);
+    shuffle(f, &f->random);
     for (size_t b = 0; b < f->n_batches; b++) {
         size_t begin = b * n_rows / f->n_batches, end = (b + 1) * n_rows / f->n_batches;
         if (interrupted()) FAIL(SEMID_ERR_INTERRUPTED, "interrupted");
-        train_batch(f, f->order + begin, end - begin, errors, epoch);
+        TRY(train_batch(f, begin, end - begin, errors, epoch, err));
         progress_add(&f->progress, end - begin);
     }
     sum_up(f, errors, epoch);
@@ -222,14 +226,14 @@ static semid_status train_epoch(fit *f, double *errors, semid_ema_epoch *epoch, 
 static semid_status train(fit *f, semid_ema_epoch *epochs, semid_error *err) {
     semid_status status = SEMID_OK;
     double *errors = NULL;
-    progress_begin(&f->progress, "train", "rows", f->p->n_epochs * f->shape->n_rows);
+    progress_begin(&f->progress, "train", "rows", f->p->n_epochs * f->n_rows);
     TRY_GOTO(mem_alloc(&errors, f->n_levels, sizeof(double), err));
     for (size_t e = 0; e < f->p->n_epochs; e++) {
         semid_ema_epoch epoch;
         TRY_GOTO(train_epoch(f, errors, &epoch, err));
         if (e + 1 == f->p->n_epochs)
-            TRY_GOTO(ema_settle(f->levels, f->n_levels, f->x, f->shape->n_rows, &f->batch,
-                                &f->random, &epoch.n_revived, err));
+            TRY_GOTO(ema_settle(f->levels, f->n_levels, f->rows, &f->batch, &f->random,
+                                &epoch.n_revived, err));
         log_debug("epoch %zu: loss %.6g, recon %.6g, commit %.6g, entropy %.4f, %zu revived", e + 1,
                   epoch.loss, epoch.recon, epoch.commit, epoch.entropy, epoch.n_revived);
         if (epochs) epochs[e] = epoch;
@@ -244,7 +248,7 @@ done:
 
 static void set_rules(fit *f) {
     const semid_ema_params *p = f->p;
-    double mean_usage = (double)f->shape->n_rows / (double)f->n_batches / (double)f->n_codewords;
+    double mean_usage = (double)f->n_rows / (double)f->n_batches / (double)f->n_codewords;
     double dead_rows = p->dead_share * mean_usage;
     /* A revived codeword stays for an epoch even if its rows do not come up before. */
     double revived_rows = fmin(mean_usage, dead_rows * pow(p->decay, -(double)f->n_batches));
@@ -259,7 +263,7 @@ static void set_rules(fit *f) {
 }
 
 static semid_status prepare(fit *f, semid_error *err) {
-    size_t n_rows = f->shape->n_rows, batch_rows = f->p->batch_rows;
+    size_t n_rows = f->n_rows, batch_rows = f->p->batch_rows;
     f->n_batches = chunk_count(n_rows, batch_rows);
     if (batch_rows > n_rows) batch_rows = n_rows;
     TRY(mem_alloc(&f->order, n_rows, sizeof(uint32_t), err));
@@ -268,6 +272,10 @@ static semid_status prepare(fit *f, semid_error *err) {
     if (!size_mul(f->n_levels, f->n_codewords, &n)) FAIL(SEMID_ERR_NO_MEMORY, "out of memory");
     TRY(mem_alloc(&f->usage, n, sizeof(uint64_t), err));
     f->batch.max_rows = batch_rows;
+    if (!f->rows->x) {
+        f->window_rows = f->rows->block_rows > batch_rows ? f->rows->block_rows : batch_rows;
+        TRY(mem_alloc(&f->window, f->window_rows, f->dim * sizeof(float), err));
+    }
     set_rules(f);
     return ema_batch_init(&f->batch, batch_rows, f->rules.chunk_rows, f->n_codewords, f->dim,
                           f->p->entropy_reg > 0, err);
@@ -280,7 +288,7 @@ static semid_status to_codebook(const fit *f, semid_codebook **out, semid_error 
     for (size_t l = 0; l < f->n_levels; l++)
         memcpy(all + l * level_size, f->levels[l].codewords, level_size * sizeof(float));
     semid_status status =
-        semid_codebook_new(out, f->n_levels, f->n_codewords, f->dim, f->shape->vq, all, err);
+        semid_codebook_new(out, f->n_levels, f->n_codewords, f->dim, f->vq, all, err);
     mem_free(all);
     return status;
 }
@@ -290,20 +298,21 @@ static void release(fit *f) {
     mem_free(f->levels);
     ema_batch_release(&f->batch);
     mem_free(f->order);
+    mem_free(f->window);
     mem_free(f->usage);
 }
 
-semid_status ema_fit(semid_codebook **out, const ema_fit_shape *shape,
-                     const semid_ema_params *params, const float *x, semid_ema_epoch *epochs,
-                     semid_error *err) {
+semid_status ema_fit(semid_codebook **out, size_t n_levels, bool vq, const semid_ema_params *params,
+                     const source *rows, semid_ema_epoch *epochs, semid_error *err) {
     semid_status status = SEMID_OK;
-    fit f = {.shape = shape,
-             .p = params,
-             .x = x,
-             .n_levels = shape->n_levels,
+    fit f = {.p = params,
+             .rows = rows,
+             .vq = vq,
+             .n_rows = rows->n,
+             .n_levels = n_levels,
              .n_codewords = params->n_codewords,
-             .dim = shape->dim};
-    TRY(check(shape, params, err));
+             .dim = rows->dim};
+    TRY(check(&f, err));
     rng_init(&f.random, params->seed, STREAM_TRAIN);
     TRY_GOTO(prepare(&f, err));
     TRY_GOTO(start(&f, err));

@@ -3,12 +3,13 @@
 #define QUANT_EMA_SETTLE_H
 
 #include "quant/ema.h"
+#include "quant/source.h"
 
 /* Codewords that were revived in the last batches may have come to lie where no row is nearest, and
  * others may have lost their rows to them. Level by level, with the levels above as they are now,
- * every codeword that no row of x [n, dim] is nearest to moves onto a random row that others share
+ * every codeword that no row is nearest to moves onto a random row that others share
  * their codeword with. Adds to *n_revived. `b` lends its space. */
-semid_status ema_settle(ema_level *levels, size_t n_levels, const float *x, size_t n, ema_batch *b,
+semid_status ema_settle(ema_level *levels, size_t n_levels, const source *rows, ema_batch *b,
                         rng *random, size_t *n_revived, semid_error *err);
 
 #endif

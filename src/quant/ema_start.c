@@ -5,7 +5,7 @@
 #include "kernels/kernels.h"
 #include "quant/kmeans.h"
 
-/* One start and few iterations: training itself is what makes the codewords good. */
+/* Few iterations: training itself is what makes the codewords good. */
 enum { MAX_ITERATIONS = 2, ROWS_PER_CHUNK = 256 };
 
 typedef struct residual_job {
@@ -30,6 +30,7 @@ semid_status ema_start_kmeans(semid_codebook **out, size_t n_levels, size_t n_co
     size_t level_size = n_codewords * dim;
     float *codewords = NULL;
     int32_t *codes = NULL;
+    source rows = source_of(x, n, dim);
     TRY_GOTO(mem_alloc(&codewords, n_levels, level_size * sizeof(float), err));
     TRY_GOTO(mem_alloc(&codes, n, sizeof(int32_t), err));
     for (size_t l = 0; l < n_levels; l++) {
@@ -38,8 +39,8 @@ semid_status ema_start_kmeans(semid_codebook **out, size_t n_levels, size_t n_co
         params.n_codewords = n_codewords;
         params.max_iters = MAX_ITERATIONS;
         params.seed = seed + l;
-        TRY_GOTO(kmeans_run(x, n, dim, &params, "start", codewords + l * level_size, codes, &report,
-                            err));
+        TRY_GOTO(
+            kmeans_run(&rows, &params, "start", codewords + l * level_size, codes, &report, err));
         residual_job job = {x, codewords + l * level_size, codes, dim};
         parallel_chunks(n, ROWS_PER_CHUNK, residual_chunk, &job);
     }

@@ -19,24 +19,38 @@ semid_kmeans_params semid_kmeans_params_default(void) {
                                  .seed = 42};
 }
 
-semid_status kmeans_check(const float *x, size_t n, size_t dim, const semid_kmeans_params *params,
-                          size_t *n_codewords, semid_error *err) {
-    size_t k = params->n_codewords, bad, n_bad, n_distinct;
-    if (n == 0 || dim == 0)
-        FAIL(SEMID_ERR_DATA, "vectors: expected at least one, found shape [%zu, %zu]", n, dim);
-    if (k == 0 || k > INT32_MAX)
-        FAIL(SEMID_ERR_ARGUMENT, "K: expected 1 to 2^31 - 1 codewords, found %zu", k);
-    if (!(params->tol >= 0))
-        FAIL(SEMID_ERR_ARGUMENT, "tol: expected 0 or more, found %g", params->tol);
-    n_bad = rows_not_finite(x, n, dim, &bad);
+static semid_status check_finite(const source *rows, semid_error *err) {
+    size_t n = 0, n_bad = 0, first_bad = 0;
+    for (size_t row = 0; row < rows->n; row += n) {
+        const float *x;
+        size_t bad = 0;
+        TRY(source_block(rows, row, &x, &n, err));
+        size_t n_more = rows_not_finite(x, n, rows->dim, &bad);
+        if (n_bad == 0) first_bad = row + bad;
+        n_bad += n_more;
+    }
     if (n_bad > 0)
         FAIL(SEMID_ERR_DATA,
              "vectors: expected finite numbers, found NaN or Inf in %zu rows, first "
              "in row %zu",
-             n_bad, bad);
+             n_bad, first_bad);
+    return SEMID_OK;
+}
+
+semid_status kmeans_check(const source *rows, const semid_kmeans_params *params,
+                          size_t *n_codewords, semid_error *err) {
+    size_t k = params->n_codewords, n_distinct;
+    if (rows->n == 0 || rows->dim == 0)
+        FAIL(SEMID_ERR_DATA, "vectors: expected at least one, found shape [%zu, %zu]", rows->n,
+             rows->dim);
+    if (k == 0 || k > INT32_MAX)
+        FAIL(SEMID_ERR_ARGUMENT, "K: expected 1 to 2^31 - 1 codewords, found %zu", k);
+    if (!(params->tol >= 0))
+        FAIL(SEMID_ERR_ARGUMENT, "tol: expected 0 or more, found %g", params->tol);
+    TRY(check_finite(rows, err));
     *n_codewords = k;
     if (params->initial) return SEMID_OK;
-    TRY(distinct_rows(x, n, dim, k, &n_distinct, err));
+    TRY(distinct_rows(rows, k, &n_distinct, err));
     if (n_distinct < k && !params->allow_fewer)
         FAIL(SEMID_ERR_DATA,
              "expected at least K = %zu distinct rows, found %zu (allow fewer, or lower K)", k,
@@ -56,23 +70,21 @@ enum { N_STARTS = 3, START_ITERS = 10, SAMPLE_ROWS_PER_CODEWORD = 64, STREAM_SAM
 /* Principal directions that get a factor of shrinkage each. */
 enum { MAX_AXES = 64 };
 
-/* *sample: n_sample rows of x drawn by the seed, owned by the caller; NULL if x itself serves. */
-static semid_status draw_sample(float **sample, size_t *n_sample, const float *x, size_t n,
-                                size_t dim, const semid_kmeans_params *params, semid_error *err) {
-    *n_sample = params->n_codewords * SAMPLE_ROWS_PER_CODEWORD;
-    if (n <= *n_sample) {
-        *n_sample = n;
-        return SEMID_OK;
-    }
+/* What the start works on: the rows, or where there are many a sample drawn by the seed. *sample is
+ * the caller's, NULL if the rows are in memory and themselves serve. */
+static semid_status draw_sample(float **sample, size_t *n_sample, const source *from,
+                                const semid_kmeans_params *params, semid_error *err) {
     semid_status status;
     uint64_t *rows = NULL;
     rng r;
+    *n_sample = params->n_codewords * SAMPLE_ROWS_PER_CODEWORD;
+    if (*n_sample > from->n) *n_sample = from->n;
+    if (*n_sample == from->n && from->x) return SEMID_OK;
     rng_init(&r, params->seed, STREAM_SAMPLE);
     TRY_GOTO(mem_alloc(&rows, *n_sample, sizeof *rows, err));
-    TRY_GOTO(mem_alloc(sample, *n_sample, dim * sizeof **sample, err));
-    rng_sample_sorted(&r, n, *n_sample, rows);
-    for (size_t i = 0; i < *n_sample; i++)
-        memcpy(*sample + i * dim, x + rows[i] * dim, dim * sizeof *x);
+    TRY_GOTO(mem_alloc(sample, *n_sample, from->dim * sizeof **sample, err));
+    rng_sample_sorted(&r, from->n, *n_sample, rows);
+    TRY_GOTO(source_gather(from, rows, *n_sample, *sample, err));
 done:
     mem_free(rows);
     return status;
@@ -83,7 +95,8 @@ static semid_status best_start(const float *x, size_t n, size_t dim, size_t n_st
                                shrinkage *prior, const semid_kmeans_params *params,
                                float *codewords, semid_error *err) {
     semid_status status;
-    lloyd l = {.x = x, .n = n, .dim = dim, .n_codewords = params->n_codewords, .prior = prior};
+    source rows = source_of(x, n, dim);
+    lloyd l = {.rows = &rows, .n_codewords = params->n_codewords, .prior = prior};
     semid_kmeans_report report;
     double least = INFINITY;
     TRY_GOTO(mem_alloc(&l.codes, n, sizeof *l.codes, err));
@@ -125,44 +138,38 @@ done:
     return status;
 }
 
-/* axes: NULL without shrinkage. */
+/* axes: NULL where the coordinates themselves will do. */
 static semid_status start(const lloyd *l, const principal *axes, const semid_kmeans_params *params,
                           semid_error *err) {
+    size_t dim = l->rows->dim, n_sample;
     if (params->initial) {
-        memcpy(l->codewords, params->initial, l->n_codewords * l->dim * sizeof *l->codewords);
+        memcpy(l->codewords, params->initial, l->n_codewords * dim * sizeof *l->codewords);
         return SEMID_OK;
     }
     if (params->init == SEMID_KMEANS_RANDOM)
-        return start_random(l->x, l->n, l->dim, l->n_codewords, params->seed, l->codewords, err);
-    size_t n_sample;
+        return start_random(l->rows, l->n_codewords, params->seed, l->codewords, err);
     float *sample = NULL;
-    TRY(draw_sample(&sample, &n_sample, l->x, l->n, l->dim, params, err));
-    const float *x = sample ? sample : l->x;
+    semid_status status = draw_sample(&sample, &n_sample, l->rows, params, err);
+    const float *x = sample ? sample : l->rows->x;
     size_t n_starts = n_sample >= ENOUGH_ROWS_FOR_ONE_START ? 1 : N_STARTS;
-    semid_status status =
-        axes ? best_start_along(x, n_sample, n_starts, axes, params, l->codewords, err)
-             : best_start(x, n_sample, l->dim, n_starts, NULL, params, l->codewords, err);
+    if (status == SEMID_OK)
+        status = axes ? best_start_along(x, n_sample, n_starts, axes, params, l->codewords, err)
+                      : best_start(x, n_sample, dim, n_starts, NULL, params, l->codewords, err);
     mem_free(sample);
     return status;
 }
 
-semid_status kmeans_run(const float *x, size_t n, size_t dim, const semid_kmeans_params *params,
-                        const char *label, float *codewords, int32_t *codes,
-                        semid_kmeans_report *report, semid_error *err) {
+semid_status kmeans_run(const source *rows, const semid_kmeans_params *params, const char *label,
+                        float *codewords, int32_t *codes, semid_kmeans_report *report,
+                        semid_error *err) {
     semid_status status;
     principal axes = {0};
     shrinkage prior = {0};
-    lloyd l = {.x = x,
-               .n = n,
-               .dim = dim,
-               .n_codewords = params->n_codewords,
-               .codewords = codewords,
-               .codes = codes};
+    size_t dim = rows->dim, n_axes = dim < MAX_AXES ? dim : MAX_AXES;
     bool along = params->shrink || dim > MAX_AXES;
-    if (along) {
-        size_t n_axes = dim < MAX_AXES ? dim : MAX_AXES;
-        TRY_GOTO(principal_fit(&axes, x, n, dim, n_axes, params->seed, err));
-    }
+    lloyd l = {
+        .rows = rows, .n_codewords = params->n_codewords, .codewords = codewords, .codes = codes};
+    if (along) TRY_GOTO(principal_fit(&axes, rows, n_axes, params->seed, err));
     if (params->shrink) {
         TRY_GOTO(shrinkage_init(&prior, &axes, axes.variances, l.n_codewords, dim, err));
         l.prior = &prior;
@@ -184,12 +191,13 @@ semid_status semid_kmeans_fit(const float *x, size_t n, size_t dim,
     semid_status status;
     int32_t *own_codes = NULL;
     float *found = NULL;
+    source rows = source_of(x, n, dim);
     semid_kmeans_params checked = *params;
     semid_kmeans_report made;
-    TRY(kmeans_check(x, n, dim, params, &checked.n_codewords, err));
+    TRY(kmeans_check(&rows, params, &checked.n_codewords, err));
     TRY_GOTO(mem_alloc(&own_codes, n, sizeof *own_codes, err));
     TRY_GOTO(mem_alloc(&found, checked.n_codewords, dim * sizeof *found, err));
-    TRY_GOTO(kmeans_run(x, n, dim, &checked, "k-means", found, own_codes, &made, err));
+    TRY_GOTO(kmeans_run(&rows, &checked, "k-means", found, own_codes, &made, err));
     memcpy(codewords, found, checked.n_codewords * dim * sizeof *found);
     if (codes) memcpy(codes, own_codes, n * sizeof *codes);
     if (report) *report = made;

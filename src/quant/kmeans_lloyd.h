@@ -5,11 +5,12 @@
 #include "quant/clusters.h"
 #include "quant/nearest.h"
 #include "quant/shrinkage.h"
+#include "quant/source.h"
 #include "semid/kmeans.h"
 
 typedef struct lloyd {
-    const float *x; /* [n, dim] */
-    size_t n, dim, n_codewords;
+    const source *rows;
+    size_t n_codewords;
     float *codewords; /* [n_codewords, dim], the caller's */
     int32_t *codes;   /* [n], the caller's */
     shrinkage *prior; /* borrowed; NULL: codewords are plain means */

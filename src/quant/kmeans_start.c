@@ -18,19 +18,24 @@ enum { STREAM_DRAWS = 102, STREAM_RANDOM = 103 };
 
 /* ---- distinct rows ---- */
 
-/* A set of rows of x by content, open addressing. */
+/* A set of rows by content, open addressing. */
 typedef struct row_set {
-    const float *x;
     size_t dim, n_rows, n_slots;
-    size_t *slots; /* row + 1; 0 = empty */
+    float *rows;   /* [max_rows, dim] */
+    size_t *slots; /* row of the set + 1; 0 = empty */
 } row_set;
 
-static semid_status row_set_init(row_set *set, const float *x, size_t dim, size_t max_rows,
-                                 semid_error *err) {
+static semid_status row_set_init(row_set *set, size_t dim, size_t max_rows, semid_error *err) {
     size_t n_slots = 16;
     while (n_slots < 2 * max_rows) n_slots *= 2;
-    *set = (row_set){.x = x, .dim = dim, .n_slots = n_slots};
+    *set = (row_set){.dim = dim, .n_slots = n_slots};
+    TRY(mem_alloc(&set->rows, max_rows, dim * sizeof *set->rows, err));
     return mem_calloc(&set->slots, n_slots, sizeof *set->slots, err);
+}
+
+static void row_set_release(row_set *set) {
+    mem_free(set->rows);
+    mem_free(set->slots);
 }
 
 static uint64_t hash_row(const float *row, size_t dim) {
@@ -51,25 +56,29 @@ static int rows_equal(const float *a, const float *b, size_t dim) {
     return 1;
 }
 
-/* Add a row; 0 if an equal one was there. */
-static int row_set_add(row_set *set, size_t row) {
-    const float *values = set->x + row * set->dim;
-    size_t at = hash_row(values, set->dim) & (set->n_slots - 1);
+/* Add a row unless an equal one is there. */
+static void row_set_add(row_set *set, const float *row) {
+    size_t at = hash_row(row, set->dim) & (set->n_slots - 1);
     for (; set->slots[at]; at = (at + 1) & (set->n_slots - 1))
-        if (rows_equal(set->x + (set->slots[at] - 1) * set->dim, values, set->dim)) return 0;
-    set->slots[at] = row + 1;
-    set->n_rows++;
-    return 1;
+        if (rows_equal(set->rows + (set->slots[at] - 1) * set->dim, row, set->dim)) return;
+    memcpy(set->rows + set->n_rows * set->dim, row, set->dim * sizeof *row);
+    set->slots[at] = ++set->n_rows;
 }
 
-semid_status distinct_rows(const float *x, size_t n, size_t dim, size_t enough, size_t *out,
-                           semid_error *err) {
-    row_set set;
-    TRY(row_set_init(&set, x, dim, enough, err));
-    for (size_t i = 0; i < n && set.n_rows < enough; i++) row_set_add(&set, i);
+semid_status distinct_rows(const source *from, size_t enough, size_t *out, semid_error *err) {
+    semid_status status;
+    row_set set = {0};
+    size_t n = 0;
+    const float *x;
+    TRY_GOTO(row_set_init(&set, from->dim, enough, err));
+    for (size_t row = 0; row < from->n && set.n_rows < enough; row += n) {
+        TRY_GOTO(source_block(from, row, &x, &n, err));
+        for (size_t i = 0; i < n && set.n_rows < enough; i++) row_set_add(&set, x + i * from->dim);
+    }
     *out = set.n_rows;
-    mem_free(set.slots);
-    return SEMID_OK;
+done:
+    row_set_release(&set);
+    return status;
 }
 
 static void repeat_first(float *codewords, size_t dim, size_t from, size_t n_codewords) {
@@ -77,25 +86,30 @@ static void repeat_first(float *codewords, size_t dim, size_t from, size_t n_cod
         memcpy(codewords + k * dim, codewords, dim * sizeof *codewords);
 }
 
-semid_status start_random(const float *x, size_t n, size_t dim, size_t n_codewords, uint64_t seed,
-                          float *codewords, semid_error *err) {
+semid_status start_random(const source *from, size_t n_codewords, uint64_t seed, float *codewords,
+                          semid_error *err) {
     semid_status status;
     row_set set = {0};
     uint64_t *rows = NULL;
+    float *row = NULL;
+    size_t n = from->n, dim = from->dim;
     rng r;
     rng_init(&r, seed, STREAM_RANDOM);
     TRY_GOTO(mem_alloc(&rows, n, sizeof *rows, err));
-    TRY_GOTO(row_set_init(&set, x, dim, n_codewords, err));
+    TRY_GOTO(mem_alloc(&row, dim, sizeof *row, err));
+    TRY_GOTO(row_set_init(&set, dim, n_codewords, err));
     for (size_t i = 0; i < n; i++) rows[i] = i;
     rng_shuffle_u64(&r, rows, n);
-    size_t k = 0;
-    for (size_t i = 0; i < n && k < n_codewords; i++)
-        if (row_set_add(&set, rows[i]))
-            memcpy(codewords + k++ * dim, x + rows[i] * dim, dim * sizeof *x);
-    repeat_first(codewords, dim, k, n_codewords);
+    for (size_t i = 0; i < n && set.n_rows < n_codewords; i++) {
+        TRY_GOTO(source_read(from, rows[i], 1, row, err));
+        row_set_add(&set, row);
+    }
+    memcpy(codewords, set.rows, set.n_rows * dim * sizeof *codewords);
+    repeat_first(codewords, dim, set.n_rows, n_codewords);
 done:
-    mem_free(set.slots);
+    row_set_release(&set);
     mem_free(rows);
+    mem_free(row);
     return status;
 }
 

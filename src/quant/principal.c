@@ -26,16 +26,23 @@ typedef struct covariance {
     float *matrix;  /* [dim, dim] */
 } covariance;
 
-static void take_rows(covariance *c, const float *x, size_t n, uint64_t *rows, uint64_t seed) {
-    if (c->n_rows == n) {
+static semid_status take_rows(covariance *c, const source *from, uint64_t *rows, float *block,
+                              uint64_t seed, semid_error *err) {
+    size_t n = c->n_rows, dim = c->dim;
+    if (n == from->n) {
         for (size_t i = 0; i < n; i++) rows[i] = i;
     } else {
         rng r;
         rng_init(&r, seed, STREAM_SAMPLE);
-        rng_sample_sorted(&r, n, c->n_rows, rows);
+        rng_sample_sorted(&r, from->n, n, rows);
     }
-    for (size_t i = 0; i < c->n_rows; i++)
-        for (size_t j = 0; j < c->dim; j++) c->columns[j * c->n_rows + i] = x[rows[i] * c->dim + j];
+    for (size_t first = 0; first < n; first += CHUNK_ROWS) {
+        size_t take = n - first < CHUNK_ROWS ? n - first : CHUNK_ROWS;
+        TRY(source_gather(from, rows + first, take, block, err));
+        for (size_t i = 0; i < take; i++)
+            for (size_t j = 0; j < dim; j++) c->columns[j * n + first + i] = block[i * dim + j];
+    }
+    return SEMID_OK;
 }
 
 static void centre_columns(covariance *c, float *mean) {
@@ -58,15 +65,18 @@ static void fill_matrix_rows(void *user, size_t chunk, size_t begin, size_t end)
                                         (float)c->n_rows;
 }
 
-static semid_status covariance_init(covariance *c, const float *x, size_t n, size_t dim,
-                                    uint64_t seed, float *mean, semid_error *err) {
+static semid_status covariance_init(covariance *c, const source *from, uint64_t seed, float *mean,
+                                    semid_error *err) {
     semid_status status;
     uint64_t *rows = NULL;
+    float *block = NULL;
+    size_t n = from->n, dim = from->dim;
     covariance made = {.dim = dim, .n_rows = n < MAX_SAMPLE_ROWS ? n : MAX_SAMPLE_ROWS};
     TRY_GOTO(mem_alloc(&rows, made.n_rows, sizeof *rows, err));
     TRY_GOTO(mem_alloc(&made.columns, dim, made.n_rows * sizeof *made.columns, err));
     TRY_GOTO(mem_alloc(&made.matrix, dim, dim * sizeof *made.matrix, err));
-    take_rows(&made, x, n, rows, seed);
+    TRY_GOTO(mem_alloc(&block, CHUNK_ROWS, dim * sizeof *block, err));
+    TRY_GOTO(take_rows(&made, from, rows, block, seed, err));
     centre_columns(&made, mean);
     parallel_chunks(dim, 8, fill_matrix_rows, &made);
     for (size_t i = 0; i < dim; i++)
@@ -75,6 +85,7 @@ static semid_status covariance_init(covariance *c, const float *x, size_t n, siz
     made = (covariance){0};
 done:
     mem_free(rows);
+    mem_free(block);
     mem_free(made.columns);
     mem_free(made.matrix);
     return status;
@@ -223,15 +234,16 @@ done:
     return status;
 }
 
-semid_status principal_fit(principal *out, const float *x, size_t n, size_t dim,
-                           size_t n_directions, uint64_t seed, semid_error *err) {
+semid_status principal_fit(principal *out, const source *from, size_t n_directions, uint64_t seed,
+                           semid_error *err) {
     semid_status status;
+    size_t dim = from->dim;
     covariance c = {0};
     principal made = {.dim = dim, .n_directions = n_directions};
     TRY_GOTO(mem_alloc(&made.mean, dim, sizeof *made.mean, err));
     TRY_GOTO(mem_alloc(&made.directions, n_directions, dim * sizeof *made.directions, err));
     TRY_GOTO(mem_alloc(&made.variances, n_directions + 1, sizeof *made.variances, err));
-    TRY_GOTO(covariance_init(&c, x, n, dim, seed, made.mean, err));
+    TRY_GOTO(covariance_init(&c, from, seed, made.mean, err));
     TRY_GOTO(fit_directions(&made, &c, seed, err));
     *out = made;
     made = (principal){0};

@@ -2,7 +2,7 @@
 #ifndef QUANT_PRINCIPAL_H
 #define QUANT_PRINCIPAL_H
 
-#include "base/error.h"
+#include "quant/source.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -15,10 +15,10 @@ typedef struct principal {
     double *variances; /* [n_directions + 1] along each, and last the total of all others */
 } principal;
 
-/* From x [n, dim], or a seeded sample of its rows when there are many; n_directions <= dim.
+/* From all rows, or a seeded sample of them when there are many; n_directions <= dim.
  * Orthogonal iteration with a Rayleigh-Ritz step (Golub & Van Loan, 8.2). */
-semid_status principal_fit(principal *out, const float *x, size_t n, size_t dim,
-                           size_t n_directions, uint64_t seed, semid_error *err);
+semid_status principal_fit(principal *out, const source *from, size_t n_directions, uint64_t seed,
+                           semid_error *err);
 
 /* Coordinates of rows x [n, dim] along the directions, from the mean: out [n, n_directions]. */
 void principal_project(const principal *p, const float *x, size_t n, float *out);

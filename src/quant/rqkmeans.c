@@ -40,44 +40,75 @@ static semid_status check_init(const semid_rqkmeans_params *params, size_t dim, 
     return SEMID_OK;
 }
 
-/* Cluster what is left, then leave over what the codewords do not explain. */
-static semid_status fit_level(float *x, size_t n, size_t dim, size_t level, size_t n_levels,
-                              const semid_kmeans_params *params, float *codewords, int32_t *codes,
-                              double *error, semid_error *err) {
-    char label[48];
-    semid_kmeans_report report;
-    snprintf(label, sizeof label, "level %zu of %zu", level + 1, n_levels);
-    TRY(kmeans_run(x, n, dim, params, label, codewords, codes, &report, err));
-    subtraction s = {.x = x, .codewords = codewords, .codes = codes, .dim = dim};
-    parallel_chunks(n, CHUNK_ROWS, subtract_rows, &s);
-    if (error) *error = report.mean_error;
+/* What the codewords do not explain is left over: in place, or whenever rows are read. */
+static void leave_rest(source *rows, float *x, size_t level, const float *codewords,
+                       const int32_t *codes) {
+    if (!x) {
+        rows->n_levels = level + 1;
+        return;
+    }
+    subtraction s = {.x = x, .codewords = codewords, .codes = codes, .dim = rows->dim};
+    parallel_chunks(rows->n, CHUNK_ROWS, subtract_rows, &s);
+}
+
+static semid_status fit_levels(source *rows, float *x, const semid_rqkmeans_params *params,
+                               size_t n_codewords, float *codewords, int32_t *codes,
+                               double *level_errors, semid_error *err) {
+    semid_kmeans_params p = params->kmeans;
+    p.n_codewords = n_codewords;
+    for (size_t l = 0; l < params->n_levels; l++) {
+        char label[64];
+        semid_kmeans_report report;
+        float *level = codewords + l * n_codewords * rows->dim;
+        int32_t *level_codes = x ? codes : codes + l * rows->n;
+        snprintf(label, sizeof label, "level %zu of %zu", l + 1, params->n_levels);
+        p.seed = params->kmeans.seed + l;
+        p.initial = params->init ? semid_codebook_level(params->init, l) : NULL;
+        TRY(kmeans_run(rows, &p, label, level, level_codes, &report, err));
+        leave_rest(rows, x, l, level, level_codes);
+        if (level_errors) level_errors[l] = report.mean_error;
+    }
     return SEMID_OK;
+}
+
+/* x: the rows where they are in memory, to be worked in. */
+static semid_status fit(semid_codebook **out, source *rows, float *x,
+                        const semid_rqkmeans_params *params, double *level_errors,
+                        semid_error *err) {
+    semid_status status;
+    float *codewords = NULL;
+    int32_t *codes = NULL;
+    size_t K, L = params->n_levels;
+    semid_kmeans_params checked = params->kmeans;
+    checked.initial = params->init ? semid_codebook_level(params->init, 0) : NULL;
+    TRY(check_init(params, rows->dim, err));
+    TRY(kmeans_check(rows, &checked, &K, err));
+    TRY_GOTO(mem_alloc(&codewords, L, K * rows->dim * sizeof *codewords, err));
+    TRY_GOTO(mem_alloc(&codes, rows->n, (x ? 1 : L) * sizeof *codes, err));
+    rows->n_codewords = K;
+    rows->codewords = codewords;
+    rows->codes = codes;
+    TRY_GOTO(fit_levels(rows, x, params, K, codewords, codes, level_errors, err));
+    TRY_GOTO(semid_codebook_new(out, L, K, rows->dim, false, codewords, err));
+done:
+    mem_free(codewords);
+    mem_free(codes);
+    return status;
 }
 
 semid_status semid_rqkmeans_fit(semid_codebook **out, float *x, size_t n, size_t dim,
                                 const semid_rqkmeans_params *params, double *level_errors,
                                 semid_error *err) {
-    semid_status status;
-    float *codewords = NULL;
-    int32_t *codes = NULL;
-    semid_kmeans_params level_params = params->kmeans;
-    level_params.initial = params->init ? semid_codebook_level(params->init, 0) : NULL;
-    TRY(check_init(params, dim, err));
-    TRY(kmeans_check(x, n, dim, &level_params, &level_params.n_codewords, err));
-    size_t level_floats = level_params.n_codewords * dim;
-    TRY_GOTO(mem_alloc(&codewords, params->n_levels, level_floats * sizeof *codewords, err));
-    TRY_GOTO(mem_alloc(&codes, n, sizeof *codes, err));
-    for (size_t l = 0; l < params->n_levels; l++) {
-        level_params.seed = params->kmeans.seed + l;
-        level_params.initial = params->init ? semid_codebook_level(params->init, l) : NULL;
-        TRY_GOTO(fit_level(x, n, dim, l, params->n_levels, &level_params,
-                           codewords + l * level_floats, codes,
-                           level_errors ? level_errors + l : NULL, err));
-    }
-    TRY_GOTO(semid_codebook_new(out, params->n_levels, level_params.n_codewords, dim, false,
-                                codewords, err));
-done:
-    mem_free(codewords);
-    mem_free(codes);
+    source rows = source_of(x, n, dim);
+    return fit(out, &rows, x, params, level_errors, err);
+}
+
+semid_status semid_rqkmeans_fit_rows(semid_codebook **out, const semid_rows *from, size_t dim,
+                                     const semid_rqkmeans_params *params, double *level_errors,
+                                     semid_error *err) {
+    source rows;
+    TRY(source_open(&rows, from, dim, err));
+    semid_status status = fit(out, &rows, NULL, params, level_errors, err);
+    source_release(&rows);
     return status;
 }

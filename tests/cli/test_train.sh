@@ -151,4 +151,33 @@ touch "$out/blocked/file"
 got=0
 "$SEMID" train --quiet --in "$x" "${small[@]}" --out "$out/blocked/file" >/dev/null 2>"$out/stderr" || got=$?
 [ $got = 1 ] && grep -q "blocked/file" "$out/stderr" || fail "a file as the output folder"
+# ---- rows that do not fit: little memory, the same bytes ----
+python3 - "$out/large.npy" <<'PY'
+import array, random, sys
+dim, rows, times = 192, 4000, 48
+r = random.Random(1)
+block = array.array("f", (r.random() + (i // dim % 40) for i in range(rows * dim)))
+header = str({"descr": "<f4", "fortran_order": False, "shape": (rows * times, dim)}).encode()
+header += b" " * (117 - len(header)) + b"\n"
+with open(sys.argv[1], "wb") as f:
+    f.write(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header)
+    for _ in range(times):
+        block.tofile(f)
+PY
+for options in "rqkmeans --L 2 --iters 3" "rqkmeans --L 2 --iters 2 --holdout 0.3" "rqvae --L 2 --epochs 1"; do
+    read -ra options <<<"$options --K 32 --threads 2"
+    "$SEMID" train --quiet --in "$out/large.npy" --method "${options[@]}" --out "$out/fits" >/dev/null
+    "$SEMID" train --quiet --json --in "$out/large.npy" --method "${options[@]}" --out "$out/read" \
+        --memory-limit 100MB >"$out/report"
+    same "$out/fits" "$out/read" || fail "--memory-limit changes the result: ${options[*]}"
+    peak=$(sed -n 's/.*"peak_memory_bytes": *\([0-9]*\).*/\1/p' "$out/report")
+    [ "$peak" -lt 100000000 ] || fail "--memory-limit 100MB: took $peak bytes: ${options[*]}"
+done
+big=(--in "$out/large.npy" --memory-limit 100MB)
+expect 2 'memory-limit: expected at least' "${big[@]}" --K 1024
+expect 2 'need at hand' "${big[@]}" --method rqvae --hidden 16
+expect 2 'need at hand' "${big[@]}" --pca 16
+expect 2 'memory-limit: expected 0 or at least 100MB, found "1"' --in "$x" --memory-limit 1
+rm "$out/large.npy"
+
 echo "train: all as expected"

@@ -24,8 +24,8 @@ static void a_coordinate_shrinks_by_its_own_variances(void **state) {
     clusters c;
     assert_ok(clusters_init(&c, K, DIM, N, &err));
     assert_ok(shrinkage_init(&s, NULL, variances, K, DIM, &err));
-    clusters_sort(&c, codes, N);
-    clusters_sum(&c, rows);
+    clusters_clear(&c);
+    clusters_add(&c, codes, rows, N);
     shrinkage_update(&s, &c, errors, codewords);
     /* Coordinate 0: means 4 and -2, between = 2*16 + 4*4 = 48, within = (54 - 48)/(6 - 2) = 1.5,
      * prior = (48 - 1.5)/6 = 7.75, lambda = 1.5/7.75. Coordinate 1: within = 1, prior = 0.
@@ -50,8 +50,8 @@ static void an_empty_cluster_keeps_its_codeword(void **state) {
     clusters c;
     assert_ok(clusters_init(&c, K, DIM, N, &err));
     assert_ok(shrinkage_init(&s, NULL, variances, K, DIM, &err));
-    clusters_sort(&c, all_zero, N);
-    clusters_sum(&c, rows);
+    clusters_clear(&c);
+    clusters_add(&c, all_zero, rows, N);
     shrinkage_update(&s, &c, errors, codewords);
     assert_true(codewords[2] == 7 && codewords[3] == 8);
     shrinkage_release(&s);
