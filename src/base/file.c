@@ -50,8 +50,10 @@ semid_status file_map_open(file_map *out, const char *path, semid_error *err) {
             FAIL(SEMID_ERR_IO, "%s: cannot map %zu bytes: %s", path, map.n_bytes, strerror(errno));
         }
         map.data = p;
+        map.fd = fd;
+    } else {
+        close(fd);
     }
-    close(fd);
     *out = map;
     return SEMID_OK;
 }
@@ -63,8 +65,23 @@ void file_map_drop(const file_map *map, size_t offset_begin, size_t offset_end) 
         madvise((void *)(uintptr_t)(map->data + begin), end - begin, MADV_DONTNEED);
 }
 
+semid_status file_map_read(const file_map *map, size_t offset, size_t n_bytes, void *out,
+                           semid_error *err) {
+    for (size_t done = 0; done < n_bytes;) {
+        ssize_t n = pread(map->fd, (char *)out + done, n_bytes - done, (off_t)(offset + done));
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) FAIL(SEMID_ERR_IO, "cannot read: %s", strerror(errno));
+        if (n == 0) FAIL(SEMID_ERR_IO, "cannot read: the file has become shorter");
+        done += (size_t)n;
+    }
+    return SEMID_OK;
+}
+
 void file_map_close(file_map *map) {
-    if (map->data) munmap((void *)(uintptr_t)map->data, map->n_bytes);
+    if (map->data) {
+        munmap((void *)(uintptr_t)map->data, map->n_bytes);
+        close(map->fd);
+    }
     *map = (file_map){0};
 }
 

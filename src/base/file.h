@@ -15,11 +15,16 @@
 typedef struct file_map {
     const uint8_t *data; /* NULL when the file is empty */
     size_t n_bytes;
+    int fd; /* open while data is set */
 } file_map;
 
 semid_status file_map_open(file_map *out, const char *path, semid_error *err);
 /* Pages before `offset` will not be needed again: lets a streaming reader stay small. */
 void file_map_drop(const file_map *map, size_t offset_begin, size_t offset_end);
+/* Bytes [offset, offset + n_bytes), which lie within the map, by a system call: a fault maps the
+ * pages around it too, which reads here and there would pay for. */
+semid_status file_map_read(const file_map *map, size_t offset, size_t n_bytes, void *out,
+                           semid_error *err);
 void file_map_close(file_map *map);
 
 /* The whole file in memory with a NUL behind it; refuses more than max_bytes. */

@@ -201,6 +201,14 @@ static size_t row_bytes(const strided *m) {
     return m->shape[1] * dtype_bytes(m->type);
 }
 
+static semid_status read_row(const embeddings *e, size_t row, float *out, semid_error *err) {
+    const strided *m = &e->source.matrix;
+    size_t offset = (size_t)(m->data - e->source.map.data) + row * row_bytes(m);
+    if (file_map_read(&e->source.map, offset, row_bytes(m), out, err) != SEMID_OK)
+        return error_prefix(err, "%s", e->path);
+    return SEMID_OK;
+}
+
 semid_status embeddings_read(const embeddings *e, size_t row, size_t n, float *out,
                              semid_error *err) {
     const strided *m = &e->source.matrix;
@@ -208,6 +216,9 @@ semid_status embeddings_read(const embeddings *e, size_t row, size_t n, float *o
     if (row > n_rows || n > n_rows - row)
         FAIL(SEMID_ERR_ARGUMENT, "%s: rows %zu to %zu of %zu", e->path, row, row + n, n_rows);
     if (e->n_parts > 0) return embeddings_concat_read(e, row, n, out, err);
+    if (n == 1 && !e->source.owned && e->source.map.data && m->type == DTYPE_F32 &&
+        rows_are_plain(m))
+        return read_row(e, row, out, err);
     if (rows_are_plain(m))
         dtype_to_f32(m->type, m->data + row * row_bytes(m), n * dim, out);
     else
@@ -241,7 +252,7 @@ void embeddings_drop(const embeddings *e, size_t begin, size_t end) {
     static const size_t AROUND_BYTES = 65536;
     const strided *m = &e->source.matrix;
     for (size_t p = 0; p < e->n_parts; p++) embeddings_drop(e->parts[p].file, begin, end);
-    if (!e->source.map.data) return;
+    if (!e->source.map.data || e->source.owned) return;
     if (!rows_are_plain(m)) {
         file_map_drop(&e->source.map, 0, e->source.map.n_bytes);
         return;

@@ -43,6 +43,13 @@ static void a_map_is_what_the_file_holds(void **state) {
     assert_memory_equal(map.data, big, sizeof big);
     file_map_drop(&map, 1, 15000); /* read again where it is needed all the same */
     assert_memory_equal(map.data, big, sizeof big);
+    uint8_t part[5000];
+    assert_ok(file_map_read(&map, 4095, sizeof part, part, &err));
+    assert_memory_equal(part, big + 4095, sizeof part);
+    test_write_file(path, big, 5000);
+    assert_fails(file_map_read(&map, 4095, sizeof part, part, &err), SEMID_ERR_IO,
+                 "the file has become shorter");
+    test_write_file(path, big, sizeof big);
     file_map_close(&map);
     assert_null(map.data);
     assert_int_equal(file_bytes(path), sizeof big);
