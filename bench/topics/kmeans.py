@@ -8,8 +8,9 @@ LEVELS, ITERS, DIM = 4, 25, 384
 
 # From cheap to thorough: the first that reaches the error is what is timed.
 LADDER = [['--max-train', 32768, '--iters', 10], ['--max-train', 65536, '--iters', 6],
-          ['--max-train', 65536, '--iters', 10], ['--max-train', 65536, '--iters', 25], ['--iters', 5], ['--iters', 8], ['--iters', 12],
-          ['--iters', 25], ['--iters', 50, '--tol', 0]]
+          ['--max-train', 65536, '--iters', 10], ['--max-train', 65536, '--iters', 25],
+          ['--iters', 5], ['--iters', 8], ['--iters', 12], ['--iters', 25],
+          ['--iters', 50, '--tol', 0]]
 
 
 def train(bench, data, k, *options):
