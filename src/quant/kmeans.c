@@ -138,6 +138,10 @@ done:
     return status;
 }
 
+static bool start_draws(const semid_kmeans_params *params) {
+    return !params->initial && params->init != SEMID_KMEANS_RANDOM;
+}
+
 /* axes: NULL where the coordinates themselves will do. */
 static semid_status start(const lloyd *l, const principal *axes, const semid_kmeans_params *params,
                           semid_error *err) {
@@ -166,7 +170,7 @@ semid_status kmeans_run(const source *rows, const semid_kmeans_params *params, c
     principal axes = {0};
     shrinkage prior = {0};
     size_t dim = rows->dim, n_axes = dim < MAX_AXES ? dim : MAX_AXES;
-    bool along = params->shrink || dim > MAX_AXES;
+    bool along = params->shrink || (dim > MAX_AXES && start_draws(params));
     lloyd l = {
         .rows = rows, .n_codewords = params->n_codewords, .codewords = codewords, .codes = codes};
     if (along) TRY_GOTO(principal_fit(&axes, rows, n_axes, params->seed, err));

@@ -32,7 +32,8 @@ static int fill(void **state) {
     for (size_t i = 0; i < N; i++) {
         float centre = (float)(rng_below(&r, 30));
         for (size_t j = 0; j < DIM; j++)
-            x[i * DIM + j] = (float)((double)((i + j * j) % 7) + rng_uniform(&r)) + (j < 8 ? centre : 0);
+            x[i * DIM + j] =
+                (float)((double)((i + j * j) % 7) + rng_uniform(&r)) + (j < 8 ? centre : 0);
     }
     return 0;
 }
