@@ -132,8 +132,10 @@ expect 1 'out of memory' preprocess --out m0 --reviews wide.jsonl "${meta[@]}" -
 [ ! -e m0 ] || fail "left behind by a run without memory: $(ls -A m0)"
 rm wide.jsonl
 
-# a killed run leaves the old output; an interrupted one also leaves nothing else
-sha256sum data/*.parquet data/stats.json >before
+# a killed run leaves the old output (and parts of the new, under other names); an interrupted one
+# leaves nothing else
+sums() { sha256sum data/{train,valid,test,items}.parquet data/stats.json; }
+sums >before
 for signal in KILL INT; do
     for wait in 0.1 0.3 0.6; do
         "$SEMID" preprocess --out data "${many[@]}" >/dev/null 2>&1 &
@@ -142,9 +144,9 @@ for signal in KILL INT; do
             got=0
             wait $! 2>/dev/null || got=$?
             [ "$got" = 0 ] || sha256sum --quiet -c before || fail "a run stopped by $signal"
-            [ "$got" != 0 ] || sha256sum data/*.parquet data/stats.json >before
+            [ "$got" != 0 ] || sums >before
         else
-            wait $! && sha256sum data/*.parquet data/stats.json >before
+            wait $! && sums >before
         fi
     done
     [ $signal = INT ] || rm -f data/*.tmp* data/.semid*
