@@ -209,20 +209,26 @@ static semid_status read_row(const embeddings *e, size_t row, float *out, semid_
     return SEMID_OK;
 }
 
+void embeddings_copy(const embeddings *e, size_t row, size_t n, float *out) {
+    const strided *m = &e->source.matrix;
+    size_t dim = m->shape[1];
+    if (rows_are_plain(m))
+        dtype_to_f32(m->type, m->data + row * row_bytes(m), n * dim, out);
+    else
+        for (size_t i = 0; i < n; i++) strided_row_to_f32(m, row + i, out + i * dim);
+}
+
 semid_status embeddings_read(const embeddings *e, size_t row, size_t n, float *out,
                              semid_error *err) {
     const strided *m = &e->source.matrix;
-    size_t n_rows = m->shape[0], dim = m->shape[1];
+    size_t n_rows = m->shape[0];
     if (row > n_rows || n > n_rows - row)
         FAIL(SEMID_ERR_ARGUMENT, "%s: rows %zu to %zu of %zu", e->path, row, row + n, n_rows);
     if (e->n_parts > 0) return embeddings_concat_read(e, row, n, out, err);
     if (n == 1 && !e->source.owned && e->source.map.data && m->type == DTYPE_F32 &&
         rows_are_plain(m))
         return read_row(e, row, out, err);
-    if (rows_are_plain(m))
-        dtype_to_f32(m->type, m->data + row * row_bytes(m), n * dim, out);
-    else
-        for (size_t i = 0; i < n; i++) strided_row_to_f32(m, row + i, out + i * dim);
+    embeddings_copy(e, row, n, out);
     return SEMID_OK;
 }
 

@@ -19,7 +19,10 @@ semid_status embeddings_concat_read(const embeddings *e, size_t row, size_t n, f
         for (size_t p = 0; p < e->n_parts; p++) {
             const embeddings_part *part = &e->parts[p];
             size_t dim = embeddings_dim(part->file);
-            TRY(embeddings_read(part->file, row + i, 1, out, err));
+            if (n == 1)
+                TRY(embeddings_read(part->file, row, 1, out, err));
+            else
+                embeddings_copy(part->file, row + i, 1, out);
             scale_row(out, dim, part->weight, part->unit);
             out += dim;
         }

@@ -19,6 +19,10 @@ struct embeddings {
     size_t n_parts;
 };
 
+/* Rows of one file, from memory: for those that are read one behind the other, where a system call
+ * for each would cost more than the faults it saves. */
+void embeddings_copy(const embeddings *e, size_t row, size_t n, float *out);
+
 /* embeddings_read of a concatenation, whose rows are there. */
 semid_status embeddings_concat_read(const embeddings *e, size_t row, size_t n, float *out,
                                     semid_error *err);

@@ -4,6 +4,7 @@
 #include "base/threads.h"
 #include "kernels/kernels.h"
 #include "quant/kmeans.h"
+#include "quant/rqkmeans.h"
 
 #include <stdio.h>
 
@@ -51,15 +52,15 @@ static void leave_rest(source *rows, float *x, size_t level, const float *codewo
     parallel_chunks(rows->n, CHUNK_ROWS, subtract_rows, &s);
 }
 
-static semid_status fit_levels(source *rows, float *x, const semid_rqkmeans_params *params,
-                               size_t n_codewords, float *codewords, int32_t *codes,
-                               double *level_errors, semid_error *err) {
+semid_status rqkmeans_fit_levels(source *rows, float *x, const semid_rqkmeans_params *params,
+                                 float *codewords, int32_t *codes, double *level_errors,
+                                 semid_error *err) {
     semid_kmeans_params p = params->kmeans;
-    p.n_codewords = n_codewords;
+    size_t level_size = p.n_codewords * rows->dim;
     for (size_t l = 0; l < params->n_levels; l++) {
         char label[64];
         semid_kmeans_report report;
-        float *level = codewords + l * n_codewords * rows->dim;
+        float *level = codewords + l * level_size;
         int32_t *level_codes = x ? codes : codes + l * rows->n;
         snprintf(label, sizeof label, "level %zu of %zu", l + 1, params->n_levels);
         p.seed = params->kmeans.seed + l;
@@ -79,16 +80,17 @@ static semid_status fit(semid_codebook **out, source *rows, float *x,
     float *codewords = NULL;
     int32_t *codes = NULL;
     size_t K, L = params->n_levels;
-    semid_kmeans_params checked = params->kmeans;
-    checked.initial = params->init ? semid_codebook_level(params->init, 0) : NULL;
+    semid_rqkmeans_params checked = *params;
+    checked.kmeans.initial = params->init ? semid_codebook_level(params->init, 0) : NULL;
     TRY(check_init(params, rows->dim, err));
-    TRY(kmeans_check(rows, &checked, &K, err));
+    TRY(kmeans_check(rows, &checked.kmeans, &K, err));
+    checked.kmeans.n_codewords = K;
     TRY_GOTO(mem_alloc(&codewords, L, K * rows->dim * sizeof *codewords, err));
     TRY_GOTO(mem_alloc(&codes, rows->n, (x ? 1 : L) * sizeof *codes, err));
     rows->n_codewords = K;
     rows->codewords = codewords;
     rows->codes = codes;
-    TRY_GOTO(fit_levels(rows, x, params, K, codewords, codes, level_errors, err));
+    TRY_GOTO(rqkmeans_fit_levels(rows, x, &checked, codewords, codes, level_errors, err));
     TRY_GOTO(semid_codebook_new(out, L, K, rows->dim, false, codewords, err));
 done:
     mem_free(codewords);
