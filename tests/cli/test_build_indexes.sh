@@ -6,15 +6,9 @@ trap 'rm -rf "$out"' EXIT
 golden=$SOURCE_DIR/tests/golden/eval
 fail() { echo "FAILED: $*"; exit 1; }
 
-expect() { # STATUS PART ARGUMENTS...: exit status and part of the one line on stderr; no output left
-    local want=$1 part=$2 got=0
-    shift 2
-    "$SEMID" "$@" --quiet --outdir "$out/refused" >"$out/stdout" 2>"$out/stderr" || got=$?
-    [ $got = "$want" ] || fail "$*: exit $got, expected $want: $(cat "$out/stderr")"
-    grep -qF -- "$part" "$out/stderr" || fail "$*: no \"$part\" in: $(cat "$out/stderr")"
-    [ "$(wc -l <"$out/stderr")" = 1 ] || fail "$*: more than one line: $(cat "$out/stderr")"
-    [ -z "$(ls -A "$out/refused" 2>/dev/null)" ] || fail "$*: left something behind"
-}
+# shellcheck source=tests/support/refused.sh
+. "$SOURCE_DIR/tests/support/refused.sh"
+expect() { refused "$@" --outdir "$out/refused"; } # STATUS PART COMMAND...
 
 # ---- build-inverted ----
 "$SEMID" build-inverted --items "$golden/rq/items.csv" --outdir "$out/rq" --json >"$out/report.json"

@@ -6,15 +6,8 @@ trap 'rm -rf "$out"' EXIT
 files=$SOURCE_DIR/tests/golden/concat golden=$SOURCE_DIR/tests/golden/eval
 fail() { echo "FAILED: $*"; exit 1; }
 
-expect() { # STATUS PART COMMAND...: exit status and part of the one line on stderr; no output left
-    local want=$1 part=$2 got=0
-    shift 2
-    "$SEMID" "$@" --quiet >"$out/stdout" 2>"$out/stderr" || got=$?
-    [ $got = "$want" ] || fail "$*: exit $got, expected $want: $(cat "$out/stderr")"
-    grep -qF -- "$part" "$out/stderr" || fail "$*: no \"$part\" in: $(cat "$out/stderr")"
-    [ "$(wc -l <"$out/stderr")" = 1 ] || fail "$*: more than one line: $(cat "$out/stderr")"
-    ! compgen -G "$out/refused*" >/dev/null || fail "$*: left something behind"
-}
+# shellcheck source=tests/support/refused.sh
+. "$SOURCE_DIR/tests/support/refused.sh"
 
 # ---- trained on two files, encoded with the same weights unless others are asked for ----
 both=(--in "$files/text.npy" --concat "$files/image.npy")
@@ -33,15 +26,15 @@ cmp "$out/again/codes.npy" "$out/rq/codes.npy" || fail "--no-train gives other c
 "$SEMID" train --quiet "${both[@]}" --concat-weights 2,1 --L 2 --K 8 --threads 1 --out "$out/again" >/dev/null
 cmp "$out/again/codebooks.npz" "$out/rq/codebooks.npz" || fail "threads change the result"
 
-expect 1 "give --concat" encode "${load[@]}" --in "$files/text.npy" --out "$out/refused.npy"
-expect 1 "expected 2 for" encode "${load[@]}" "${both[@]}" --concat-weights 1,1 --out "$out/refused.npy"
-expect 1 "expected it as in" encode "${load[@]}" "${both[@]}" --no-concat-normalize --out "$out/refused.npy"
-expect 1 "as file 1" encode "${load[@]}" --in "$files/image.npy" --concat "$files/text.npy" --out "$out/refused.npy"
-expect 1 "expected 60 rows" train --in "$files/text.npy" --concat "$files/image_short.npy" --out "$out/refused"
-expect 1 "cannot open" train --in "$files/text.npy" --concat "$files/none.npy" --out "$out/refused"
-expect 2 "one for each file" train "${both[@]}" --concat-weights 1 --out "$out/refused"
-expect 2 "expected --concat FILE" train --in "$files/text.npy" --concat-weights 1 --out "$out/refused"
-expect 2 "--concat and --encode" train "${both[@]}" --encode "$files/text.npy" --out "$out/refused"
+refused 1 "give --concat" encode "${load[@]}" --in "$files/text.npy" --out "$out/refused.npy"
+refused 1 "expected 2 for" encode "${load[@]}" "${both[@]}" --concat-weights 1,1 --out "$out/refused.npy"
+refused 1 "expected it as in" encode "${load[@]}" "${both[@]}" --no-concat-normalize --out "$out/refused.npy"
+refused 1 "as file 1" encode "${load[@]}" --in "$files/image.npy" --concat "$files/text.npy" --out "$out/refused.npy"
+refused 1 "expected 60 rows" train --in "$files/text.npy" --concat "$files/image_short.npy" --out "$out/refused"
+refused 1 "cannot open" train --in "$files/text.npy" --concat "$files/none.npy" --out "$out/refused"
+refused 2 "one for each file" train "${both[@]}" --concat-weights 1 --out "$out/refused"
+refused 2 "expected --concat FILE" train --in "$files/text.npy" --concat-weights 1 --out "$out/refused"
+refused 2 "--concat and --encode" train "${both[@]}" --encode "$files/text.npy" --out "$out/refused"
 
 # ---- the catalogue that eval ranks, and an index of it ----
 emb=$golden/emb.npy
@@ -55,11 +48,11 @@ eval=(eval --outputs-dir "$out/outputs" --methods two --items-ids "$golden/ids.n
     --train "$golden/train.parquet" --valid "$golden/valid.parquet" --test "$golden/test.parquet")
 "$SEMID" "${eval[@]}" --quiet --items-emb "$emb" --concat "$emb" --faiss-index "$out/faiss/index.faiss" \
     --use-faiss-rerank --out "$out/table.csv" >/dev/null 2>&1 || fail "eval"
-expect 1 "give --concat" "${eval[@]}" --items-emb "$emb" --out "$out/refused.csv"
-expect 1 "expected 3 for" "${eval[@]}" --items-emb "$emb" --concat "$emb" --concat-weights 1,1 --out "$out/refused.csv"
+refused 1 "give --concat" "${eval[@]}" --items-emb "$emb" --out "$out/refused.csv"
+refused 1 "expected 3 for" "${eval[@]}" --items-emb "$emb" --concat "$emb" --concat-weights 1,1 --out "$out/refused.csv"
 "$SEMID" train --quiet --in "$emb" --concat "$emb" --L 3 --K 5 --out "$out/outputs/even" >/dev/null
 cp "$out/outputs/two/inverted.sid" "$out/outputs/even/"
-expect 1 "that the other methods were trained on" "${eval[@]}" --methods even --items-emb "$emb" --concat "$emb" \
+refused 1 "that the other methods were trained on" "${eval[@]}" --methods even --items-emb "$emb" --concat "$emb" \
     --out "$out/refused.csv"
 
 # ---- the whole way ----

@@ -6,14 +6,9 @@ trap 'rm -rf "$out"' EXIT
 x=$SOURCE_DIR/tests/golden/ema/x.npy # 96 rows of 6 dimensions
 fail() { echo "FAILED: $*"; exit 1; }
 
-expect() { # STATUS PART ARGUMENTS...: exit status and part of the one line on stderr
-    local want=$1 part=$2 got=0
-    shift 2
-    "$SEMID" inspect "$@" --quiet >"$out/stdout" 2>"$out/stderr" || got=$?
-    [ $got = "$want" ] || fail "$*: exit $got, expected $want: $(cat "$out/stderr")"
-    grep -qF -- "$part" "$out/stderr" || fail "$*: no \"$part\" in: $(cat "$out/stderr")"
-    [ "$(wc -l <"$out/stderr")" = 1 ] || fail "$*: more than one line: $(cat "$out/stderr")"
-}
+# shellcheck source=tests/support/refused.sh
+. "$SOURCE_DIR/tests/support/refused.sh"
+expect() { refused "$1" "$2" inspect "${@:3}"; } # STATUS PART ARGUMENTS...
 
 "$SEMID" train --quiet --in "$x" --L 2 --K 8 --out "$out/rq" >"$out/trained"
 for i in $(seq 0 95); do echo "item$i"; done >"$out/ids.txt"

@@ -7,15 +7,9 @@ x=$SOURCE_DIR/tests/golden/ema/x.npy # 96 rows of 6 dimensions
 small=(--L 2 --K 8 --epochs 5 --batch-size 32)
 fail() { echo "FAILED: $*"; exit 1; }
 
-expect() { # STATUS PART ARGUMENTS...: exit status and part of the one line on stderr; no output left
-    local want=$1 part=$2 got=0
-    shift 2
-    "$SEMID" train "$@" --quiet --out "$out/refused" >"$out/stdout" 2>"$out/stderr" || got=$?
-    [ $got = "$want" ] || fail "$*: exit $got, expected $want: $(cat "$out/stderr")"
-    grep -qF -- "$part" "$out/stderr" || fail "$*: no \"$part\" in: $(cat "$out/stderr")"
-    [ "$(wc -l <"$out/stderr")" = 1 ] || fail "$*: more than one line: $(cat "$out/stderr")"
-    [ -z "$(ls -A "$out/refused" 2>/dev/null)" ] || fail "$*: left something behind"
-}
+# shellcheck source=tests/support/refused.sh
+. "$SOURCE_DIR/tests/support/refused.sh"
+expect() { refused "$1" "$2" train "${@:3}" --out "$out/refused"; } # STATUS PART ARGUMENTS...
 
 train() { "$SEMID" train --quiet --in "$x" "$@" >"$out/table"; }
 same() { cmp "$1/codebooks.npz" "$2/codebooks.npz" && cmp "$1/codes.npy" "$2/codes.npy"; }

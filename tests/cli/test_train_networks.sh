@@ -11,15 +11,9 @@ train() { "$SEMID" train --quiet --in "$x" "$@" >"$out/table"; }
 same() { for f in codebooks.npz codes.npy model.safetensors; do cmp "$1/$f" "$2/$f" || return 1; done; }
 encode() { "$SEMID" encode --quiet --load "$1/codebooks.npz" --in "$x" --out "$out/e.npy" >/dev/null; }
 
-expect() { # STATUS PART COMMAND ARGUMENTS...: exit status and part of the one line on stderr
-    local want=$1 part=$2 got=0
-    shift 2
-    "$SEMID" "$@" --quiet --out "$out/refused.npy" >/dev/null 2>"$out/stderr" || got=$?
-    [ $got = "$want" ] || fail "$*: exit $got, expected $want: $(cat "$out/stderr")"
-    grep -qF -- "$part" "$out/stderr" || fail "$*: no \"$part\" in: $(cat "$out/stderr")"
-    [ "$(wc -l <"$out/stderr")" = 1 ] || fail "$*: more than one line: $(cat "$out/stderr")"
-    [ -z "$(ls -A "$out/refused.npy" 2>/dev/null)" ] || fail "$*: left something behind"
-}
+# shellcheck source=tests/support/refused.sh
+. "$SOURCE_DIR/tests/support/refused.sh"
+expect() { refused "$@" --out "$out/refused.npy"; } # STATUS PART COMMAND...
 refuse() { local want=$1 part=$2; shift 2; expect "$want" "$part" train --in "$x" "$@"; }
 
 # ---- each way: same bytes at 1 and 2 threads, the codes of encode, every codeword used ----
