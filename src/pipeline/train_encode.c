@@ -139,7 +139,7 @@ static semid_status make_unique(encoder *e, const semid_rows *rows, encoded *res
                                 semid_error *err) {
     semid_unique_report made;
     log_info("giving each row a code of its own");
-    if (unique_assign(e->cb, rows, e->prices, result->codes.data, &made, err) != SEMID_OK)
+    if (unique_assign(e->cb, rows, e->prices, result->codes.data, NULL, &made, err) != SEMID_OK)
         return error_prefix(err, "%s: --unique", embeddings_path(e->v->file));
     result->unique.n_moved = made.n_moved;
     result->unique.n_spilled = made.n_spilled;

@@ -27,7 +27,7 @@ typedef struct spill {
     float *bias;          /* [K] +inf: no room */
     nearest *search;
     float *block;      /* [BLOCK_ROWS, dim] */
-    float *distances;  /* [BLOCK_ROWS] */
+    float *distances;  /* [BLOCK_ROWS, L] */
     int32_t *found;    /* [BLOCK_ROWS, L] */
     uint32_t *asked;   /* [n_rows] rows of crowded codewords whose wish is to be found */
     wish *wishes;      /* [n_rows] of rows of crowded codewords */
@@ -55,7 +55,7 @@ static semid_status spill_init(spill *s, semid_error *err) {
     TRY(mem_alloc(&s->bias, u->n_codewords, sizeof *s->bias, err));
     TRY(nearest_new(&s->search, u->n_codewords, u->dim, err));
     TRY(mem_alloc(&s->block, BLOCK_ROWS, u->dim * sizeof *s->block, err));
-    TRY(mem_alloc(&s->distances, BLOCK_ROWS, sizeof *s->distances, err));
+    TRY(mem_alloc(&s->distances, BLOCK_ROWS, u->n_levels * sizeof *s->distances, err));
     TRY(mem_alloc(&s->found, BLOCK_ROWS, u->n_levels * sizeof *s->found, err));
     TRY(mem_alloc(&s->asked, s->n_rows, sizeof *s->asked, err));
     TRY(mem_alloc(&s->wishes, s->n_rows, sizeof *s->wishes, err));
@@ -178,6 +178,15 @@ static void grant(spill *s) {
     }
 }
 
+/* A row's new errors: of this level, whose codeword left `residual`, and of the levels below. */
+static void store_errors(const spill *s, uint32_t row, const float *residual, const float *below) {
+    const unique *u = s->u;
+    size_t n_below = u->n_levels - s->level - 1;
+    float *errors = u->errors + row * u->n_levels + s->level;
+    errors[0] = kernels()->dot_f32(residual, residual, u->dim);
+    memcpy(errors + 1, below, n_below * sizeof *below);
+}
+
 /* Levels below are greedy again. */
 static semid_status encode_below(spill *s, semid_error *err) {
     const unique *u = s->u;
@@ -186,10 +195,12 @@ static semid_status encode_below(spill *s, semid_error *err) {
         size_t n = s->n_leaving - i < BLOCK_ROWS ? s->n_leaving - i : BLOCK_ROWS;
         TRY(read_block(s, s->leaving + i, n, first, err));
         nearest_find_residual(codebook_searches(u->cb) + first, n_below, s->block, n, s->found,
-                              NULL);
-        for (size_t r = 0; r < n; r++)
-            memcpy(code_of(s, s->leaving[i + r]) + 1, s->found + r * n_below,
-                   n_below * sizeof *s->found);
+                              s->distances);
+        for (size_t r = 0; r < n; r++) {
+            uint32_t row = s->leaving[i + r];
+            memcpy(code_of(s, row) + 1, s->found + r * n_below, n_below * sizeof *s->found);
+            if (u->errors) store_errors(s, row, s->block + r * u->dim, s->distances + r * n_below);
+        }
     }
     return SEMID_OK;
 }

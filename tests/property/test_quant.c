@@ -4,6 +4,7 @@
 #include "base/threads.h"
 #include "quant/balance.h"
 #include "quant/codebook.h"
+#include "quant/unique.h"
 #include "semid/quality.h"
 #include "semid/rqkmeans.h"
 #include "support/support.h"
@@ -114,11 +115,24 @@ static semid_status read_data(void *user, size_t row, size_t n, float *out, semi
     return SEMID_OK;
 }
 
+/* Squared errors above the last level are those of the codes, wherever rows went. */
+static void check_unique_errors(const semid_codebook *cb, size_t n, const int32_t *codes,
+                                const float *errors) {
+    static float expected[N * L];
+    size_t n_levels = semid_codebook_levels(cb);
+    codebook_errors(cb, data, n, codes, expected);
+    for (size_t i = 0; i < n * n_levels; i++)
+        if (i % n_levels + 1 < n_levels)
+            assert_true(fabsf(errors[i] - expected[i]) <= 1e-4F * expected[i] + 1e-37F);
+}
+
 static void make_unique(const semid_codebook *cb, size_t n, size_t dim, int32_t *codes) {
+    static float errors[N * L];
     reader r = {dim};
     semid_rows rows = {.n_rows = n, .read = read_data, .user = &r};
-    assert_ok(semid_encode(cb, data, n, codes, &err));
-    assert_ok(semid_assign_unique(cb, &rows, codes, NULL, &err));
+    codebook_encode(cb, data, n, codes, errors);
+    assert_ok(unique_assign(cb, &rows, NULL, codes, errors, NULL, &err));
+    check_unique_errors(cb, n, codes, errors);
 }
 
 /* Every row has the codeword with the least squared distance plus price, but for rounding. */
