@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "quant/code_order.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -50,60 +51,33 @@ static void measure_usage(semid_level_quality *q, uint64_t *counts, size_t n_cod
 
 /* ---- codes as a whole ---- */
 
-typedef struct sorting {
-    const semid_codes *codes;
-    uint64_t *counts;       /* [K + 1] */
-    uint64_t *rows, *other; /* [n_rows] row numbers, in lexicographic order of their codes */
-} sorting;
-
-static void sort_by_level(sorting *s, size_t level, size_t n_codewords) {
-    size_t n = s->codes->n_rows, n_levels = s->codes->n_levels;
-    const int32_t *column = s->codes->data + level;
-    memset(s->counts, 0, (n_codewords + 1) * sizeof *s->counts);
-    for (size_t i = 0; i < n; i++) s->counts[column[i * n_levels] + 1]++;
-    for (size_t k = 0; k < n_codewords; k++) s->counts[k + 1] += s->counts[k];
-    for (size_t i = 0; i < n; i++) {
-        uint64_t row = s->rows[i];
-        s->other[s->counts[column[row * n_levels]]++] = row;
-    }
-    uint64_t *swap = s->rows;
-    s->rows = s->other;
-    s->other = swap;
-}
-
-static bool same_prefix(const semid_codes *codes, uint64_t a, uint64_t b, size_t n_levels) {
-    return memcmp(codes->data + a * codes->n_levels, codes->data + b * codes->n_levels,
-                  n_levels * sizeof(int32_t)) == 0;
-}
-
 typedef struct buckets {
     size_t n_buckets, n_sharing, largest;
     double entropy; /* nats */
 } buckets;
 
-/* The runs of equal prefixes of n_levels codes in sorted order. */
-static buckets measure_buckets(const sorting *s, size_t n_levels) {
-    size_t n = s->codes->n_rows;
+/* The runs of equal prefixes of n_levels codes. */
+static buckets measure_buckets(const code_order *order, size_t n_levels) {
+    size_t n = order->n_rows;
+    double of_one = surprise(1, n); /* most, where there are many */
     buckets b = {0};
     for (size_t begin = 0, end; begin < n; begin = end) {
-        for (end = begin + 1; end < n; end++)
-            if (!same_prefix(s->codes, s->rows[begin], s->rows[end], n_levels)) break;
+        end = code_order_run(order, begin, n, n_levels);
         size_t size = end - begin;
         b.n_buckets++;
         b.n_sharing += size > 1 ? size : 0;
         b.largest = size > b.largest ? size : b.largest;
-        b.entropy += surprise(size, n);
+        b.entropy += size == 1 ? of_one : surprise(size, n);
     }
     return b;
 }
 
-static void measure_prefixes(semid_quality *q, sorting *s) {
+static void measure_prefixes(semid_quality *q, code_order *order) {
     buckets b = {0};
-    for (size_t i = 0; i < q->n_rows; i++) s->rows[i] = i;
-    for (size_t l = q->n_levels; l-- > 0;) sort_by_level(s, l, q->n_codewords);
+    code_order_sort(order);
     for (size_t l = 0; l < q->n_levels; l++) {
         double above = b.entropy;
-        b = measure_buckets(s, l + 1);
+        b = measure_buckets(order, l + 1);
         q->levels[l].conditional_perplexity = exp(fmax(b.entropy - above, 0));
     }
     q->n_unique = b.n_buckets;
@@ -113,12 +87,13 @@ static void measure_prefixes(semid_quality *q, sorting *s) {
     q->entropy_bits = b.entropy / log(2);
 }
 
-static void measure_level(semid_quality *q, sorting *s, size_t level, const double *mse,
-                          double variance) {
+/* counts [K] are overwritten. */
+static void measure_level(semid_quality *q, const int32_t *codes, uint64_t *counts, size_t level,
+                          const double *mse, double variance) {
     semid_level_quality *out = &q->levels[level];
-    memset(s->counts, 0, (q->n_codewords + 1) * sizeof *s->counts);
-    for (size_t i = 0; i < q->n_rows; i++) s->counts[s->codes->data[i * q->n_levels + level]]++;
-    measure_usage(out, s->counts, q->n_codewords, q->n_rows);
+    memset(counts, 0, q->n_codewords * sizeof *counts);
+    for (size_t i = 0; i < q->n_rows; i++) counts[codes[i * q->n_levels + level]]++;
+    measure_usage(out, counts, q->n_codewords, q->n_rows);
     out->mse = mse ? mse[level] : NAN;
     out->explained_ratio = mse && variance > 0 ? 1 - mse[level] / variance : NAN;
 }
@@ -127,22 +102,23 @@ semid_status semid_quality_measure(semid_quality *out, const semid_codes *codes,
                                    const double *mse, double variance, semid_error *err) {
     semid_status status = SEMID_OK;
     semid_quality q = {codes->n_rows, codes->n_levels, n_codewords, NULL, 0, 0, 0, 0, 0};
-    sorting s = {.codes = codes};
+    code_order order = {0};
+    uint64_t *counts = NULL; /* [K] */
     if (codes->n_rows == 0 || codes->n_levels == 0) FAIL(SEMID_ERR_DATA, "there are no codes");
     TRY_GOTO(check_codes(codes->data, codes->n_rows, codes->n_levels, n_codewords, err));
     TRY_GOTO(mem_calloc(&q.levels, q.n_levels, sizeof *q.levels, err));
-    TRY_GOTO(mem_alloc(&s.counts, n_codewords + 1, sizeof *s.counts, err));
-    TRY_GOTO(mem_alloc(&s.rows, q.n_rows, sizeof *s.rows, err));
-    TRY_GOTO(mem_alloc(&s.other, q.n_rows, sizeof *s.other, err));
-    for (size_t l = 0; l < q.n_levels; l++) measure_level(&q, &s, l, mse, variance);
-    measure_prefixes(&q, &s);
+    TRY_GOTO(mem_alloc(&counts, n_codewords, sizeof *counts, err));
+    TRY_GOTO(
+        code_order_init(&order, codes->data, codes->n_rows, codes->n_levels, n_codewords, err));
+    for (size_t l = 0; l < q.n_levels; l++)
+        measure_level(&q, codes->data, counts, l, mse, variance);
+    measure_prefixes(&q, &order);
     *out = q;
     q.levels = NULL;
 done:
     semid_quality_release(&q);
-    mem_free(s.counts);
-    mem_free(s.rows);
-    mem_free(s.other);
+    code_order_release(&order);
+    mem_free(counts);
     return status;
 }
 
