@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/threads.h"
 #include "formats/array_choice.h"
 #include "formats/embeddings_source.h"
 #include "formats/npy.h"
@@ -9,6 +10,7 @@
 #include "formats/pt.h"
 #include "formats/safetensors_file.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 /* ---- formats ---- */
@@ -268,6 +270,8 @@ void embeddings_drop(const embeddings *e, size_t begin, size_t end) {
                   base + end * row_bytes(m));
 }
 
+/* ---- rows that are no numbers ---- */
+
 size_t rows_not_finite(const float *x, size_t n, size_t dim, size_t *first_bad) {
     size_t n_bad = 0;
     for (size_t i = 0; i < n; i++) {
@@ -280,4 +284,25 @@ size_t rows_not_finite(const float *x, size_t n, size_t dim, size_t *first_bad) 
         if (bad && n_bad++ == 0) *first_bad = i;
     }
     return n_bad;
+}
+
+typedef struct checking {
+    const float *x;
+    size_t dim;
+    atomic_bool found_bad;
+} checking;
+
+static void check_chunk(void *user, size_t chunk, size_t begin, size_t end) {
+    (void)chunk;
+    checking *q = user;
+    size_t first;
+    if (rows_not_finite(q->x + begin * q->dim, end - begin, q->dim, &first) > 0)
+        atomic_store(&q->found_bad, true);
+}
+
+bool rows_are_finite(const float *x, size_t n, size_t dim) {
+    enum { CHUNK_ROWS = 256 };
+    checking q = {.x = x, .dim = dim};
+    parallel_chunks(n, CHUNK_ROWS, check_chunk, &q);
+    return !atomic_load(&q.found_bad);
 }

@@ -51,6 +51,8 @@ semid_status embeddings_concat(embeddings **out, const embeddings_part *parts, s
 
 /* First row with a NaN or Inf and how many such rows, over [row, row+n) already read as x. */
 size_t rows_not_finite(const float *x, size_t n, size_t dim, size_t *first_bad);
+/* Is there no such row? By all threads. */
+bool rows_are_finite(const float *x, size_t n, size_t dim);
 
 /* Appending writer for .npy, .pt and .safetensors; n_rows is known at the start. The file appears
  * on commit, when exactly n_rows were appended. `list` (may be NULL) is stored inside a .pt. */

@@ -3,7 +3,6 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "base/threads.h"
 #include "formats/array.h"
 #include "formats/npy.h"
 #include "pipeline/train_encode.h"
@@ -13,20 +12,17 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { CHECK_CHUNK_ROWS = 256 };
-
 typedef struct stream {
     const semid_codebook *cb;
     const semid_model *model; /* NULL: rows are quantized as they are */
     beam *search;             /* NULL: greedy */
     const embeddings *in;
     size_t dim, n_levels, batch_rows;
-    float *block;        /* [batch_rows, dim] rows that cannot be used in place */
-    float *latents;      /* [batch_rows, latent], with a model */
-    bool *chunk_has_bad; /* of the batch */
-    int32_t *codes;      /* [batch_rows, n_levels] */
-    float *errors;       /* [batch_rows, n_levels] */
-    uint64_t *bad_rows;  /* [result.n_bad_rows] */
+    float *block;       /* [batch_rows, dim] rows that cannot be used in place */
+    float *latents;     /* [batch_rows, latent], with a model */
+    int32_t *codes;     /* [batch_rows, n_levels] */
+    float *errors;      /* [batch_rows, n_levels] */
+    uint64_t *bad_rows; /* [result.n_bad_rows] */
     size_t bad_capacity;
     file_out out;
     encode_result result;
@@ -36,7 +32,6 @@ static void stream_release(stream *s) {
     beam_free(s->search);
     mem_free(s->block);
     mem_free(s->latents);
-    mem_free(s->chunk_has_bad);
     mem_free(s->codes);
     mem_free(s->errors);
     mem_free(s->bad_rows);
@@ -49,26 +44,12 @@ static semid_status stream_init(stream *s, semid_error *err) {
     TRY(mem_alloc(&s->block, n, s->dim * sizeof *s->block, err));
     if (s->model)
         TRY(mem_alloc(&s->latents, n, semid_codebook_dim(s->cb) * sizeof *s->latents, err));
-    TRY(mem_alloc(&s->chunk_has_bad, chunk_count(n, CHECK_CHUNK_ROWS), sizeof(bool), err));
     TRY(mem_alloc(&s->codes, n, s->n_levels * sizeof *s->codes, err));
     TRY(mem_alloc(&s->errors, n, s->n_levels * sizeof *s->errors, err));
     return mem_calloc(&s->result.level_errors, s->n_levels, sizeof(double), err);
 }
 
 /* ---- rows that cannot be encoded ---- */
-
-typedef struct checking {
-    const float *x;
-    size_t dim;
-    bool *chunk_has_bad;
-} checking;
-
-static void check_chunk(void *user, size_t chunk, size_t begin, size_t end) {
-    const checking *q = user;
-    size_t first;
-    q->chunk_has_bad[chunk] =
-        rows_not_finite(q->x + begin * q->dim, end - begin, q->dim, &first) > 0;
-}
 
 static semid_status note_bad_row(stream *s, size_t row, semid_error *err) {
     encode_result *r = &s->result;
@@ -100,11 +81,7 @@ static semid_status read_batch(stream *s, size_t row, const float **x, size_t *n
     const float *view = embeddings_view(s->in);
     if (!view) TRY(embeddings_read(s->in, row, *n, s->block, err));
     *x = view ? view + row * s->dim : s->block;
-    checking q = {.x = *x, .dim = s->dim, .chunk_has_bad = s->chunk_has_bad};
-    parallel_chunks(*n, CHECK_CHUNK_ROWS, check_chunk, &q);
-    for (size_t c = 0; c < chunk_count(*n, CHECK_CHUNK_ROWS); c++)
-        if (s->chunk_has_bad[c]) return drop_bad_rows(s, x, row, n, err);
-    return SEMID_OK;
+    return rows_are_finite(*x, *n, s->dim) ? SEMID_OK : drop_bad_rows(s, x, row, n, err);
 }
 
 /* ---- codes.npy ---- */
