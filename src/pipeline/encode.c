@@ -233,16 +233,34 @@ static semid_status save_catalogue(const encoded *e, const vectors *v, const cha
                                     : file_remove(path, err);
     mem_free(path);
     TRY(status);
-    return semid_codes_save(&e->codes, out_path, err);
+    return semid_codes_save(&e->all.codes, out_path, err);
 }
 
 static semid_status catalogue_result(encode_result *out, const encoded *e, const vectors *v,
                                      semid_error *err) {
-    size_t L = e->codes.n_levels;
+    size_t L = e->all.codes.n_levels;
     *out = (encode_result){.n_rows = v->n_rows, .n_bad_rows = v->n_bad};
     TRY(mem_alloc(&out->level_errors, L, sizeof(double), err));
-    for (size_t l = 0; l < L; l++) out->level_errors[l] = e->quality.levels[l].mse * (double)v->dim;
+    for (size_t l = 0; l < L; l++) out->level_errors[l] = e->all.mse[l] * (double)v->dim;
     return SEMID_OK;
+}
+
+/* Bad rows are met while encoding; which there are, and what to do about them, a scan tells. It
+ * goes first where too many rows for distinct codes may become few enough. */
+static semid_status encode_vectors(encoded *out, const semid_codebook *cb, vectors *v,
+                                   const encode_choice *choice, const encode_params *params,
+                                   semid_error *err) {
+    size_t L = semid_codebook_levels(cb), K = semid_codebook_codewords(cb);
+    size_t batch_rows = (size_t)params->batch_size;
+    if (!choice->unique || encode_check_unique(v, L, K, NULL) == SEMID_OK) {
+        TRY(train_encode(out, cb, v, choice, batch_rows, NULL, 0, err));
+        if (!out->met_bad_row) return SEMID_OK;
+    }
+    embeddings *file = v->file;
+    *v = (vectors){0};
+    encoded_release(out);
+    TRY(vectors_scan(v, file, params->skip_bad_rows, err));
+    return train_encode(out, cb, v, choice, batch_rows, NULL, 0, err);
 }
 
 /* Codes are held in memory until all are known. */
@@ -259,8 +277,8 @@ static semid_status encode_catalogue(const semid_codebook *cb, const semid_model
     encoded e = {0};
     TRY(check_out_path(params->out, err));
     TRY_GOTO(sources_open(&file, NULL, params->in, &params->sources, params->load, err));
-    TRY_GOTO(vectors_scan(&v, file, params->skip_bad_rows, err));
-    TRY_GOTO(train_encode(&e, cb, &v, &choice, (size_t)params->batch_size, NULL, 0, err));
+    v = vectors_unscanned(file);
+    TRY_GOTO(encode_vectors(&e, cb, &v, &choice, params, err));
     TRY_GOTO(catalogue_result(result, &e, &v, err));
     TRY_GOTO(encoded_report(&e, &choice, report, err));
     TRY_GOTO(save_catalogue(&e, &v, params->out, err));

@@ -14,6 +14,7 @@
 #include "pipeline/train_model.h"
 #include "pipeline/vectors.h"
 #include "quant/kmeans_start.h"
+#include "semid/quality.h"
 
 /* A plain quantizer needs many codewords, and each of them some rows to be learned from. */
 enum { VQ_CODEWORDS = 4096, VQ_ROWS_PER_CODEWORD = 8, RQ_LEVELS = 4, RQ_CODEWORDS = 256 };
@@ -33,6 +34,7 @@ typedef struct training {
     semid_model *model; /* with networks or --pca */
     double pca_kept;    /* share of the variance */
     encoded result;
+    semid_quality quality, held_quality; /* of its codes */
     double fit_seconds, encode_seconds;
 } training;
 
@@ -227,6 +229,18 @@ static semid_status encode(training *t, semid_error *err) {
     return SEMID_OK;
 }
 
+static semid_status measure_rows(const training *t, const encoded_rows *r, semid_quality *out,
+                                 semid_error *err) {
+    return semid_quality_measure(out, &r->codes, semid_codebook_codewords(final_codebook(t)),
+                                 r->mse, t->encoded_vectors->variance, err);
+}
+
+static semid_status measure(training *t, semid_error *err) {
+    TRY(measure_rows(t, &t->result.all, &t->quality, err));
+    if (t->data.n_held == 0) return SEMID_OK;
+    return measure_rows(t, &t->result.held, &t->held_quality, err);
+}
+
 /* ---- report ---- */
 
 static json_t *options_json(const train_params *p) {
@@ -273,7 +287,7 @@ static semid_status report_inputs(const training *t, semid_error *err) {
         (json_int_t)t->ctx->seed, "isa", kernels()->tier, "input", t->p->in, "encoded",
         embeddings_path(t->encoded_vectors->file), "train_rows", (json_int_t)t->data.n_rows,
         "skipped_rows", (json_int_t)t->encoded_vectors->n_bad, "K",
-        (json_int_t)t->result.quality.n_codewords, "dim", (json_int_t)t->encoded_vectors->dim,
+        (json_int_t)t->quality.n_codewords, "dim", (json_int_t)t->encoded_vectors->dim,
         "input_unit_norm", (int)trained->unit_norm, "concat", t->layout, "network", network_json(t),
         "pca", pca_json(t), "options", options_json(t->p));
     int failed = !inputs || json_object_update(t->report, inputs) != 0;
@@ -287,13 +301,13 @@ static semid_status report_results(const training *t, semid_error *err) {
     if (json_object_set_new(t->report, "timings", timings) != 0)
         FAIL(SEMID_ERR_NO_MEMORY, "out of memory: the report");
     encode_choice choice = choice_of(t);
-    TRY(health_add(t->report, &t->result.quality, err));
+    TRY(health_add(t->report, &t->quality, err));
     TRY(encoded_report(&t->result, &choice, t->report, err));
     if (t->data.n_held == 0) return SEMID_OK;
     json_t *held = json_object();
     if (json_object_set_new(t->report, "holdout", held) != 0)
         FAIL(SEMID_ERR_NO_MEMORY, "out of memory: the report");
-    return health_add(held, &t->result.held_quality, err);
+    return health_add(held, &t->held_quality, err);
 }
 
 /* Which rows of the file the codes belong to, where some were left out; else no list of an earlier
@@ -320,7 +334,7 @@ static semid_status save(const training *t, semid_error *err) {
     TRY_GOTO(path_join(&metrics, t->p->out, "metrics.json", err));
     TRY_GOTO(train_model_save(t->p->out, final_model(t), final_codebook(t), err));
     TRY_GOTO(semid_codebook_save(final_codebook(t), codebooks, err));
-    TRY_GOTO(semid_codes_save(&t->result.codes, codes, err));
+    TRY_GOTO(semid_codes_save(&t->result.all.codes, codes, err));
     TRY_GOTO(save_rows(t, err));
     TRY_GOTO(json_file_save(t->report, metrics, err));
 done:
@@ -332,6 +346,8 @@ done:
 
 static void release(training *t) {
     encoded_release(&t->result);
+    semid_quality_release(&t->quality);
+    semid_quality_release(&t->held_quality);
     semid_codebook_free(t->codebook);
     semid_model_free(t->model);
     semid_model_free(t->start_model);
@@ -357,6 +373,7 @@ semid_status step_train(const train_params *params, const step_context *ctx, jso
     TRY_GOTO(open_vectors(&t, err));
     if (params->train) TRY_GOTO(fit(&t, err));
     TRY_GOTO(encode(&t, err));
+    TRY_GOTO(measure(&t, err));
     TRY_GOTO(report_inputs(&t, err));
     TRY_GOTO(report_results(&t, err));
     TRY_GOTO(step_end(timer, t.report, err));

@@ -1,4 +1,4 @@
-/* pipeline/train_encode.h - codes of a whole file with a finished codebook, and their quality. */
+/* pipeline/train_encode.h - codes of a whole file with a finished codebook, and their errors. */
 #ifndef PIPELINE_TRAIN_ENCODE_H
 #define PIPELINE_TRAIN_ENCODE_H
 
@@ -6,7 +6,6 @@
 #include "semid/codebook.h"
 #include "semid/codes.h"
 #include "semid/model.h"
-#include "semid/quality.h"
 
 #include <jansson.h>
 
@@ -17,11 +16,17 @@ typedef struct encode_change {
     double before, after; /* mean squared error a dimension after the last level */
 } encode_change;
 
+/* Codes of rows, and their mean squared error a dimension after each level, [n_levels]. */
+typedef struct encoded_rows {
+    semid_codes codes;
+    double *mse;
+} encoded_rows;
+
 typedef struct encoded {
-    semid_codes codes; /* of the usable rows, in order */
+    encoded_rows all;  /* usable rows, in order */
+    encoded_rows held; /* of them, those that were held; zero when there are none */
     encode_change balance, unique;
-    semid_quality quality;
-    semid_quality held_quality; /* of the held rows alone; zero when there are none */
+    bool met_bad_row; /* of vectors that were not scanned: there is nothing else then */
 } encoded;
 
 /* How codes are chosen. */
@@ -32,8 +37,8 @@ typedef struct encode_choice {
     const semid_model *model; /* quantize and measure through it; NULL: rows as they are */
 } encode_choice;
 
-/* held [n_held]: rows to measure by themselves too, ascending. SEMID_ERR_SHAPE if the dimensions
- * differ. */
+/* held [n_held]: rows to keep apart too, ascending. Rows of vectors that were not scanned are
+ * looked at for NaN and Inf, which ends the work. SEMID_ERR_SHAPE if the dimensions differ. */
 semid_status train_encode(encoded *out, const semid_codebook *cb, const vectors *v,
                           const encode_choice *choice, size_t batch_rows, const uint64_t *held,
                           size_t n_held, semid_error *err);

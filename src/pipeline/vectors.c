@@ -132,6 +132,7 @@ static semid_status judge(const scan *s, vectors *v, bool skip_bad, semid_error 
     if (s->n_bad > 0)
         log_warn("%s: left out %zu row%s with NaN or Inf, the first is row %zu", path, s->n_bad,
                  s->n_bad == 1 ? "" : "s", s->first_bad);
+    v->is_scanned = true;
     v->n_bad = s->n_bad;
     v->unit_norm = s->unit_norm;
     v->variance = variance_of(s, v->n_rows);
@@ -152,6 +153,10 @@ done:
     scan_release(&s);
     vectors_close(&v);
     return status;
+}
+
+vectors vectors_unscanned(embeddings *file) {
+    return (vectors){.file = file, .n_rows = embeddings_rows(file), .dim = embeddings_dim(file)};
 }
 
 void vectors_close(vectors *v) {

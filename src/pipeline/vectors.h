@@ -13,12 +13,16 @@
 typedef struct vectors {
     embeddings *file;
     size_t n_rows, dim; /* usable rows: without NaN and Inf */
+    /* What a scan finds: */
+    bool is_scanned;
     size_t n_bad;
     uint64_t *usable; /* [n_rows] their numbers in the file; NULL when all are */
     bool unit_norm;   /* every |x| is 1 +- 1e-3 */
     double variance;  /* mean squared deviation from the mean vector, a dimension */
 } vectors;
 
+/* All rows of the file, which now belongs to the vectors, usable or not. */
+vectors vectors_unscanned(embeddings *file);
 /* Takes the file over, also on failure, and scans it. A row with NaN or Inf is SEMID_ERR_DATA,
  * unless skip_bad: then it is left out with a warning. Zeroed vectors may be closed. */
 semid_status vectors_scan(vectors *out, embeddings *file, bool skip_bad, semid_error *err);
