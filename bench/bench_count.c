@@ -23,7 +23,7 @@ COUNTED void count_softmax(float *x);
 COUNTED void count_layer_norm(float *x, const float *residual);
 
 void count_encode(const nearest *const *levels, const float *x, int32_t *codes) {
-    nearest_find_residual(levels, LEVELS, x, ROWS, codes, NULL);
+    nearest_find_residual(levels, LEVELS, x, ROWS, codes, NULL, NULL);
 }
 
 void count_kmeans(const float *x, float *codewords) {

@@ -17,7 +17,7 @@ static void run_search(void *user) {
         nearest_find(s->levels[0], s->x, ROWS, s->codes, NULL);
     else
         nearest_find_residual((const nearest *const *)s->levels, s->n_levels, s->x, ROWS, s->codes,
-                              NULL);
+                              NULL, NULL);
 }
 
 static bench_case search_case(search *s, const char *name, size_t n_codewords) {

@@ -32,6 +32,7 @@ typedef struct codeword_panels {
 enum {
     SCREEN_MAX_ROWS = 48,
     SCREEN_MAX_PANELS = 16, /* of one call */
+    SCREEN_RANK = 11,       /* leaves about 18 of 256 codewords under the limit */
     SCREEN_STEP = 16        /* quantized rows are padded to a multiple of it */
 };
 

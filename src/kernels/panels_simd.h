@@ -127,6 +127,9 @@ static void inner_f32(const float *x, size_t n_rows, const float *panel, size_t 
     for (; row + TILE_ROWS <= n_rows; row += TILE_ROWS)
         inner_tile(TILE_ROWS, x + row * dim, dim, panel, floors, scores + row * PANEL_WIDTH,
                    above + row);
+    for (; row + TILE_ROWS / 2 <= n_rows; row += TILE_ROWS / 2)
+        inner_tile(TILE_ROWS / 2, x + row * dim, dim, panel, floors, scores + row * PANEL_WIDTH,
+                   above + row);
     for (; row < n_rows; row++)
         inner_tile(1, x + row * dim, dim, panel, floors, scores + row * PANEL_WIDTH, above + row);
 }

@@ -64,9 +64,24 @@ static double screen_error(const screen_row *row, const screen_terms *t, size_t 
            (double)t->slacks[i];
 }
 
+/* The SCREEN_RANK-th least of the minima over panels. */
+static double limit_of(const double *lower, size_t n_panels) {
+    double lows[PANEL_WIDTH];
+    for (size_t i = 0; i < PANEL_WIDTH; i++) {
+        lows[i] = (double)INFINITY;
+        for (size_t p = 0; p < n_panels; p++) lows[i] = fmin(lows[i], lower[p * PANEL_WIDTH + i]);
+        for (size_t j = i; j > 0 && lows[j - 1] > lows[j]; j--) {
+            double low = lows[j];
+            lows[j] = lows[j - 1];
+            lows[j - 1] = low;
+        }
+    }
+    return lows[SCREEN_RANK - 1];
+}
+
 static void screen_u8(const uint8_t *q, const screen_row *rows, size_t n_rows,
                       const screen_panels *c, size_t first, size_t n_panels, float *least,
-                      uint16_t *possible) {
+                      float *limits, uint16_t *possible) {
     for (size_t r = 0; r < n_rows; r++) {
         double lower[SCREEN_MAX_PANELS * PANEL_WIDTH];
         for (size_t k = 0; k < n_panels * PANEL_WIDTH; k++) {
@@ -76,10 +91,12 @@ static void screen_u8(const uint8_t *q, const screen_row *rows, size_t n_rows,
             lower[k] = score - error;
             least[r] = fminf(least[r], (float)(score + error));
         }
+        if (limits) limits[r] = fminf(limits[r], (float)limit_of(lower, n_panels));
+        double highest = (double)(limits ? fmaxf(limits[r], least[r]) : least[r]);
         for (size_t p = 0; p < n_panels; p++) {
             unsigned mask = 0;
             for (size_t i = 0; i < PANEL_WIDTH; i++)
-                mask |= (unsigned)!(lower[p * PANEL_WIDTH + i] > (double)least[r]) << i;
+                mask |= (unsigned)!(lower[p * PANEL_WIDTH + i] > highest) << i;
             possible[r * SCREEN_MAX_PANELS + p] = (uint16_t)mask;
         }
     }
@@ -95,12 +112,13 @@ static float score_in_order(const float *x, const float *codeword, float norm, s
 }
 
 static int32_t rescore_f32(const float *x, const float *codewords, const float *norms, size_t dim,
-                           const int32_t *list, size_t n) {
+                           const int32_t *list, size_t n, float *scores) {
     float least = INFINITY;
     int32_t best = list ? list[0] : 0;
     for (size_t i = 0; i < n; i++) {
         size_t k = list ? (size_t)list[i] : i;
         float score = score_in_order(x, codewords + k * dim, norms[k], dim);
+        if (scores) scores[i] = score;
         if (!(score < least)) continue; /* NaN never wins */
         least = score;
         best = (int32_t)k;

@@ -149,12 +149,27 @@ screen_tile(size_t n_rows, const uint8_t *q, const screen_row *rows, const scree
     judge_tile(n_rows, (const sv_int(*)[2])sums, rows + row, c->terms + panel, state, row, k);
 }
 
+/* The SCREEN_RANK-th least of the minima over panels: the largest with few enough below it. */
+static float limit_of(const float *lower, size_t n_panels) {
+    float lows[PANEL_WIDTH], limit = -INFINITY;
+    int32_t below[PANEL_WIDTH] = {0};
+    for (size_t i = 0; i < PANEL_WIDTH; i++) lows[i] = INFINITY;
+    for (size_t p = 0; p < n_panels; p++, lower += PANEL_WIDTH)
+        for (size_t i = 0; i < PANEL_WIDTH; i++) lows[i] = lower[i] < lows[i] ? lower[i] : lows[i];
+    for (size_t j = 0; j < PANEL_WIDTH; j++)
+        for (size_t i = 0; i < PANEL_WIDTH; i++) below[i] += lows[j] < lows[i];
+    for (size_t i = 0; i < PANEL_WIDTH; i++)
+        limit = below[i] < SCREEN_RANK && lows[i] > limit ? lows[i] : limit;
+    return limit;
+}
+
 static void mark_possible(const screen_state *state, size_t n_rows, size_t n_panels, float *least,
-                          uint16_t *possible) {
+                          float *limits, uint16_t *possible) {
     for (size_t r = 0; r < n_rows; r++) {
         for (size_t i = 0; i < SV_WIDTH; i++)
             least[r] = state->least[r][i] < least[r] ? state->least[r][i] : least[r];
-        sv limit = sv_splat(least[r]);
+        if (limits) limits[r] = fminf(limits[r], limit_of(state->lower[r], n_panels));
+        sv limit = sv_splat(limits && limits[r] > least[r] ? limits[r] : least[r]);
         for (size_t p = 0; p < n_panels; p++) {
             unsigned mask = 0;
             for (size_t v = 0; v < PANEL_PARTS; v++)
@@ -168,7 +183,7 @@ static void mark_possible(const screen_state *state, size_t n_rows, size_t n_pan
 
 static void screen_u8(const uint8_t *q, const screen_row *rows, size_t n_rows,
                       const screen_panels *c, size_t first, size_t n_panels, float *least,
-                      uint16_t *possible) {
+                      float *limits, uint16_t *possible) {
     screen_state state;
     for (size_t r = 0; r < n_rows; r++)
         for (size_t i = 0; i < SV_WIDTH; i++) state.least[r][i] = INFINITY;
@@ -179,7 +194,7 @@ static void screen_u8(const uint8_t *q, const screen_row *rows, size_t n_rows,
         for (; row < n_rows; row++)
             screen_tile(1, q, rows, c, first + p, &state, row, p * PANEL_WIDTH);
     }
-    mark_possible(&state, n_rows, n_panels, least, possible);
+    mark_possible(&state, n_rows, n_panels, least, limits, possible);
 }
 
 /* ---- the candidates that are left ---- */
@@ -209,7 +224,7 @@ scores_in_order(size_t n, const float *x, const float *const *codewords, size_t 
 }
 
 static int32_t rescore_f32(const float *x, const float *codewords, const float *norms, size_t dim,
-                           const int32_t *list, size_t n) {
+                           const int32_t *list, size_t n, float *scores) {
     float least = INFINITY, sums[RESCORED_AT_ONCE];
     int32_t best = list ? list[0] : 0;
     for (size_t begin = 0; begin < n; begin += RESCORED_AT_ONCE) {
@@ -226,6 +241,7 @@ static int32_t rescore_f32(const float *x, const float *codewords, const float *
             scores_in_order(RESCORED_AT_ONCE, x, at, dim, sums);
         for (size_t i = 0; i < m; i++) {
             float score = fmaf(-2, sums[i], norms[k[i]]);
+            if (scores) scores[begin + i] = score;
             if (!(score < least)) continue; /* NaN never wins */
             least = score;
             best = (int32_t)k[i];

@@ -141,7 +141,7 @@ static semid_status encode_batch(stream *s, const float *x, size_t n, semid_erro
     if (s->search)
         beam_encode(s->search, x, n, s->codes, s->errors);
     else
-        codebook_encode(s->cb, x, n, s->codes, s->errors);
+        codebook_encode(s->cb, x, n, s->codes, s->errors, NULL);
     file_out_write(&s->out, s->codes, n * s->n_levels * sizeof *s->codes);
     for (size_t i = 0; i < n; i++)
         for (size_t l = 0; l < s->n_levels; l++)

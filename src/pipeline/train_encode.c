@@ -17,7 +17,8 @@ typedef struct encoder {
     const semid_model *model;
     float *latents; /* [batch_rows or n_rows, latent], with a model */
     bool keep_latents;
-    float *prices; /* [L, K] of balanced codes, else NULL */
+    float *prices;    /* [L, K] of balanced codes, else NULL */
+    shortlist *lists; /* [n_rows] of greedy codes that are to become unique, else NULL */
     decoded_errors decoded;
     size_t n_levels, batch_rows;
     float *block;      /* [batch_rows, dim] rows that cannot be used in place */
@@ -82,7 +83,7 @@ static semid_status choose_codes(encoder *e, size_t row, size_t n, int32_t *code
     if (e->search)
         beam_encode(e->search, x, n, codes, errors);
     else
-        codebook_encode(e->cb, x, n, codes, errors);
+        codebook_encode(e->cb, x, n, codes, errors, e->lists ? e->lists + row : NULL);
     if (!e->model) return SEMID_OK;
     return decoded_errors_measure(&e->decoded, e->rows, codes, n, errors, err);
 }
@@ -151,8 +152,8 @@ static semid_status make_unique(encoder *e, const semid_rows *rows, semid_error 
     semid_unique_report report;
     log_info("giving each row a code of its own");
     made->before = mean_error(e);
-    if (unique_assign(e->cb, rows, e->prices, e->result.all.codes.data, errors, &report, err) !=
-        SEMID_OK)
+    if (unique_assign(e->cb, rows, e->prices, e->result.all.codes.data, e->lists, errors, &report,
+                      err) != SEMID_OK)
         return error_prefix(err, "%s: --unique", embeddings_path(e->v->file));
     made->n_moved = report.n_moved;
     made->n_spilled = report.n_spilled;
@@ -180,6 +181,8 @@ static semid_status encode_all(encoder *e, const encode_choice *choice, semid_er
     semid_rows rows = {.n_rows = e->v->n_rows, .read = read_rows, .user = &reader};
     if (choice->unique)
         TRY(encode_check_unique(e->v, e->n_levels, semid_codebook_codewords(e->cb), err));
+    if (choice->unique && !choice->balance && choice->beam <= 1 && codebook_makes_lists(e->cb))
+        TRY(mem_alloc(&e->lists, e->v->n_rows, sizeof *e->lists, err));
     if (choice->beam > 1) TRY(beam_new(&e->search, e->cb, choice->beam, err));
     TRY(pass(e, "encode", choose_codes, err));
     if (e->result.met_bad_row) return SEMID_OK;
@@ -223,7 +226,7 @@ semid_status train_encode(encoded *out, const semid_codebook *cb, const vectors 
                  .v = v,
                  .model = choice->model,
                  .keep_latents = choice->unique || choice->balance,
-                 .keep_errors = false,
+                 .keep_errors = choice->unique && !choice->balance && !choice->model,
                  .n_levels = semid_codebook_levels(cb),
                  .batch_rows = batch_rows,
                  .held = held,
@@ -239,6 +242,7 @@ done:
     decoded_errors_release(&e.decoded);
     mem_free(e.latents);
     mem_free(e.prices);
+    mem_free(e.lists);
     mem_free(e.block);
     mem_free(e.errors);
     encoded_release(&e.result);

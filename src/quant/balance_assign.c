@@ -110,7 +110,7 @@ static semid_status assign_rows(balancing *b, int32_t *codes, size_t *n_moved, s
         if (interrupted()) FAIL(SEMID_ERR_INTERRUPTED, "interrupted");
         TRY(b->source->read(b->source->user, row, n, b->block, err));
         nearest_find_residual((const nearest *const *)b->searches, L, b->block, n, b->block_codes,
-                              NULL);
+                              NULL, NULL);
         for (size_t i = 0; i < n; i++)
             *n_moved +=
                 memcmp(codes + (row + i) * L, b->block_codes + i * L, L * sizeof *codes) != 0;

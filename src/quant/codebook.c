@@ -147,8 +147,12 @@ const nearest *const *codebook_searches(const semid_codebook *cb) {
 }
 
 void codebook_encode(const semid_codebook *cb, const float *x, size_t n, int32_t *codes,
-                     float *errors) {
-    nearest_find_residual(codebook_searches(cb), cb->n_levels, x, n, codes, errors);
+                     float *errors, shortlist *lists) {
+    nearest_find_residual(codebook_searches(cb), cb->n_levels, x, n, codes, errors, lists);
+}
+
+bool codebook_makes_lists(const semid_codebook *cb) {
+    return nearest_makes_lists(cb->searches[cb->n_levels - 1]);
 }
 
 static semid_status check_finite(const semid_codebook *cb, const float *x, size_t n,
@@ -164,7 +168,7 @@ static semid_status check_finite(const semid_codebook *cb, const float *x, size_
 semid_status semid_encode(const semid_codebook *cb, const float *x, size_t n, int32_t *codes,
                           semid_error *err) {
     TRY(check_finite(cb, x, n, err));
-    codebook_encode(cb, x, n, codes, NULL);
+    codebook_encode(cb, x, n, codes, NULL, NULL);
     return SEMID_OK;
 }
 

@@ -12,7 +12,8 @@ semid_status matching_init(matching *m, size_t n_columns, size_t max_rows, semid
     TRY(mem_alloc(&m->prices, n_columns, sizeof *m->prices, err));
     TRY(mem_alloc(&m->distances, n_columns, sizeof *m->distances, err));
     TRY(mem_alloc(&m->came_from, n_columns, sizeof *m->came_from, err));
-    return mem_alloc(&m->closed, n_columns, sizeof *m->closed, err);
+    TRY(mem_alloc(&m->closed, n_columns, sizeof *m->closed, err));
+    return mem_alloc(&m->scanned, n_columns, sizeof *m->scanned, err);
 }
 
 void matching_release(matching *m) {
@@ -22,6 +23,7 @@ void matching_release(matching *m) {
     mem_free(m->distances);
     mem_free(m->came_from);
     mem_free(m->closed);
+    mem_free(m->scanned);
     *m = (matching){0};
 }
 
@@ -55,15 +57,57 @@ static size_t first_free(const matching *m) {
     return column;
 }
 
-bool matching_add(matching *m, size_t row) {
-    size_t n_closed = 0, column, from = row;
-    const float *costs = m->costs(m->user, row);
+/* The nearest open column after going on from a row that the search is at, or n_columns. */
+static size_t relax(matching *m, const float *costs, double base, double distance, size_t row) {
+    return kernels()->relax_f64(costs, m->prices, base, distance, (double)row, m->distances,
+                                m->came_from, m->n_columns);
+}
+
+/* Go on from a row at this distance, whose own column is none yet or the one just closed. */
+static bool scan(matching *m, size_t row, double distance, size_t *column) {
+    float rest = INFINITY;
+    const float *costs = m->costs(m->user, row, false, &rest);
     if (!costs) return false;
-    for (size_t k = 0; k < m->n_columns; k++) m->distances[k] = (double)INFINITY;
-    double base = 0, distance = -(double)INFINITY;
+    double base = 0;
+    if (m->n_closed > 0) {
+        size_t own = (size_t)m->column_of[row];
+        base = distance - ((double)costs[own] - m->prices[own]);
+    }
+    scanned_row *s = &m->scanned[m->n_scanned];
+    *s = (scanned_row){base, base + (double)rest, (uint32_t)row};
+    if (s->bound < m->scanned[m->least_bound].bound) m->least_bound = m->n_scanned;
+    m->n_scanned++;
+    *column = relax(m, costs, base, distance, row);
+    return true;
+}
+
+static void find_least_bound(matching *m) {
+    m->least_bound = 0;
+    for (size_t i = 1; i < m->n_scanned; i++)
+        if (m->scanned[i].bound < m->scanned[m->least_bound].bound) m->least_bound = i;
+}
+
+/* Ask rows for all their columns while one of those not listed may be nearer than `column`. */
+static bool ask_rest(matching *m, double distance, size_t *column) {
     for (;;) {
-        column = kernels()->relax_f64(costs, m->prices, base, distance, (double)from, m->distances,
-                                      m->came_from, m->n_columns);
+        scanned_row *s = &m->scanned[m->least_bound];
+        double nearest = *column < m->n_columns ? m->distances[*column] : (double)INFINITY;
+        if (!(s->bound < nearest)) return true;
+        const float *costs = m->costs(m->user, s->row, true, NULL);
+        if (!costs) return false;
+        s->bound = (double)INFINITY;
+        *column = relax(m, costs, s->base, distance, s->row);
+        find_least_bound(m);
+    }
+}
+
+bool matching_add(matching *m, size_t row) {
+    size_t column, from = row;
+    double distance = -(double)INFINITY;
+    m->n_closed = m->n_scanned = m->least_bound = 0;
+    for (size_t k = 0; k < m->n_columns; k++) m->distances[k] = (double)INFINITY;
+    for (;;) {
+        if (!scan(m, from, distance, &column) || !ask_rest(m, distance, &column)) return false;
         if (column == m->n_columns) {
             matching_take(m, row, first_free(m));
             return true;
@@ -71,13 +115,10 @@ bool matching_add(matching *m, size_t row) {
         distance = m->distances[column];
         if (m->row_of[column] < 0) break;
         m->distances[column] = (double)NAN;
-        m->closed[n_closed++] = (closed_column){distance, (uint32_t)column};
+        m->closed[m->n_closed++] = (closed_column){distance, (uint32_t)column};
         from = (size_t)m->row_of[column];
-        costs = m->costs(m->user, from);
-        if (!costs) return false;
-        base = distance - ((double)costs[column] - m->prices[column]);
     }
-    for (size_t i = 0; i < n_closed; i++)
+    for (size_t i = 0; i < m->n_closed; i++)
         m->prices[m->closed[i].column] -= distance - m->closed[i].distance;
     shift_rows(m, row, column);
     return true;

@@ -15,10 +15,20 @@ typedef struct closed_column {
     uint32_t column;
 } closed_column;
 
+/* A row that a search went through. */
+typedef struct scanned_row {
+    double base; /* what the search adds to the row's costs */
+    double
+        bound; /* columns that the row did not list are no nearer than this; +inf: it listed all */
+    uint32_t row;
+} scanned_row;
+
 typedef struct matching {
     size_t n_columns;
-    /* Costs [n_columns] of a row, the same ones each time; NULL stops the search. */
-    const float *(*costs)(void *user, size_t row);
+    /* Costs [n_columns] of a row; NULL stops the search. With `all`, and for this row ever after, the
+     * costs of all columns; else perhaps of some: +inf for the others, whose costs are at least
+     * *rest, which is left alone where none is missing. */
+    const float *(*costs)(void *user, size_t row, bool all, float *rest);
     void *user;
     int32_t *row_of;       /* [n_columns], -1: free */
     int32_t *column_of;    /* [n_rows], set once the row is matched */
@@ -26,6 +36,9 @@ typedef struct matching {
     double *distances;     /* [n_columns] of the search, as the rest; NaN: closed */
     double *came_from;     /* [n_columns] row */
     closed_column *closed; /* [n_columns] in the order they were reached */
+    scanned_row *scanned;  /* [n_columns] */
+    size_t n_closed, n_scanned;
+    size_t least_bound; /* of the scanned */
 } matching;
 
 semid_status matching_init(matching *m, size_t n_columns, size_t max_rows, semid_error *err);

@@ -133,6 +133,7 @@ typedef struct search {
     const float *x;
     int32_t *codes;
     float *errors;
+    shortlist *lists;
 } search;
 
 /* Rows that fit the block on the stack, a multiple of every tier's tile where possible. */
@@ -174,7 +175,8 @@ static void search_block(const search *q, size_t begin, size_t end) {
     }
     for (size_t level = 0; level < q->n_levels; level++) {
         if (s->screened)
-            screen_find(&q->levels[level]->screen, rows, n, codes);
+            screen_find(&q->levels[level]->screen, rows, n, codes,
+                        q->lists && level + 1 == q->n_levels ? q->lists + begin : NULL);
         else
             kernels()->nearest_f32(rows, n, &q->levels[level]->panels, codes);
         finish_level(q, level, rows, block, begin, n, codes);
@@ -191,13 +193,22 @@ static void search_chunk(void *user, size_t chunk, size_t begin, size_t end) {
 }
 
 void nearest_find_residual(const nearest *const *levels, size_t n_levels, const float *x, size_t n,
-                           int32_t *codes, float *errors) {
-    search q = {.levels = levels, .n_levels = n_levels, .x = x, .codes = codes, .errors = errors};
+                           int32_t *codes, float *errors, shortlist *lists) {
+    search q = {.levels = levels,
+                .n_levels = n_levels,
+                .x = x,
+                .codes = codes,
+                .errors = errors,
+                .lists = lists};
     const nearest *s = levels[0];
     size_t rows = block_rows(s), ops = rows * s->n_codewords * s->row_len * n_levels;
     parallel_chunks(n, rows * chunk_count(MIN_CHUNK_OPS, ops), search_chunk, &q);
 }
 
 void nearest_find(const nearest *s, const float *x, size_t n, int32_t *codes, float *distances) {
-    nearest_find_residual(&s, 1, x, n, codes, distances);
+    nearest_find_residual(&s, 1, x, n, codes, distances, NULL);
+}
+
+bool nearest_makes_lists(const nearest *s) {
+    return s->screened && s->n_codewords <= SHORTLIST_MAX_CODEWORDS;
 }

@@ -8,7 +8,9 @@
 #define QUANT_NEAREST_H
 
 #include "base/error.h"
+#include "quant/shortlist.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -36,8 +38,11 @@ void nearest_find(const nearest *s, const float *x, size_t n, int32_t *codes, fl
 
 /* The same through several levels of equal shape, each working on what the one before left over:
  * codes [n, n_levels], and if `errors` is not NULL the squared residual norms after each level
- * [n, n_levels]. Reads x once. */
+ * [n, n_levels], and if `lists` is not NULL shortlists of the last level [n]. Reads x once. */
 void nearest_find_residual(const nearest *const *levels, size_t n_levels, const float *x, size_t n,
-                           int32_t *codes, float *errors);
+                           int32_t *codes, float *errors, shortlist *lists);
+
+/* Are there shortlists? They come with screening, and hold codes of 16 bits. */
+bool nearest_makes_lists(const nearest *s);
 
 #endif

@@ -53,6 +53,10 @@ size_t scores_stride(const scores *s) {
     return s->n_panels * PANEL_WIDTH;
 }
 
+const float *scores_norms(const scores *s) {
+    return s->norms;
+}
+
 static void measure_block(const scores *s, const float *x, size_t n, float *out) {
     float inner[KERNEL_MAX_ROWS * PANEL_WIDTH], floors[PANEL_WIDTH];
     uint16_t above[KERNEL_MAX_ROWS];

@@ -18,6 +18,9 @@ void scores_free(scores *s);
 /* Floats a row of scores takes: n_codewords rounded up. */
 size_t scores_stride(const scores *s);
 
+/* |c|^2 of the codewords, [stride], +inf behind the last. */
+const float *scores_norms(const scores *s);
+
 /* x [n, dim] -> out [n, stride], +inf behind the last codeword. On the calling thread. */
 void scores_measure(const scores *s, const float *x, size_t n, float *out);
 

@@ -94,7 +94,7 @@ typedef struct candidates {
 /* A block of rows on its way through the panels. */
 typedef struct block {
     screen_row rows[SCREEN_MAX_ROWS];
-    float least[SCREEN_MAX_ROWS];
+    float least[SCREEN_MAX_ROWS], limits[SCREEN_MAX_ROWS];
     candidates lists[SCREEN_MAX_ROWS];
     uint16_t possible[SCREEN_MAX_ROWS * SCREEN_MAX_PANELS];
     uint8_t bytes[MAX_BYTES];
@@ -116,7 +116,7 @@ static void set_row(const screen *s, block *b, size_t r, const float *x) {
     b->rows[r] = (screen_row){.score = -2 * q.scale,
                               .length = 2 * error,
                               .error = 2 * (rounded_up(q.length, s->dim) + error)};
-    b->least[r] = INFINITY;
+    b->least[r] = b->limits[r] = INFINITY;
     b->lists[r].n = q.length < longest ? 0 : MAX_CANDIDATES + 1;
 }
 
@@ -135,25 +135,44 @@ static int32_t choose(const screen *s, const float *x, const candidates *c) {
     if (c->n == 1) return c->codes[0];
     bool all = c->n == 0 || c->n > MAX_CANDIDATES;
     return kernels()->rescore_f32(x, s->codewords, s->norms, s->dim, all ? NULL : c->codes,
-                                  all ? s->n_codewords : c->n);
+                                  all ? s->n_codewords : c->n, NULL);
 }
 
-static void screen_rows(const screen *s, block *b, size_t n) {
+static int32_t choose_some(const screen *s, const float *x, const candidates *c, float limit,
+                           shortlist *list) {
+    float scores[MAX_CANDIDATES];
+    if (c->n == 0 || c->n > MAX_CANDIDATES) {
+        shortlist_clear(list);
+        return choose(s, x, c);
+    }
+    int32_t code =
+        kernels()->rescore_f32(x, s->codewords, s->norms, s->dim, c->codes, c->n, scores);
+    shortlist_set(list, c->codes, scores, c->n, limit);
+    return code;
+}
+
+static void screen_rows(const screen *s, block *b, size_t n, bool listed) {
     size_t n_panels = s->panels.n_panels, take;
     for (size_t first = 0; first < n_panels; first += take) {
         take = n_panels - first < SCREEN_MAX_PANELS ? n_panels - first : SCREEN_MAX_PANELS;
-        kernels()->screen_u8(b->bytes, b->rows, n, &s->panels, first, take, b->least, b->possible);
+        kernels()->screen_u8(b->bytes, b->rows, n, &s->panels, first, take, b->least,
+                             listed ? b->limits : NULL, b->possible);
         for (size_t r = 0; r < n; r++)
             collect_row(&b->lists[r], b->possible + r * SCREEN_MAX_PANELS, first, take);
     }
 }
 
-void screen_find(const screen *s, const float *x, size_t n, int32_t *codes) {
+void screen_find(const screen *s, const float *x, size_t n, int32_t *codes, shortlist *lists) {
     block b;
     for (size_t r = 0; r < n; r++) {
         set_row(s, &b, r, x + r * s->dim);
         if (!s->in_range) b.lists[r].n = MAX_CANDIDATES + 1;
     }
-    if (s->in_range) screen_rows(s, &b, n);
-    for (size_t r = 0; r < n; r++) codes[r] = choose(s, x + r * s->dim, &b.lists[r]);
+    if (s->in_range) screen_rows(s, &b, n, lists != NULL);
+    for (size_t r = 0; r < n; r++) {
+        const float *row = x + r * s->dim;
+        codes[r] = lists
+                       ? choose_some(s, row, &b.lists[r], fmaxf(b.limits[r], b.least[r]), lists + r)
+                       : choose(s, row, &b.lists[r]);
+    }
 }

@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "kernels/kernels.h"
+#include "quant/shortlist.h"
 
 #include <stdbool.h>
 
@@ -29,7 +30,8 @@ void screen_release(screen *s);
 
 /* Rows that one call of screen_find takes at this dimension. */
 size_t screen_max_rows(size_t dim);
-/* x [n, dim] -> codes [n]. */
-void screen_find(const screen *s, const float *x, size_t n, int32_t *codes);
+/* x [n, dim] -> codes [n], and their shortlists [n] if not NULL (n_codewords <=
+ * SHORTLIST_MAX_CODEWORDS). */
+void screen_find(const screen *s, const float *x, size_t n, int32_t *codes, shortlist *lists);
 
 #endif

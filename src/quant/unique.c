@@ -74,8 +74,8 @@ static void count_moved(const unique *u, semid_unique_report *report) {
 }
 
 semid_status unique_assign(const semid_codebook *cb, const semid_rows *rows, const float *prices,
-                           int32_t *codes, float *errors, semid_unique_report *report,
-                           semid_error *err) {
+                           int32_t *codes, shortlist *lists, float *errors,
+                           semid_unique_report *report, semid_error *err) {
     semid_status status;
     unique u = {.cb = cb,
                 .source = rows,
@@ -84,6 +84,7 @@ semid_status unique_assign(const semid_codebook *cb, const semid_rows *rows, con
                 .dim = semid_codebook_dim(cb),
                 .prices = prices,
                 .codes = codes,
+                .lists = lists,
                 .errors = errors};
     TRY(check(&u, err));
     TRY_GOTO(code_order_init(&u.order, codes, rows->n_rows, u.n_levels, u.n_codewords, err));
@@ -100,5 +101,5 @@ done:
 
 semid_status semid_assign_unique(const semid_codebook *cb, const semid_rows *rows, int32_t *codes,
                                  semid_unique_report *report, semid_error *err) {
-    return unique_assign(cb, rows, NULL, codes, NULL, report, err);
+    return unique_assign(cb, rows, NULL, codes, NULL, NULL, report, err);
 }

@@ -4,6 +4,7 @@
 #define QUANT_UNIQUE_H
 
 #include "quant/code_order.h"
+#include "quant/shortlist.h"
 #include "semid/assign.h"
 
 typedef struct unique {
@@ -12,7 +13,8 @@ typedef struct unique {
     size_t n_levels, n_codewords, dim;
     const float *prices; /* [n_levels, n_codewords] added to squared errors, or NULL */
     int32_t *codes;      /* [n_rows, n_levels] */
-    float *errors;       /* [n_rows, n_levels] squared errors after each level, or NULL */
+    shortlist *lists;    /* [n_rows] of the last level, without prices; or NULL */
+    float *errors; /* [n_rows, n_levels] squared errors after each level, kept true; or NULL */
     code_order order;
     uint8_t *moved; /* [n_rows] 1: other last code, 2: left its prefix */
 } unique;
@@ -21,12 +23,13 @@ typedef struct unique {
 semid_status unique_check_rows(size_t n_rows, size_t n_levels, size_t n_codewords,
                                semid_error *err);
 
-/* semid_assign_unique for codes made with prices, or without (NULL). errors [n_rows, n_levels], or
- * NULL: squared errors after each level, as nearest_find_residual leaves them; those of rows that
- * move follow. */
+/* semid_assign_unique for codes made with prices, or without (NULL). lists [n_rows], or NULL: of
+ * the last level, of codes made without prices. errors [n_rows, n_levels], or NULL: squared errors
+ * after each level, as nearest_find_residual leaves them. Lists and errors of rows that move
+ * follow. */
 semid_status unique_assign(const semid_codebook *cb, const semid_rows *rows, const float *prices,
-                           int32_t *codes, float *errors, semid_unique_report *report,
-                           semid_error *err);
+                           int32_t *codes, shortlist *lists, float *errors,
+                           semid_unique_report *report, semid_error *err);
 
 /* What the first n_levels codes of a row leave over. */
 semid_status unique_residual(const unique *u, size_t row, size_t n_levels, float *out,

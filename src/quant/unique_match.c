@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/threads.h"
+#include "kernels/kernels.h"
 #include "quant/matching.h"
 #include "quant/scores.h"
 
@@ -12,6 +13,10 @@
 
 /* Prefixes that a thread takes at a time. */
 enum { CHUNK_GROUPS = 8 };
+
+/* Prefixes of so many rows are dense: the rows compete for so many columns that shortlists would
+ * not do, and all costs are measured at once. */
+enum { DENSE_ROWS = 96 };
 
 /* The rows of one prefix, order[begin, end), some of which share a code. */
 typedef struct group {
@@ -23,17 +28,20 @@ typedef struct placed {
     int32_t column;
 } placed;
 
-/* A thread's room for a prefix. Rows get a slot when their costs are wanted. */
+/* A thread's room for a prefix. Rows get a slot when all their costs are wanted. */
 typedef struct desk {
     const struct job *job;
     size_t n_rows, n_slots;
+    bool has_lists;   /* of all rows of this prefix */
     uint32_t *rows;   /* [max_rows] of the prefix, those that share a code first */
     int32_t *slots;   /* [max_rows] or -1 */
     float *residuals; /* [max_rows, dim] by slot */
     float *costs;     /* [max_rows, stride] by slot */
-    placed *placed;   /* [max_rows] */
-    uint32_t *equal;  /* [max_rows] */
-    bool *is_done;    /* [max_rows] */
+    float *listed;    /* [stride] costs of a row's shortlist, +inf for what is not listed */
+    const shortlist *laid_out;
+    placed *placed;  /* [max_rows] */
+    uint32_t *equal; /* [max_rows] */
+    bool *is_done;   /* [max_rows] */
     matching match;
     /* The first failure of this thread. */
     semid_status status;
@@ -81,7 +89,7 @@ static int32_t *last_code(const desk *d, size_t i) {
 /* List the rows that share a code, then the others; both in order. */
 static size_t list_rows(desk *d, const group *g) {
     const unique *u = d->job->u;
-    size_t n = 0;
+    size_t n = 0, n_sharing = 0;
     for (int sharing = 1; sharing >= 0; sharing--) {
         for (size_t i = g->begin, end; i < g->end; i = end) {
             end = code_order_run(&u->order, i, g->end, u->n_levels);
@@ -89,10 +97,18 @@ static size_t list_rows(desk *d, const group *g) {
             memcpy(d->rows + n, u->order.rows + i, (end - i) * sizeof *d->rows);
             n += end - i;
         }
-        if (sharing) d->n_slots = n;
+        if (sharing) n_sharing = n;
     }
     d->n_rows = n;
-    return d->n_slots;
+    return n_sharing;
+}
+
+static const shortlist *list_of(const desk *d, size_t i) {
+    return &d->job->u->lists[d->rows[i]];
+}
+
+static bool has_list(const desk *d, size_t i) {
+    return d->has_lists && !shortlist_is_clear(list_of(d, i));
 }
 
 static semid_status read_slot(desk *d, size_t slot, size_t i, semid_error *err) {
@@ -101,25 +117,54 @@ static semid_status read_slot(desk *d, size_t slot, size_t i, semid_error *err) 
     return unique_residual(u, d->rows[i], u->n_levels - 1, d->residuals + slot * u->dim, err);
 }
 
-/* Costs of slots [first, first + n): squared errors less the row's norm, plus prices. */
-static void measure_slots(desk *d, size_t first, size_t n) {
-    const unique *u = d->job->u;
-    size_t stride = scores_stride(d->job->last), K = u->n_codewords;
-    float *costs = d->costs + first * stride;
-    scores_measure(d->job->last, d->residuals + first * u->dim, n, costs);
-    if (!u->prices) return;
-    for (size_t i = 0; i < n; i++)
-        for (size_t k = 0; k < K; k++)
-            costs[i * stride + k] += u->prices[(u->n_levels - 1) * K + k];
+static void add_prices(const unique *u, float *costs) {
+    const float *prices = u->prices + (u->n_levels - 1) * u->n_codewords;
+    for (size_t k = 0; k < u->n_codewords; k++) costs[k] += prices[k];
 }
 
-static const float *row_costs(void *user, size_t i) {
+/* Costs are squared errors less the row's norm, plus prices. A row alone: one sum after the other
+ * is faster then than 16 side by side. */
+static semid_status measure_row(desk *d, size_t i) {
+    const unique *u = d->job->u;
+    size_t slot = d->n_slots++;
+    float *costs = d->costs + slot * scores_stride(d->job->last);
+    TRY(read_slot(d, slot, i, &d->error));
+    kernels()->rescore_f32(d->residuals + slot * u->dim,
+                           semid_codebook_level(u->cb, u->n_levels - 1), scores_norms(d->job->last),
+                           u->dim, NULL, u->n_codewords, costs);
+    if (u->prices) add_prices(u, costs);
+    return SEMID_OK;
+}
+
+/* The first n rows, but for those that have a list. */
+static semid_status measure_rows(desk *d, size_t n) {
+    const unique *u = d->job->u;
+    for (size_t i = 0; i < n; i++)
+        if (!has_list(d, i)) TRY(read_slot(d, d->n_slots++, i, &d->error));
+    scores_measure(d->job->last, d->residuals, d->n_slots, d->costs);
+    for (size_t i = 0; u->prices && i < d->n_slots; i++)
+        add_prices(u, d->costs + i * scores_stride(d->job->last));
+    return SEMID_OK;
+}
+
+static const float *lay_out(desk *d, const shortlist *list) {
+    for (size_t i = 0; d->laid_out && i < SHORTLIST_CODES; i++)
+        d->listed[d->laid_out->codes[i]] = INFINITY;
+    for (size_t i = 0; i < SHORTLIST_CODES; i++)
+        if (list->scores[i] < INFINITY) d->listed[list->codes[i]] = list->scores[i];
+    d->laid_out = list;
+    return d->listed;
+}
+
+static const float *row_costs(void *user, size_t i, bool all, float *rest) {
     desk *d = user;
+    if (d->slots[i] < 0 && has_list(d, i) && !all) {
+        *rest = list_of(d, i)->rest;
+        return lay_out(d, list_of(d, i));
+    }
     if (d->slots[i] < 0) {
-        size_t slot = d->n_slots++;
-        d->status = read_slot(d, slot, i, &d->error);
+        d->status = measure_row(d, i);
         if (d->status != SEMID_OK) return NULL;
-        measure_slots(d, slot, 1);
     }
     return d->costs + (size_t)d->slots[i] * scores_stride(d->job->last);
 }
@@ -132,17 +177,21 @@ static int by_cost(const void *a, const void *b) {
     return (x->column > y->column) - (x->column < y->column);
 }
 
+/* Rows whose shortlists agree in every bit are taken for equal: they may swap listed columns. */
 static bool are_equal(const desk *d, size_t i, size_t j) {
     size_t dim = d->job->u->dim;
+    if (has_list(d, i)) return memcmp(list_of(d, i), list_of(d, j), sizeof(shortlist)) == 0;
+    if (has_list(d, j)) return false;
     return memcmp(d->residuals + (size_t)d->slots[i] * dim,
                   d->residuals + (size_t)d->slots[j] * dim, dim * sizeof(float)) == 0;
 }
 
 /* The columns of equal rows, of which n are listed in ascending order, by falling error. */
 static void deal_columns(desk *d, size_t n) {
+    float rest;
     for (size_t e = 0; e < n; e++) {
         int32_t column = d->match.column_of[d->equal[e]];
-        d->placed[e] = (placed){row_costs(d, d->equal[e])[column], column};
+        d->placed[e] = (placed){row_costs(d, d->equal[e], false, &rest)[column], column};
     }
     qsort(d->placed, n, sizeof *d->placed, by_cost);
     for (size_t e = 0; e < n; e++) d->match.column_of[d->equal[e]] = d->placed[e].column;
@@ -177,19 +226,34 @@ static semid_status match_rows(desk *d, size_t n_sharing) {
     return SEMID_OK;
 }
 
-static semid_status match_group(desk *d, const group *g) {
-    unique *u = d->job->u;
-    size_t n_sharing = list_rows(d, g);
+/* What is sure to be needed is measured at once: rows that share a code, or all of a dense prefix.
+ */
+static semid_status prepare_costs(desk *d, size_t n_sharing) {
+    bool dense = d->n_rows >= DENSE_ROWS;
+    d->has_lists = d->job->u->lists && !dense;
+    d->n_slots = 0;
     for (size_t i = 0; i < d->n_rows; i++) d->slots[i] = -1;
-    for (size_t i = 0; i < n_sharing; i++) TRY(read_slot(d, i, i, &d->error));
-    measure_slots(d, 0, n_sharing);
+    return measure_rows(d, dense ? d->n_rows : n_sharing);
+}
+
+static void move_row(desk *d, size_t i) {
+    const unique *u = d->job->u;
+    int32_t from = *last_code(d, i), to = d->match.column_of[i];
+    float rest;
+    const float *costs = row_costs(d, i, false, &rest);
+    if (u->errors)
+        u->errors[(size_t)d->rows[i] * u->n_levels + u->n_levels - 1] += costs[to] - costs[from];
+    *last_code(d, i) = to;
+    if (u->moved[d->rows[i]] == 0) u->moved[d->rows[i]] = 1;
+}
+
+static semid_status match_group(desk *d, const group *g) {
+    size_t n_sharing = list_rows(d, g);
+    TRY(prepare_costs(d, n_sharing));
     TRY(match_rows(d, n_sharing));
     order_equal_rows(d, n_sharing);
-    for (size_t i = 0; i < d->n_rows; i++) {
-        if (*last_code(d, i) == d->match.column_of[i]) continue;
-        *last_code(d, i) = d->match.column_of[i];
-        if (u->moved[d->rows[i]] == 0) u->moved[d->rows[i]] = 1;
-    }
+    for (size_t i = 0; i < d->n_rows; i++)
+        if (*last_code(d, i) != d->match.column_of[i]) move_row(d, i);
     return SEMID_OK;
 }
 
@@ -212,6 +276,8 @@ static semid_status desk_init(desk *d, const job *j, semid_error *err) {
     TRY(mem_alloc(&d->slots, n, sizeof *d->slots, err));
     TRY(mem_alloc(&d->residuals, n, j->u->dim * sizeof *d->residuals, err));
     TRY(mem_alloc(&d->costs, n, scores_stride(j->last) * sizeof *d->costs, err));
+    TRY(mem_alloc(&d->listed, scores_stride(j->last), sizeof *d->listed, err));
+    for (size_t k = 0; k < scores_stride(j->last); k++) d->listed[k] = INFINITY;
     TRY(mem_alloc(&d->placed, n, sizeof *d->placed, err));
     TRY(mem_alloc(&d->equal, n, sizeof *d->equal, err));
     TRY(mem_alloc(&d->is_done, n, sizeof *d->is_done, err));
@@ -225,6 +291,7 @@ static void desk_release(desk *d) {
     mem_free(d->slots);
     mem_free(d->residuals);
     mem_free(d->costs);
+    mem_free(d->listed);
     mem_free(d->placed);
     mem_free(d->equal);
     mem_free(d->is_done);

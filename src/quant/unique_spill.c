@@ -28,6 +28,7 @@ typedef struct spill {
     nearest *search;
     float *block;      /* [BLOCK_ROWS, dim] */
     float *distances;  /* [BLOCK_ROWS, L] */
+    shortlist *lists;  /* [BLOCK_ROWS], where rows have shortlists */
     int32_t *found;    /* [BLOCK_ROWS, L] */
     uint32_t *asked;   /* [n_rows] rows of crowded codewords whose wish is to be found */
     wish *wishes;      /* [n_rows] of rows of crowded codewords */
@@ -42,6 +43,7 @@ static void spill_release(spill *s) {
     nearest_free(s->search);
     mem_free(s->block);
     mem_free(s->distances);
+    mem_free(s->lists);
     mem_free(s->found);
     mem_free(s->asked);
     mem_free(s->wishes);
@@ -56,6 +58,7 @@ static semid_status spill_init(spill *s, semid_error *err) {
     TRY(nearest_new(&s->search, u->n_codewords, u->dim, err));
     TRY(mem_alloc(&s->block, BLOCK_ROWS, u->dim * sizeof *s->block, err));
     TRY(mem_alloc(&s->distances, BLOCK_ROWS, u->n_levels * sizeof *s->distances, err));
+    if (u->lists) TRY(mem_alloc(&s->lists, BLOCK_ROWS, sizeof *s->lists, err));
     TRY(mem_alloc(&s->found, BLOCK_ROWS, u->n_levels * sizeof *s->found, err));
     TRY(mem_alloc(&s->asked, s->n_rows, sizeof *s->asked, err));
     TRY(mem_alloc(&s->wishes, s->n_rows, sizeof *s->wishes, err));
@@ -195,10 +198,11 @@ static semid_status encode_below(spill *s, semid_error *err) {
         size_t n = s->n_leaving - i < BLOCK_ROWS ? s->n_leaving - i : BLOCK_ROWS;
         TRY(read_block(s, s->leaving + i, n, first, err));
         nearest_find_residual(codebook_searches(u->cb) + first, n_below, s->block, n, s->found,
-                              s->distances);
+                              s->distances, s->lists);
         for (size_t r = 0; r < n; r++) {
             uint32_t row = s->leaving[i + r];
             memcpy(code_of(s, row) + 1, s->found + r * n_below, n_below * sizeof *s->found);
+            if (u->lists) u->lists[row] = s->lists[r];
             if (u->errors) store_errors(s, row, s->block + r * u->dim, s->distances + r * n_below);
         }
     }

@@ -299,14 +299,35 @@ static void bounds_of(const screen_panels *c, const uint8_t *q, const screen_row
     *upper = score + error;
 }
 
+/* The SCREEN_RANK-th least of the minima over panels. */
+static double limit_of(const screen_panels *c, const uint8_t *q, const screen_row *row) {
+    double lows[PANEL_WIDTH], lower, upper;
+    for (size_t i = 0; i < PANEL_WIDTH; i++) lows[i] = (double)INFINITY;
+    for (size_t k = 0; k < c->n_panels * PANEL_WIDTH; k++) {
+        bounds_of(c, q, row, k, &lower, &upper);
+        lows[k % PANEL_WIDTH] = fmin(lows[k % PANEL_WIDTH], lower);
+    }
+    for (size_t i = 0; i < PANEL_WIDTH; i++) {
+        size_t below = 0, equal = 0;
+        for (size_t j = 0; j < PANEL_WIDTH; j++) below += lows[j] < lows[i];
+        for (size_t j = 0; j < PANEL_WIDTH; j++) equal += lows[j] == lows[i];
+        if (below < SCREEN_RANK && below + equal >= SCREEN_RANK) return lows[i];
+    }
+    return (double)NAN;
+}
+
+/* limit is NULL where none was asked for. */
 static void check_screened_row(const screen_panels *c, const uint8_t *q, const screen_row *row,
-                               float least, const uint16_t *possible, tolerance t) {
+                               float least, const float *limit, const uint16_t *possible,
+                               tolerance t) {
     double expected = 1e30, lower, upper, slack = 1e-4 * (double)(c->len + 1);
     for (size_t k = 0; k < c->n_panels * PANEL_WIDTH; k++) {
         bounds_of(c, q, row, k, &lower, &upper);
         expected = fmin(expected, upper);
     }
     assert_near(expected, least, 1e6 * slack, t);
+    if (limit) assert_near(limit_of(c, q, row), *limit, 1e6 * slack, t);
+    if (limit && *limit > least) least = *limit;
     for (size_t k = 0; k < c->n_panels * PANEL_WIDTH; k++) {
         int bit = possible[k / PANEL_WIDTH] >> k % PANEL_WIDTH & 1;
         bounds_of(c, q, row, k, &lower, &upper);
@@ -323,7 +344,7 @@ static void check_screen_u8(size_t n, tolerance t) {
     screen_terms terms[SCREEN_MAX_PANELS];
     screen_panels c = {n_panels, len, values, terms};
     screen_row rows[SCREEN_MAX_ROWS];
-    float least[SCREEN_MAX_ROWS];
+    float least[SCREEN_MAX_ROWS], limits[SCREEN_MAX_ROWS];
     uint16_t possible[SCREEN_MAX_ROWS * SCREEN_MAX_PANELS];
     quantize_panels(&c, values, terms, n);
     const float *x = guarded_random(&gx, n_rows * n);
@@ -331,12 +352,15 @@ static void check_screen_u8(size_t n, tolerance t) {
         quantized_vector of_row;
         tested->quantize_row(x + r * n, n, q + r * len, &of_row);
         rows[r] = (screen_row){-2 * of_row.scale, 0.2F * of_row.error, 0.2F * of_row.length};
-        least[r] = 1e30F;
+        least[r] = limits[r] = 1e30F;
     }
-    tested->screen_u8(q, rows, n_rows, &c, 0, n_panels, least, possible);
-    for (size_t r = 0; r < n_rows; r++)
-        check_screened_row(&c, q + r * len, rows + r, least[r], possible + r * SCREEN_MAX_PANELS,
-                           t);
+    for (int limited = 0; limited < 2; limited++) {
+        tested->screen_u8(q, rows, n_rows, &c, 0, n_panels, least, limited ? limits : NULL,
+                          possible);
+        for (size_t r = 0; r < n_rows; r++)
+            check_screened_row(&c, q + r * len, rows + r, least[r], limited ? limits + r : NULL,
+                               possible + r * SCREEN_MAX_PANELS, t);
+    }
     guarded_free(&gq);
     guarded_free(&gv);
     guarded_free(&gx);
@@ -348,6 +372,7 @@ static void check_rescore_f32(size_t n, tolerance t) {
     guarded gx, gc;
     const float *x = guarded_random(&gx, n);
     float *codewords = guarded_random(&gc, K * n), norms[K];
+    float scores[K], expected_scores[K];
     int32_t list[K];
     (void)t;
     for (size_t k = 0; k < K; k++) {
@@ -358,10 +383,12 @@ static void check_rescore_f32(size_t n, tolerance t) {
         norms[k] = norms[k - K / 2];
     }
     for (size_t m = 1; m <= K; m++) {
-        int32_t expected = ref->rescore_f32(x, codewords, norms, n, list + (K - m), m);
-        REQUIRE(tested->rescore_f32(x, codewords, norms, n, list + (K - m), m) == expected);
-        REQUIRE(tested->rescore_f32(x, codewords, norms, n, NULL, m) ==
-                ref->rescore_f32(x, codewords, norms, n, list, m));
+        int32_t expected =
+            ref->rescore_f32(x, codewords, norms, n, list + (K - m), m, expected_scores);
+        REQUIRE(tested->rescore_f32(x, codewords, norms, n, list + (K - m), m, scores) == expected);
+        REQUIRE(memcmp(scores, expected_scores, m * sizeof *scores) == 0);
+        REQUIRE(tested->rescore_f32(x, codewords, norms, n, NULL, m, NULL) ==
+                ref->rescore_f32(x, codewords, norms, n, list, m, NULL));
     }
     guarded_free(&gx);
     guarded_free(&gc);

@@ -50,7 +50,7 @@ static void check_errors_fall(const semid_codebook *cb, const double *errors, si
     static float each[N * L];
     double before = 0, sums[L] = {0};
     for (size_t i = 0; i < N * dim; i++) before += (double)data[i] * (double)data[i] / N;
-    codebook_encode(cb, data, N, codes, each);
+    codebook_encode(cb, data, N, codes, each, NULL);
     for (size_t i = 0; i < N * L; i++) sums[i % L] += (double)each[i] / N;
     for (size_t l = 0; l < L; l++) {
         assert_true(errors[l] <= before * (1 + 1e-6));
@@ -130,8 +130,8 @@ static void make_unique(const semid_codebook *cb, size_t n, size_t dim, int32_t 
     static float errors[N * L];
     reader r = {dim};
     semid_rows rows = {.n_rows = n, .read = read_data, .user = &r};
-    codebook_encode(cb, data, n, codes, errors);
-    assert_ok(unique_assign(cb, &rows, NULL, codes, errors, NULL, &err));
+    codebook_encode(cb, data, n, codes, errors, NULL);
+    assert_ok(unique_assign(cb, &rows, NULL, codes, NULL, errors, NULL, &err));
     check_unique_errors(cb, n, codes, errors);
 }
 

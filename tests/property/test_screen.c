@@ -1,6 +1,7 @@
 /* Screening changes no code: on drawn shapes and hostile data it gives what plain float32 gives. */
 #include "base/memory.h"
 #include "base/rng.h"
+#include "kernels/kernels.h"
 #include "quant/nearest.h"
 #include "support/support.h"
 
@@ -88,8 +89,8 @@ static void check_codes(kind what, size_t n_codewords, size_t dim) {
         nearest_set(screened[l], codewords);
         nearest_set(plain[l], codewords);
     }
-    nearest_find_residual((const nearest *const *)screened, L, rows, N, found, NULL);
-    nearest_find_residual((const nearest *const *)plain, L, rows, N, expected, NULL);
+    nearest_find_residual((const nearest *const *)screened, L, rows, N, found, NULL, NULL);
+    nearest_find_residual((const nearest *const *)plain, L, rows, N, expected, NULL, NULL);
     for (size_t i = 0; i < N * L; i++)
         if (found[i] != expected[i])
             fail_msg("kind %d, K %zu, dim %zu, row %zu, level %zu: expected %d, found %d", what,
@@ -97,6 +98,59 @@ static void check_codes(kind what, size_t n_codewords, size_t dim) {
     for (size_t l = 0; l < L; l++) {
         nearest_free(screened[l]);
         nearest_free(plain[l]);
+    }
+}
+
+/* What is listed has its score, to the last bit; what is not has none below `rest`. */
+static void check_list(const shortlist *list, int32_t code, const float *scores, size_t n) {
+    bool listed[MAX_K] = {false}, has_code = shortlist_is_clear(list);
+    for (size_t i = 0; i < SHORTLIST_CODES; i++) {
+        if (!(list->scores[i] < INFINITY)) continue;
+        assert_false(listed[list->codes[i]]);
+        listed[list->codes[i]] = true;
+        has_code |= list->codes[i] == code;
+        assert_memory_equal(&list->scores[i], &scores[list->codes[i]], sizeof(float));
+    }
+    assert_true(has_code);
+    for (size_t k = 0; k < n; k++) assert_false(!listed[k] && scores[k] < list->rest);
+}
+
+static size_t check_lists(size_t n_codewords, size_t dim) {
+    static shortlist lists[N];
+    int32_t codes[N], alone[N];
+    float norms[MAX_K], scores[MAX_K];
+    size_t n_clear = 0;
+    nearest *s;
+    assert_ok(nearest_new(&s, n_codewords, dim, &err));
+    nearest_set(s, codewords);
+    if (!nearest_makes_lists(s)) print_message("no shortlists: this machine does not screen\n");
+    bool makes_lists = nearest_makes_lists(s);
+    nearest_find(s, rows, N, alone, NULL);
+    if (makes_lists)
+        nearest_find_residual((const nearest *const *)&s, 1, rows, N, codes, NULL, lists);
+    nearest_free(s);
+    if (!makes_lists) return 0;
+    assert_memory_equal(codes, alone, sizeof codes);
+    for (size_t k = 0; k < n_codewords; k++)
+        norms[k] = kernels()->dot_f32(codewords + k * dim, codewords + k * dim, dim);
+    for (size_t i = 0; i < N; i++) {
+        kernels()->rescore_f32(rows + i * dim, codewords, norms, dim, NULL, n_codewords, scores);
+        check_list(&lists[i], codes[i], scores, n_codewords);
+        n_clear += shortlist_is_clear(&lists[i]);
+    }
+    return n_clear;
+}
+
+static void shortlists_miss_nothing(void **state) {
+    (void)state;
+    rng r;
+    rng_init(&r, seed, 1);
+    for (int what = 0; what < N_KINDS; what++) {
+        size_t dim = 96 + (size_t)rng_below(&r, MAX_DIM - 96);
+        size_t n_codewords = 48 + (size_t)rng_below(&r, MAX_K - 48);
+        make_data(&r, (kind)what, n_codewords, dim);
+        size_t n_clear = check_lists(n_codewords, dim);
+        if (what == NORMAL || what == CLUSTERED) assert_true(n_clear < N / 10);
     }
 }
 
@@ -119,6 +173,7 @@ int main(void) {
     printf("seed %llu (SEMID_TEST_SEED repeats it)\n", (unsigned long long)seed);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(screening_changes_no_code),
+        cmocka_unit_test(shortlists_miss_nothing),
     };
     return cmocka_run_group_tests_name("screen", tests, NULL, NULL);
 }

@@ -11,13 +11,25 @@ enum { MAX_ROWS = 5, MAX_COLUMNS = 7, TABLES = 2000 };
 static semid_error err;
 
 typedef struct table {
-    size_t n_rows, n_columns;
+    size_t n_rows, n_columns, n_listed; /* columns that a row gives unasked */
+    bool asked[MAX_ROWS];               /* for all, and gives them from then on */
+    float doubt;                        /* how much its bound for the others is too low */
     float costs[MAX_ROWS][MAX_COLUMNS];
 } table;
 
-static const float *costs(void *user, size_t row) {
-    const table *t = user;
-    return t->costs[row];
+static const float *costs(void *user, size_t row, bool all, float *rest) {
+    static float listed[MAX_COLUMNS];
+    table *t = user;
+    t->asked[row] |= all;
+    if (t->asked[row] || t->n_listed >= t->n_columns) return t->costs[row];
+    *rest = INFINITY;
+    for (size_t k = 0; k < t->n_columns; k++) {
+        size_t rank = 0;
+        for (size_t j = 0; j < t->n_columns; j++) rank += t->costs[row][j] < t->costs[row][k];
+        listed[k] = rank < t->n_listed ? t->costs[row][k] : INFINITY;
+        if (rank >= t->n_listed) *rest = fminf(*rest, t->costs[row][k] - t->doubt);
+    }
+    return listed;
 }
 
 static double cheapest(const table *t, size_t row, unsigned taken) {
@@ -36,10 +48,10 @@ static size_t cheapest_column(const table *t, size_t row) {
     return best;
 }
 
-static void check(const table *t, matching *m) {
+static void check(table *t, matching *m) {
     double sum = 0;
     unsigned taken = 0;
-    m->user = (void *)(uintptr_t)t;
+    m->user = t;
     m->n_columns = t->n_columns;
     matching_clear(m);
     for (size_t i = 0; i < t->n_rows; i++) {
@@ -59,7 +71,8 @@ static void check(const table *t, matching *m) {
     assert_true(fabs(sum - cheapest(t, 0, 0)) < 1e-5);
 }
 
-/* Real costs, and small whole ones with many ties; as many rows as columns, or fewer. */
+/* Real costs, and small whole ones with many ties; as many rows as columns, or fewer; rows that
+ * list their nearest columns, or all. */
 static void the_cheapest_of_all(void **state) {
     (void)state;
     matching m = {.costs = costs};
@@ -69,6 +82,8 @@ static void the_cheapest_of_all(void **state) {
     for (size_t n = 0; n < TABLES; n++) {
         table t = {.n_rows = 1 + (size_t)rng_below(&r, MAX_ROWS)};
         t.n_columns = t.n_rows + (size_t)rng_below(&r, MAX_COLUMNS - t.n_rows + 1);
+        t.n_listed = 1 + (size_t)rng_below(&r, MAX_COLUMNS);
+        t.doubt = (float)rng_below(&r, 3) / 2;
         for (size_t i = 0; i < t.n_rows; i++)
             for (size_t k = 0; k < t.n_columns; k++)
                 t.costs[i][k] = n % 2 ? (float)rng_normal(&r) : (float)rng_below(&r, 4) - 2;

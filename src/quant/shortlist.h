@@ -1,0 +1,26 @@
+/* quant/shortlist.h - the nearest codewords of a row, and what the others cannot be below: enough
+ * for most of what compares codewords, without a second look at the row. */
+#ifndef QUANT_SHORTLIST_H
+#define QUANT_SHORTLIST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { SHORTLIST_CODES = 16, SHORTLIST_MAX_CODEWORDS = UINT16_MAX + 1 };
+
+typedef struct shortlist {
+    float rest;                    /* no codeword that is not listed has a lower score */
+    float scores[SHORTLIST_CODES]; /* |c|^2 - 2 x.c, +inf: a free place */
+    uint16_t codes[SHORTLIST_CODES];
+} shortlist;
+
+/* Nothing is known: any codeword may have any score. */
+void shortlist_clear(shortlist *list);
+bool shortlist_is_clear(const shortlist *list);
+
+/* List the best of n codes with their scores, when no other code has a score below `rest`. */
+void shortlist_set(shortlist *list, const int32_t *codes, const float *scores, size_t n,
+                   float rest);
+
+#endif

@@ -1,0 +1,106 @@
+/* Distinct codes by way of shortlists are those of all costs. */
+#include "base/memory.h"
+#include "base/rng.h"
+#include "base/threads.h"
+#include "quant/codebook.h"
+#include "quant/unique.h"
+#include "semid/quality.h"
+#include "support/support.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { N = 4000, DIM = 128, L = 2, K = 72 };
+
+static semid_error err;
+static uint64_t seed;
+static float data[N * DIM], codewords[L * K * DIM];
+
+/* Rows in few clusters share a prefix: some hold few rows, some all they can, some more. */
+typedef enum kind { SPREAD, CROWDED, DUPLICATES, FAR, N_KINDS } kind;
+
+static float value_of(rng *r, kind what) {
+    return (float)rng_normal(r) + (what == FAR ? 30 : 0);
+}
+
+static void make_data(rng *r, kind what) {
+    for (size_t k = 0; k < L * K; k++)
+        for (size_t j = 0; j < DIM; j++)
+            codewords[k * DIM + j] = k < K ? value_of(r, what) : 0.5F * (float)rng_normal(r);
+    for (size_t i = 0; i < N; i++) {
+        size_t cluster = (size_t)rng_below(r, what == CROWDED ? K : K / 2);
+        if (what == CROWDED) cluster = cluster * cluster / K;
+        for (size_t j = 0; j < DIM; j++)
+            data[i * DIM + j] = codewords[cluster * DIM + j] + 0.4F * (float)rng_normal(r);
+        if (what == DUPLICATES && i % 3 > 0)
+            memcpy(data + i * DIM, data + (i - 1) * DIM, DIM * sizeof *data);
+    }
+}
+
+static semid_status read_data(void *user, size_t row, size_t n, float *out, semid_error *error) {
+    (void)user;
+    (void)error;
+    memcpy(out, data + row * DIM, n * DIM * sizeof *out);
+    return SEMID_OK;
+}
+
+static double sum_of(const float *errors) {
+    double sum = 0;
+    for (size_t i = 0; i < N; i++) sum += (double)errors[i * L + L - 1];
+    return sum;
+}
+
+/* Distinct codes; returns their squared errors added up, which those kept on the way agree with. */
+static double make_unique(const semid_codebook *cb, bool listed, int n_threads, int32_t *codes) {
+    static shortlist lists[N];
+    static float errors[N * L], expected[N * L];
+    semid_rows rows = {.n_rows = N, .read = read_data};
+    semid_codes c = {.n_rows = N, .n_levels = L, .data = codes};
+    semid_quality q;
+    threads_set(n_threads);
+    codebook_encode(cb, data, N, codes, errors, listed ? lists : NULL);
+    assert_ok(unique_assign(cb, &rows, NULL, codes, listed ? lists : NULL, errors, NULL, &err));
+    threads_set(0);
+    codebook_errors(cb, data, N, codes, expected);
+    for (size_t i = 0; i < N * L; i++)
+        assert_true(fabsf(errors[i] - expected[i]) <= 1e-4F * (1 + expected[i]));
+    assert_ok(semid_quality_measure(&q, &c, K, NULL, 0, &err));
+    assert_int_equal(q.n_unique, N);
+    semid_quality_release(&q);
+    return sum_of(expected);
+}
+
+static void lists_change_no_sum(void **state) {
+    (void)state;
+    static int32_t codes[N * L], again[N * L];
+    rng r;
+    rng_init(&r, seed, 0);
+    for (int what = 0; what < N_KINDS; what++) {
+        semid_codebook *cb = NULL;
+        make_data(&r, (kind)what);
+        assert_ok(semid_codebook_new(&cb, L, K, DIM, false, codewords, &err));
+        if (!codebook_makes_lists(cb)) {
+            semid_codebook_free(cb);
+            print_message("skipped: this machine does not screen, there are no shortlists\n");
+            skip();
+        }
+        double all = make_unique(cb, false, 1, codes);
+        double listed = make_unique(cb, true, 1, codes);
+        if (fabs(listed - all) > 1e-6 * all)
+            fail_msg("kind %d: expected an error of %.9g, found %.9g", what, all, listed);
+        make_unique(cb, true, 3, again);
+        assert_memory_equal(codes, again, sizeof codes);
+        semid_codebook_free(cb);
+    }
+}
+
+int main(void) {
+    const char *given = getenv("SEMID_TEST_SEED");
+    seed = given ? strtoull(given, NULL, 10) : (uint64_t)time(NULL);
+    printf("seed %llu (SEMID_TEST_SEED repeats it)\n", (unsigned long long)seed);
+    const struct CMUnitTest tests[] = {cmocka_unit_test(lists_change_no_sum)};
+    return cmocka_run_group_tests_name("shortlist", tests, NULL, NULL);
+}
