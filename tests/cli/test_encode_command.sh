@@ -67,6 +67,19 @@ for choice in --no-unique --unique; do
     [ ! -e "$out/d.rows.npy" ] || fail "$choice: an older list of kept rows stays"
 done
 
+# Bad rows are met while encoding a catalogue, here behind other batches: then all are counted. Where
+# rows without them are as many as there are codes, each gets one.
+status=0
+encode --in "$out/nan.npy" --out "$out/none.npy" --unique --encode-batch-size 3 2>"$out/message" || status=$?
+[ $status = 1 ] && [ ! -e "$out/none.npy" ] || fail "exit status $status for a bad row with --unique"
+grep -q "nan.npy: expected finite numbers, found NaN or Inf in row 7 (1 such row in all)" "$out/message" ||
+    fail "message: $(cat "$out/message")"
+head -c $((128 + 257 * 48)) "$out/x.npy" | sed '1s/(500, 12)/(257, 12)/' >"$out/nan.npy"
+printf '\x00\x00\xc0\x7f' | dd of="$out/nan.npy" bs=1 seek=$((128 + 256 * 48)) conv=notrunc status=none
+encode --in "$out/nan.npy" --out "$out/d.npy" --unique --skip-bad-rows >/dev/null 2>&1
+[ "$(tail -c +129 "$out/d.npy" | od -An -v -td4 -w8 | sort -u | wc -l)" = 256 ] ||
+    fail "not all codes are taken where bad rows leave as many rows"
+
 # codes.npy is a header of 128 bytes and int32 codes.
 tail -c +129 "$out/a.npy" | od -An -v -td4 -w8 | awk '{ print $1 "-" $2 }' >"$out/expected"
 "$BUILD_DIR/examples/encode_vectors" "$out/codebooks.npz" <"$out/x.f32" >"$out/found"

@@ -125,6 +125,8 @@ static void rows_with_nan_are_counted(void **state) {
     assert_int_equal(rows_not_finite(bad, 4, 2, &first), 2);
     assert_int_equal(first, 1);
     assert_int_equal(rows_not_finite(x, 3, 2, &first), 0);
+    assert_false(rows_are_finite(bad, 4, 2));
+    assert_true(rows_are_finite(x, 3, 2));
 }
 
 static semid_status load_fake(embeddings_block *out, const char *path, const char *name,
