@@ -203,10 +203,38 @@ static size_t row_bytes(const strided *m) {
     return m->shape[1] * dtype_bytes(m->type);
 }
 
-static semid_status read_row(const embeddings *e, size_t row, float *out, semid_error *err) {
+/* By system calls: copying from the map would fault pages in, more than are asked for, that are to
+ * be given back. */
+static bool is_read_from_file(const embeddings *e) {
+    return !e->source.owned && e->source.map.data && rows_are_plain(&e->source.matrix);
+}
+
+bool embeddings_maps(const embeddings *e) {
+    return e->n_parts > 0 || (e->source.map.data && !e->source.owned && !is_read_from_file(e));
+}
+
+/* n values from `offset` on, through a buffer where they are no float32. */
+static semid_status read_values(const embeddings *e, size_t offset, size_t n, float *out,
+                                semid_error *err) {
+    enum { BUFFER_BYTES = 16384 };
+    uint8_t buffer[BUFFER_BYTES];
+    const dtype type = e->source.matrix.type;
+    if (type == DTYPE_F32) return file_map_read(&e->source.map, offset, n * sizeof *out, out, err);
+    size_t most = BUFFER_BYTES / dtype_bytes(type);
+    for (size_t i = 0; i < n; i += most) {
+        size_t take = n - i < most ? n - i : most;
+        TRY(file_map_read(&e->source.map, offset + i * dtype_bytes(type), take * dtype_bytes(type),
+                          buffer, err));
+        dtype_to_f32(type, buffer, take, out + i);
+    }
+    return SEMID_OK;
+}
+
+static semid_status read_rows(const embeddings *e, size_t row, size_t n, float *out,
+                              semid_error *err) {
     const strided *m = &e->source.matrix;
     size_t offset = (size_t)(m->data - e->source.map.data) + row * row_bytes(m);
-    if (file_map_read(&e->source.map, offset, row_bytes(m), out, err) != SEMID_OK)
+    if (read_values(e, offset, n * m->shape[1], out, err) != SEMID_OK)
         return error_prefix(err, "%s", e->path);
     return SEMID_OK;
 }
@@ -227,22 +255,23 @@ semid_status embeddings_read(const embeddings *e, size_t row, size_t n, float *o
     if (row > n_rows || n > n_rows - row)
         FAIL(SEMID_ERR_ARGUMENT, "%s: rows %zu to %zu of %zu", e->path, row, row + n, n_rows);
     if (e->n_parts > 0) return embeddings_concat_read(e, row, n, out, err);
-    if (n == 1 && !e->source.owned && e->source.map.data && m->type == DTYPE_F32 &&
-        rows_are_plain(m))
-        return read_row(e, row, out, err);
+    if (is_read_from_file(e)) return read_rows(e, row, n, out, err);
     embeddings_copy(e, row, n, out);
     return SEMID_OK;
 }
 
 semid_status embeddings_gather(const embeddings *e, const uint64_t *rows, size_t n, float *out,
                                semid_error *err) {
-    /* A fault maps the pages around it too: without this, a sample would map the whole file. */
+    /* A fault maps the pages around it too: without drops, a sample would map the whole file. */
     enum { ROWS_BETWEEN_DROPS = 1024 };
     size_t n_rows = embeddings_rows(e), dim = embeddings_dim(e);
-    for (size_t i = 0; i < n; i++) {
-        TRY(embeddings_read(e, rows[i], 1, out + i * dim, err));
-        if ((i + 1) % ROWS_BETWEEN_DROPS != 0 && i + 1 < n) continue;
-        embeddings_drop(e, 0, n_rows);
+    for (size_t begin = 0; begin < n; begin += ROWS_BETWEEN_DROPS) {
+        size_t end = n - begin < ROWS_BETWEEN_DROPS ? n : begin + ROWS_BETWEEN_DROPS;
+        for (size_t i = begin, n_run; i < end; i += n_run) {
+            for (n_run = 1; i + n_run < end && rows[i + n_run] == rows[i] + n_run;) n_run++;
+            TRY(embeddings_read(e, rows[i], n_run, out + i * dim, err));
+        }
+        if (embeddings_maps(e)) embeddings_drop(e, 0, n_rows);
         if (interrupted()) FAIL(SEMID_ERR_INTERRUPTED, "interrupted");
     }
     return SEMID_OK;

@@ -29,6 +29,8 @@ semid_status embeddings_read(const embeddings *e, size_t row, size_t n, float *o
 /* The named rows in the order given. */
 semid_status embeddings_gather(const embeddings *e, const uint64_t *rows, size_t n, float *out,
                                semid_error *err);
+/* Does reading map pages of the file, which stay until they are dropped? */
+bool embeddings_maps(const embeddings *e);
 /* The whole matrix in place [rows, dim] if it is float32 in the file, else NULL. */
 const float *embeddings_view(const embeddings *e);
 /* Rows [begin, end) will not be read again soon: their pages may go. */

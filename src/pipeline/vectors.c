@@ -172,12 +172,13 @@ semid_status vectors_read(const vectors *v, size_t row, size_t n, float *out, se
 
 /* A fault maps pages around it too, those of other threads among them: now and then all are given
  * back. */
-static semid_status read_mapped(vectors_reader *r, size_t row, size_t n, float *out,
-                                semid_error *err) {
+static semid_status read_rows(vectors_reader *r, size_t row, size_t n, float *out,
+                              semid_error *err) {
     static const size_t AROUND_BYTES = 65536, BETWEEN_DROPS_BYTES = 16 << 20;
     const embeddings *file = r->v->file;
     size_t mapped = AROUND_BYTES + n * r->v->dim * sizeof(float);
     TRY(embeddings_read(file, row, n, out, err));
+    if (!embeddings_maps(file)) return SEMID_OK;
     size_t before = atomic_fetch_add(&r->n_mapped, mapped);
     if (before / BETWEEN_DROPS_BYTES != (before + mapped) / BETWEEN_DROPS_BYTES)
         embeddings_drop(file, 0, embeddings_rows(file));
@@ -186,9 +187,9 @@ static semid_status read_mapped(vectors_reader *r, size_t row, size_t n, float *
 
 semid_status vectors_reader_read(void *user, size_t row, size_t n, float *out, semid_error *err) {
     vectors_reader *r = user;
-    if (!r->numbers) return read_mapped(r, row, n, out, err);
+    if (!r->numbers) return read_rows(r, row, n, out, err);
     for (size_t i = 0; i < n; i++)
-        TRY(read_mapped(r, (size_t)r->numbers[row + i], 1, out + i * r->v->dim, err));
+        TRY(read_rows(r, (size_t)r->numbers[row + i], 1, out + i * r->v->dim, err));
     return SEMID_OK;
 }
 
