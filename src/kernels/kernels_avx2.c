@@ -14,6 +14,8 @@ typedef __m256 vf;
 #define vf_add(a, b) _mm256_add_ps(a, b)
 #define vf_sub(a, b) _mm256_sub_ps(a, b)
 #define vf_fma(a, b, c) _mm256_fmadd_ps(a, b, c)
+#define vf_min(a, b) _mm256_min_ps(a, b)
+#define vf_max(a, b) _mm256_max_ps(a, b)
 
 enum { VD_WIDTH = 4 };
 typedef __m256d vd;
@@ -25,6 +27,7 @@ typedef __m256d vd_mask;
 #define vd_widen(p) _mm256_cvtps_pd(_mm_loadu_ps(p))
 #define vd_add(a, b) _mm256_add_pd(a, b)
 #define vd_sub(a, b) _mm256_sub_pd(a, b)
+#define vd_min(a, b) _mm256_min_pd(a, b)
 #define vd_max(a, b) _mm256_max_pd(a, b)
 #define vd_less(a, b) _mm256_cmp_pd(a, b, _CMP_LT_OQ)
 #define vd_select(mask, a, b) _mm256_blendv_pd(b, a, mask)
@@ -34,6 +37,15 @@ static const float minus_two = -2;
 /* Bit i: a[i] > b[i]. */
 static inline unsigned vf_greater(vf a, vf b) {
     return (unsigned)_mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_GT_OQ));
+}
+
+/* Bit i: a[i] == b[i]. */
+static inline unsigned vf_equal(vf a, vf b) {
+    return (unsigned)_mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_EQ_OQ));
+}
+
+static inline unsigned vd_equal(vd a, vd b) {
+    return (unsigned)_mm256_movemask_pd(_mm256_cmp_pd(a, b, _CMP_EQ_OQ));
 }
 
 static inline void keep_less(float *best, int32_t *best_panel, vf score, int32_t panel) {

@@ -13,6 +13,8 @@ typedef __m512 vf;
 #define vf_add(a, b) _mm512_add_ps(a, b)
 #define vf_sub(a, b) _mm512_sub_ps(a, b)
 #define vf_fma(a, b, c) _mm512_fmadd_ps(a, b, c)
+#define vf_min(a, b) _mm512_min_ps(a, b)
+#define vf_max(a, b) _mm512_max_ps(a, b)
 
 enum { VD_WIDTH = 8 };
 typedef __m512d vd;
@@ -24,6 +26,7 @@ typedef __mmask8 vd_mask;
 #define vd_widen(p) _mm512_cvtps_pd(_mm256_loadu_ps(p))
 #define vd_add(a, b) _mm512_add_pd(a, b)
 #define vd_sub(a, b) _mm512_sub_pd(a, b)
+#define vd_min(a, b) _mm512_min_pd(a, b)
 #define vd_max(a, b) _mm512_max_pd(a, b)
 #define vd_less(a, b) _mm512_cmp_pd_mask(a, b, _CMP_LT_OQ)
 #define vd_select(mask, a, b) _mm512_mask_blend_pd(mask, b, a)
@@ -33,6 +36,15 @@ static const float minus_two = -2;
 /* Bit i: a[i] > b[i]. */
 static inline unsigned vf_greater(vf a, vf b) {
     return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ);
+}
+
+/* Bit i: a[i] == b[i]. */
+static inline unsigned vf_equal(vf a, vf b) {
+    return _mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ);
+}
+
+static inline unsigned vd_equal(vd a, vd b) {
+    return _mm512_cmp_pd_mask(a, b, _CMP_EQ_OQ);
 }
 
 static inline void keep_less(float *best, int32_t *best_panel, vf score, int32_t panel) {

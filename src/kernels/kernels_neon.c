@@ -13,6 +13,8 @@ typedef float32x4_t vf;
 #define vf_add(a, b) vaddq_f32(a, b)
 #define vf_sub(a, b) vsubq_f32(a, b)
 #define vf_fma(a, b, c) vfmaq_f32(c, a, b)
+#define vf_min(a, b) vbslq_f32(vcltq_f32(a, b), a, b)
+#define vf_max(a, b) vbslq_f32(vcgtq_f32(a, b), a, b)
 
 enum { VD_WIDTH = 2 };
 typedef float64x2_t vd;
@@ -24,7 +26,8 @@ typedef uint64x2_t vd_mask;
 #define vd_widen(p) vcvt_f64_f32(vld1_f32(p))
 #define vd_add(a, b) vaddq_f64(a, b)
 #define vd_sub(a, b) vsubq_f64(a, b)
-#define vd_max(a, b) vmaxq_f64(a, b)
+#define vd_min(a, b) vbslq_f64(vcltq_f64(a, b), a, b)
+#define vd_max(a, b) vbslq_f64(vcgtq_f64(a, b), a, b)
 #define vd_less(a, b) vcltq_f64(a, b)
 #define vd_select(mask, a, b) vbslq_f64(mask, a, b)
 
@@ -34,6 +37,17 @@ static const float minus_two = -2;
 static inline unsigned vf_greater(vf a, vf b) {
     static const uint32_t bits[4] = {1, 2, 4, 8};
     return vaddvq_u32(vandq_u32(vcgtq_f32(a, b), vld1q_u32(bits)));
+}
+
+/* Bit i: a[i] == b[i]. */
+static inline unsigned vf_equal(vf a, vf b) {
+    static const uint32_t bits[4] = {1, 2, 4, 8};
+    return vaddvq_u32(vandq_u32(vceqq_f32(a, b), vld1q_u32(bits)));
+}
+
+static inline unsigned vd_equal(vd a, vd b) {
+    uint64x2_t equal = vceqq_f64(a, b);
+    return (unsigned)((vgetq_lane_u64(equal, 0) & 1) | (vgetq_lane_u64(equal, 1) & 2));
 }
 
 static inline void keep_less(float *best, int32_t *best_panel, vf score, int32_t panel) {

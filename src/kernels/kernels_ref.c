@@ -32,14 +32,32 @@ static size_t relax_f64(const float *costs, const double *prices, double base, d
     double least = (double)INFINITY;
     for (size_t k = 0; k < n; k++) {
         double d = base + (double)costs[k] - prices[k];
+        if (d < floor) d = floor;
         if (d < distances[k]) {
-            distances[k] = d > floor ? d : floor;
+            distances[k] = d;
             came_from[k] = row;
         }
         if (!(distances[k] < least)) continue;
         least = distances[k];
         column = k;
     }
+    return column;
+}
+
+static size_t cheapest_f32(const float *costs, const float *prices, size_t n, float *gap) {
+    size_t column = 0;
+    float least = INFINITY, second = INFINITY;
+    for (size_t k = 0; k < n; k++) {
+        float cost = costs[k] - prices[k];
+        if (cost < least) {
+            second = least;
+            least = cost;
+            column = k;
+        } else if (cost < second) {
+            second = cost;
+        }
+    }
+    *gap = second - least;
     return column;
 }
 

@@ -45,60 +45,103 @@ static void add_f64(double *sum, const float *x, size_t n) {
     for (size_t i = 0; i < n; i++) sum[i] += (double)x[i];
 }
 
-/* ---- a step of a shortest path search, in two chains ---- */
+/* ---- assignment: vd_min, vd_max, vf_min and vf_max give their second operand where one is NaN
+ * ----
+ */
 
-typedef struct least_columns {
-    vd distance, column, at;
-} least_columns;
-
-static inline void relax_step(least_columns *l, const float *costs, const double *prices, vd base,
-                              vd floor, vd row, double *distances, double *came_from) {
+/* A column's distance after the step. A closed one's stays NaN, and no least distance is NaN. */
+static inline vd relax_step(const float *costs, const double *prices, vd base, vd floor, vd row,
+                            double *distances, double *came_from) {
     vd old = vd_load(distances);
-    vd d = vd_sub(vd_add(base, vd_widen(costs)), vd_load(prices));
-    vd_mask nearer = vd_less(d, old);
-    d = vd_select(nearer, vd_max(d, floor), old);
+    vd d = vd_max(floor, vd_sub(vd_add(base, vd_widen(costs)), vd_load(prices)));
+    vd_store(came_from, vd_select(vd_less(d, old), row, vd_load(came_from)));
+    d = vd_min(d, old);
     vd_store(distances, d);
-    vd_store(came_from, vd_select(nearer, row, vd_load(came_from)));
-    nearer = vd_less(d, l->distance);
-    l->distance = vd_select(nearer, d, l->distance);
-    l->column = vd_select(nearer, l->at, l->column);
-    l->at = vd_add(l->at, vd_splat(2 * VD_WIDTH));
+    return d;
+}
+
+/* Where the least distance is first, from column k on; n if it is nowhere. */
+static size_t find_distance(const double *distances, double least, size_t k, size_t n) {
+    vd leasts = vd_splat(least);
+    for (; k + VD_WIDTH <= n; k += VD_WIDTH) {
+        unsigned found = vd_equal(vd_load(distances + k), leasts);
+        if (found) return k + (size_t)__builtin_ctz(found);
+    }
+    while (k < n && distances[k] != least) k++;
+    return k;
 }
 
 static size_t relax_f64(const float *costs, const double *prices, double base, double floor,
                         double row, double *distances, double *came_from, size_t n) {
-    double least[2 * VD_WIDTH + 1], column[2 * VD_WIDTH + 1];
-    least_columns chains[2];
-    size_t k = 0, best = 2 * VD_WIDTH;
+    double lanes[VD_WIDTH], least = (double)INFINITY;
     vd bases = vd_splat(base), floors = vd_splat(floor), rows = vd_splat(row);
-    for (size_t l = 0; l < 2 * VD_WIDTH; l++) column[l] = (double)l;
-    for (size_t c = 0; c < 2; c++)
-        chains[c] = (least_columns){vd_splat((double)INFINITY), vd_splat((double)n),
-                                    vd_load(column + c * VD_WIDTH)};
-    for (; k + 2 * VD_WIDTH <= n; k += 2 * VD_WIDTH)
-        for (size_t c = 0; c < 2; c++) {
-            size_t at = k + c * VD_WIDTH;
-            relax_step(&chains[c], costs + at, prices + at, bases, floors, rows, distances + at,
-                       came_from + at);
-        }
-    for (size_t c = 0; c < 2; c++) {
-        vd_store(least + c * VD_WIDTH, chains[c].distance);
-        vd_store(column + c * VD_WIDTH, chains[c].column);
+    vd even = vd_splat(least), odd = even;
+    size_t k = 0, next = VD_WIDTH;
+    for (; k + 2 * VD_WIDTH <= n; k += 2 * VD_WIDTH, next += 2 * VD_WIDTH) {
+        even = vd_min(
+            relax_step(costs + k, prices + k, bases, floors, rows, distances + k, came_from + k),
+            even);
+        odd = vd_min(relax_step(costs + next, prices + next, bases, floors, rows, distances + next,
+                                came_from + next),
+                     odd);
     }
-    least[best] = (double)INFINITY;
-    column[best] = (double)n;
     for (; k < n; k++) {
         double d = base + (double)costs[k] - prices[k];
+        if (d < floor) d = floor;
         if (d < distances[k]) {
-            distances[k] = d > floor ? d : floor;
+            distances[k] = d;
             came_from[k] = row;
         }
-        if (!(distances[k] < least[best])) continue;
-        least[best] = distances[k];
-        column[best] = (double)k;
+        least = distances[k] < least ? distances[k] : least;
     }
-    for (size_t l = 0; l < 2 * VD_WIDTH; l++)
-        if (least[l] < least[best] || (least[l] == least[best] && column[l] < column[best]))
-            best = l;
-    return (size_t)column[best];
+    vd_store(lanes, vd_min(even, odd));
+    for (size_t l = 0; l < VD_WIDTH; l++) least = lanes[l] < least ? lanes[l] : least;
+    return least < (double)INFINITY ? find_distance(distances, least, 0, n) : n;
+}
+
+typedef struct cheapest {
+    vf least, second;
+} cheapest;
+
+static inline cheapest keep_cheapest(cheapest c, vf cost) {
+    c.second = vf_min(c.second, vf_max(c.least, cost));
+    c.least = vf_min(c.least, cost);
+    return c;
+}
+
+/* Where the least cost is first; it is somewhere. */
+static size_t find_cost(const float *costs, const float *prices, float least, size_t n) {
+    vf leasts = vf_splat(&least);
+    size_t k = 0;
+    for (; k + VF_WIDTH <= n; k += VF_WIDTH) {
+        unsigned found = vf_equal(vf_sub(vf_load(costs + k), vf_load(prices + k)), leasts);
+        if (found) return k + (size_t)__builtin_ctz(found);
+    }
+    while (k + 1 < n && costs[k] - prices[k] != least) k++;
+    return k;
+}
+
+static size_t cheapest_f32(const float *costs, const float *prices, size_t n, float *gap) {
+    static const float infinite = INFINITY;
+    cheapest even = {vf_splat(&infinite), vf_splat(&infinite)}, odd = even;
+    size_t k = 0;
+    for (; k + 2 * VF_WIDTH <= n; k += 2 * VF_WIDTH) {
+        size_t next = k + VF_WIDTH;
+        even = keep_cheapest(even, vf_sub(vf_load(costs + k), vf_load(prices + k)));
+        odd = keep_cheapest(odd, vf_sub(vf_load(costs + next), vf_load(prices + next)));
+    }
+    float lanes[VF_WIDTH], seconds[VF_WIDTH], least = INFINITY, second = INFINITY;
+    vf_store(seconds, vf_min(even.second, odd.second));
+    even = keep_cheapest(even, odd.least);
+    vf_store(lanes, even.least);
+    vf_store(seconds, vf_min(vf_load(seconds), even.second));
+    for (size_t l = 0; l < VF_WIDTH + n - k; l++) {
+        float cost = l < VF_WIDTH ? lanes[l] : costs[k + l - VF_WIDTH] - prices[k + l - VF_WIDTH];
+        float higher = cost > least ? cost : least;
+        second = higher < second ? higher : second;
+        least = cost < least ? cost : least;
+    }
+    for (size_t l = 0; l < VF_WIDTH; l++) second = seconds[l] < second ? seconds[l] : second;
+    *gap = second - least;
+    return find_cost(costs, prices, least, n);
 }

@@ -202,6 +202,24 @@ static void check_relax_f64(size_t n, tolerance t) {
     guarded_free(&gg);
 }
 
+static void check_cheapest_f32(size_t n, tolerance t) {
+    guarded gc, gp;
+    if (n == 0) return;
+    float *costs = guarded_random(&gc, n), *prices = guarded_random(&gp, n), gap, expected_gap;
+    for (int coarse = 0; coarse < 2; coarse++) {
+        size_t expected = ref->cheapest_f32(costs, prices, n, &expected_gap);
+        REQUIRE(tested->cheapest_f32(costs, prices, n, &gap) == expected);
+        REQUIRE(n > 1 ? isfinite(gap) : isinf(gap));
+        if (n > 1) assert_near((double)expected_gap, (double)gap, 1, t);
+        for (size_t k = 0; k < n; k++) {
+            costs[k] = (float)rng_below(&random_source, 8);
+            prices[k] = (float)rng_below(&random_source, 8);
+        }
+    }
+    guarded_free(&gc);
+    guarded_free(&gp);
+}
+
 /* ---- screening ---- */
 
 static size_t padded(size_t n) {
