@@ -60,11 +60,15 @@ static inline vd relax_step(const float *costs, const double *prices, vd base, v
     return d;
 }
 
-/* Where the least distance is first, from column k on; n if it is nowhere. */
-static size_t find_distance(const double *distances, double least, size_t k, size_t n) {
-    vd leasts = vd_splat(least);
-    for (; k + VD_WIDTH <= n; k += VD_WIDTH) {
-        unsigned found = vd_equal(vd_load(distances + k), leasts);
+enum { FOUND_AT_ONCE = 32 };
+
+/* Where the least distance is first; n if it is nowhere. */
+static size_t find_distance(const double *distances, double least, size_t n) {
+    size_t k = 0;
+    for (; k + FOUND_AT_ONCE / 2 <= n; k += FOUND_AT_ONCE / 2) {
+        uint32_t found = 0;
+        for (size_t i = 0; i < FOUND_AT_ONCE / 2; i += VD_WIDTH)
+            found |= vd_equal(vd_load(distances + k + i), vd_splat(least)) << i;
         if (found) return k + (size_t)__builtin_ctz(found);
     }
     while (k < n && distances[k] != least) k++;
@@ -96,7 +100,7 @@ static size_t relax_f64(const float *costs, const double *prices, double base, d
     }
     vd_store(lanes, vd_min(even, odd));
     for (size_t l = 0; l < VD_WIDTH; l++) least = lanes[l] < least ? lanes[l] : least;
-    return least < (double)INFINITY ? find_distance(distances, least, 0, n) : n;
+    return least < (double)INFINITY ? find_distance(distances, least, n) : n;
 }
 
 typedef struct cheapest {
@@ -109,12 +113,14 @@ static inline cheapest keep_cheapest(cheapest c, vf cost) {
     return c;
 }
 
-/* Where the least cost is first; it is somewhere. */
 static size_t find_cost(const float *costs, const float *prices, float least, size_t n) {
-    vf leasts = vf_splat(&least);
     size_t k = 0;
-    for (; k + VF_WIDTH <= n; k += VF_WIDTH) {
-        unsigned found = vf_equal(vf_sub(vf_load(costs + k), vf_load(prices + k)), leasts);
+    for (; k + FOUND_AT_ONCE <= n; k += FOUND_AT_ONCE) {
+        uint32_t found = 0;
+        for (size_t i = k; i < k + FOUND_AT_ONCE; i += VF_WIDTH) {
+            vf cost = vf_sub(vf_load(costs + i), vf_load(prices + i));
+            found |= vf_equal(cost, vf_splat(&least)) << (i - k);
+        }
         if (found) return k + (size_t)__builtin_ctz(found);
     }
     while (k + 1 < n && costs[k] - prices[k] != least) k++;

@@ -13,7 +13,9 @@ semid_status matching_init(matching *m, size_t n_columns, size_t max_rows, semid
     TRY(mem_alloc(&m->distances, n_columns, sizeof *m->distances, err));
     TRY(mem_alloc(&m->came_from, n_columns, sizeof *m->came_from, err));
     TRY(mem_alloc(&m->closed, n_columns, sizeof *m->closed, err));
-    return mem_alloc(&m->scanned, n_columns, sizeof *m->scanned, err);
+    TRY(mem_alloc(&m->scanned, n_columns, sizeof *m->scanned, err));
+    TRY(mem_alloc(&m->offers, n_columns, sizeof *m->offers, err));
+    return mem_alloc(&m->waiting, n_columns, sizeof *m->waiting, err);
 }
 
 void matching_release(matching *m) {
@@ -24,6 +26,8 @@ void matching_release(matching *m) {
     mem_free(m->came_from);
     mem_free(m->closed);
     mem_free(m->scanned);
+    mem_free(m->offers);
+    mem_free(m->waiting);
     *m = (matching){0};
 }
 

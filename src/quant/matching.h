@@ -25,8 +25,8 @@ typedef struct scanned_row {
 
 typedef struct matching {
     size_t n_columns;
-    /* Costs [n_columns] of a row; NULL stops the search. With `all`, and for this row ever after, the
-     * costs of all columns; else perhaps of some: +inf for the others, whose costs are at least
+    /* Costs [n_columns] of a row; NULL stops the search. With `all`, and for this row ever after,
+     * the costs of all columns; else perhaps of some: +inf for the others, whose costs are at least
      * *rest, which is left alone where none is missing. */
     const float *(*costs)(void *user, size_t row, bool all, float *rest);
     void *user;
@@ -39,6 +39,8 @@ typedef struct matching {
     scanned_row *scanned;  /* [n_columns] */
     size_t n_closed, n_scanned;
     size_t least_bound; /* of the scanned */
+    float *offers;      /* [n_columns] rough prices */
+    uint32_t *waiting;  /* [n_columns] rows that bid */
 } matching;
 
 semid_status matching_init(matching *m, size_t n_columns, size_t max_rows, semid_error *err);
@@ -53,5 +55,9 @@ void matching_take(matching *m, size_t row, size_t column);
 
 /* Match one more row; there must be a free column. False if costs() stopped it. */
 bool matching_add(matching *m, size_t row);
+
+/* Forget all rows and match rows [0, n_rows), n_rows <= n_columns, whose costs [n_rows, stride] are
+ * all known. Faster than one after another where rows compete for most of the columns. */
+void matching_dense(matching *m, const float *costs, size_t stride, size_t n_rows);
 
 #endif

@@ -213,8 +213,16 @@ static void order_equal_rows(desk *d, size_t n_sharing) {
 
 /* ---- matching ---- */
 
+static bool fills_half(const desk *d) {
+    return 2 * d->n_rows >= d->job->u->n_codewords;
+}
+
 /* The first row of each code takes it, the others are added. */
 static semid_status match_rows(desk *d, size_t n_sharing) {
+    if (fills_half(d)) {
+        matching_dense(&d->match, d->costs, scores_stride(d->job->last), d->n_rows);
+        return SEMID_OK;
+    }
     matching_clear(&d->match);
     for (size_t i = 0; i < d->n_rows; i++) {
         d->match.column_of[i] = -1;
@@ -229,7 +237,7 @@ static semid_status match_rows(desk *d, size_t n_sharing) {
 /* What is sure to be needed is measured at once: rows that share a code, or all of a dense prefix.
  */
 static semid_status prepare_costs(desk *d, size_t n_sharing) {
-    bool dense = d->n_rows >= DENSE_ROWS;
+    bool dense = d->n_rows >= DENSE_ROWS || fills_half(d);
     d->has_lists = d->job->u->lists && !dense;
     d->n_slots = 0;
     for (size_t i = 0; i < d->n_rows; i++) d->slots[i] = -1;
