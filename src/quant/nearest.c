@@ -21,6 +21,7 @@ struct nearest {
     bool screened;                    /* panels and values are not made then, rows are as given */
     codeword_panels panels;
     float *values, *norms; /* what panels points to */
+    float *squares;        /* [n_codewords] norms without bias */
     float *rows;           /* [n_codewords, row_len], lane by lane */
     screen screen;
 };
@@ -35,6 +36,7 @@ static semid_status init(nearest *s, size_t n_codewords, size_t dim, bool may_sc
     s->screened = large && may_screen && kernels()->screens;
     s->row_len = s->screened ? dim : n_lanes * lane_len;
     TRY(mem_alloc(&s->norms, n_panels * PANEL_WIDTH, sizeof(float), err));
+    TRY(mem_alloc(&s->squares, n_codewords, sizeof(float), err));
     TRY(mem_alloc(&s->rows, n_codewords, s->row_len * sizeof(float), err));
     if (s->screened) return screen_init(&s->screen, n_codewords, dim, err);
     TRY(mem_calloc(&s->values, n_panels * PANEL_WIDTH, s->row_len * sizeof(float), err));
@@ -77,6 +79,7 @@ void nearest_free(nearest *s) {
     screen_release(&s->screen);
     mem_free(s->values);
     mem_free(s->norms);
+    mem_free(s->squares);
     mem_free(s->rows);
     mem_free(s);
 }
@@ -108,7 +111,8 @@ static void set_codewords(void *user, size_t chunk, size_t begin, size_t end) {
         const float *codeword = w->codewords + k * s->dim; /* in one order, screened or not */
         float *row = s->rows + k * s->row_len;
         pack_row(s, codeword, row);
-        s->norms[k] = kernels()->dot_f32(codeword, codeword, s->dim) + (w->bias ? w->bias[k] : 0);
+        s->squares[k] = kernels()->dot_f32(codeword, codeword, s->dim);
+        s->norms[k] = s->squares[k] + (w->bias ? w->bias[k] : 0);
         if (s->screened) continue;
         float *panel = s->values + k / PANEL_WIDTH * s->row_len * PANEL_WIDTH + k % PANEL_WIDTH;
         for (size_t j = 0; j < s->row_len; j++) panel[j * PANEL_WIDTH] = row[j];
@@ -125,6 +129,11 @@ void nearest_set_biased(nearest *s, const float *codewords, const float *bias) {
     for (size_t k = s->n_codewords; k < chunk_count(s->n_codewords, PANEL_WIDTH) * PANEL_WIDTH; k++)
         s->norms[k] = INFINITY;
     if (s->screened) screen_set(&s->screen, s->rows, s->norms);
+}
+
+void nearest_set_bias(nearest *s, const float *bias) {
+    for (size_t k = 0; k < s->n_codewords; k++) s->norms[k] = s->squares[k] + bias[k];
+    if (s->screened) screen_set_norms(&s->screen);
 }
 
 typedef struct search {

@@ -30,6 +30,8 @@ void nearest_set(nearest *s, const float *codewords);
  * of codewords, +inf for those that may not be taken. Distances that are returned are without it.
  * At least one bias is finite. */
 void nearest_set_biased(nearest *s, const float *codewords, const float *bias);
+/* Other biases, for the codewords that were set: as if set again with these, but at no cost. */
+void nearest_set_bias(nearest *s, const float *bias);
 void nearest_free(nearest *s);
 
 /* x [n, dim] -> codes [n], and if `distances` is not NULL the squared distances [n] (>= 0).

@@ -57,10 +57,8 @@ static void set_codeword(screen *s, size_t k, int8_t *bytes) {
     for (size_t j = 0; j < len; j += 4) memcpy(panel + j * PANEL_WIDTH, bytes + j, 4);
     t->biases[i] = q.bias;
     t->scales[i] = q.scale;
-    t->norms[i] = s->norms[k];
     t->lengths[i] = rounded_up(q.length, s->dim);
     t->errors[i] = rounded_up(q.error, s->dim) + 4 * epsilon * q.length;
-    t->slacks[i] = s->norms[k] < INFINITY ? 8 * epsilon * fabsf(s->norms[k]) + underflow : 0;
 }
 
 static void set_panels(void *user, size_t chunk, size_t begin, size_t end) {
@@ -75,13 +73,22 @@ static void set_panels(void *user, size_t chunk, size_t begin, size_t end) {
     }
 }
 
+void screen_set_norms(screen *s) {
+    s->in_range = true;
+    for (size_t k = 0; k < s->n_codewords; k++) {
+        screen_terms *t = s->terms + k / PANEL_WIDTH;
+        float norm = s->norms[k];
+        t->norms[k % PANEL_WIDTH] = norm;
+        t->slacks[k % PANEL_WIDTH] = norm < INFINITY ? 8 * epsilon * fabsf(norm) + underflow : 0;
+        if (!(fabsf(norm) < longest * longest || norm == INFINITY)) s->in_range = false;
+    }
+}
+
 void screen_set(screen *s, const float *codewords, const float *norms) {
     s->codewords = codewords;
     s->norms = norms;
-    s->in_range = true;
-    for (size_t k = 0; k < s->n_codewords; k++)
-        if (!(fabsf(norms[k]) < longest * longest || norms[k] == INFINITY)) s->in_range = false;
     parallel_chunks(s->panels.n_panels, PANELS_PER_CHUNK, set_panels, s);
+    screen_set_norms(s);
 }
 
 /* ---- rows ---- */

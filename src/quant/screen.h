@@ -26,6 +26,8 @@ typedef struct screen {
 semid_status screen_init(screen *s, size_t n_codewords, size_t dim, semid_error *err);
 /* Prepare codewords and their squared norms; both stay with the caller, who leaves them alone. */
 void screen_set(screen *s, const float *codewords, const float *norms);
+/* The norms changed, the codewords did not. */
+void screen_set_norms(screen *s);
 void screen_release(screen *s);
 
 /* Rows that one call of screen_find takes at this dimension. */

@@ -1,6 +1,5 @@
 #include "quant/unique.h"
 
-#include "base/log.h"
 #include "base/memory.h"
 #include "kernels/kernels.h"
 
@@ -14,8 +13,7 @@ semid_status unique_residual(const unique *u, size_t row, size_t n_levels, float
     return SEMID_OK;
 }
 
-/* K^n, or SIZE_MAX where it is more than that. */
-static size_t codes_below(size_t n_codewords, size_t n_levels) {
+size_t unique_codes_below(size_t n_codewords, size_t n_levels) {
     size_t n = 1;
     for (size_t l = 0; l < n_levels; l++)
         if (!size_mul(n, n_codewords, &n)) return SIZE_MAX;
@@ -24,7 +22,7 @@ static size_t codes_below(size_t n_codewords, size_t n_levels) {
 
 semid_status unique_check_rows(size_t n_rows, size_t n_levels, size_t n_codewords,
                                semid_error *err) {
-    size_t most = codes_below(n_codewords, n_levels);
+    size_t most = unique_codes_below(n_codewords, n_levels);
     if (n_rows > most)
         FAIL(SEMID_ERR_DATA,
              "expected at most K^L = %zu^%zu = %zu rows for distinct codes, found %zu", n_codewords,
@@ -39,29 +37,6 @@ static semid_status check(const unique *u, semid_error *err) {
         if (u->codes[i] < 0 || (size_t)u->codes[i] >= u->n_codewords)
             FAIL(SEMID_ERR_DATA, "row %zu, level %zu: expected a code under K = %zu, found %d",
                  i / u->n_levels, i % u->n_levels, u->n_codewords, (int)u->codes[i]);
-    return SEMID_OK;
-}
-
-/* Does a codeword of the level hold more than `room` of the rows of this prefix? */
-static bool is_crowded(const unique *u, size_t level, size_t begin, size_t end, size_t room) {
-    for (size_t next; begin < end; begin = next) {
-        next = code_order_run(&u->order, begin, end, level + 1);
-        if (next - begin > room) return true;
-    }
-    return false;
-}
-
-/* Make room at one level under every prefix. */
-static semid_status spill_level(unique *u, size_t level, semid_error *err) {
-    size_t room = codes_below(u->n_codewords, u->n_levels - 1 - level), n_moved = 0;
-    size_t n = u->source->n_rows;
-    for (size_t begin = 0, end; n > room && begin < n; begin = end) {
-        end = code_order_run(&u->order, begin, n, level);
-        if (is_crowded(u, level, begin, end, room))
-            TRY(unique_spill(u, level, begin, end, room, &n_moved, err));
-        if (interrupted()) FAIL(SEMID_ERR_INTERRUPTED, "interrupted");
-    }
-    if (n_moved > 0) code_order_sort(&u->order);
     return SEMID_OK;
 }
 
@@ -90,7 +65,7 @@ semid_status unique_assign(const semid_codebook *cb, const semid_rows *rows, con
     TRY_GOTO(code_order_init(&u.order, codes, rows->n_rows, u.n_levels, u.n_codewords, err));
     TRY_GOTO(mem_calloc(&u.moved, rows->n_rows, sizeof *u.moved, err));
     code_order_sort(&u.order);
-    for (size_t level = 0; level + 1 < u.n_levels; level++) TRY_GOTO(spill_level(&u, level, err));
+    for (size_t level = 0; level + 1 < u.n_levels; level++) TRY_GOTO(unique_spill(&u, level, err));
     TRY_GOTO(unique_match(&u, err));
     if (report) count_moved(&u, report);
 done:

@@ -19,6 +19,9 @@ typedef struct unique {
     uint8_t *moved; /* [n_rows] 1: other last code, 2: left its prefix */
 } unique;
 
+/* K^n, or SIZE_MAX where it is more than that. */
+size_t unique_codes_below(size_t n_codewords, size_t n_levels);
+
 /* Are there codes for so many rows? SEMID_ERR_DATA with the numbers if not. */
 semid_status unique_check_rows(size_t n_rows, size_t n_levels, size_t n_codewords,
                                semid_error *err);
@@ -35,10 +38,10 @@ semid_status unique_assign(const semid_codebook *cb, const semid_rows *rows, con
 semid_status unique_residual(const unique *u, size_t row, size_t n_levels, float *out,
                              semid_error *err);
 
-/* Rows order[begin, end) share the codes before `level`; afterwards no codeword of the level holds
- * more than `room` of them. Deeper codes of rows that moved are greedy. *n_moved counts them. */
-semid_status unique_spill(unique *u, size_t level, size_t begin, size_t end, size_t room,
-                          size_t *n_moved, semid_error *err);
+/* Make room at one level: afterwards no codeword of the level holds more rows of a prefix than
+ * there are codes below it. Deeper codes of rows that moved are greedy. Rows are sorted before and
+ * afterwards, and no prefix holds more rows than there are codes below it. */
+semid_status unique_spill(unique *u, size_t level, semid_error *err);
 
 /* Distinct last codes within each prefix; rows are sorted, no prefix holds more than K rows. */
 semid_status unique_match(unique *u, semid_error *err);

@@ -100,6 +100,45 @@ static void rows_are_independent(void **state) {
     mem_free(c);
 }
 
+/* Biases count, those of +inf close codewords, and they can be changed alone. */
+static void check_biases(size_t dim) {
+    enum { N = 100, K = 70 };
+    float *x = random_matrix(N, dim, 4), *c = random_matrix(K, dim, 5), bias[K], other[K];
+    int32_t codes[N], again[N];
+    nearest *s = NULL, *changed = NULL;
+    for (size_t k = 0; k < K; k++) {
+        bias[k] = k % 3 == 0 ? INFINITY : (float)(k * dim) * 0.005F;
+        other[k] = k % 2 == 0 ? INFINITY : (float)dim;
+    }
+    assert_ok(nearest_new(&s, K, dim, &err));
+    assert_ok(nearest_new(&changed, K, dim, &err));
+    nearest_set_biased(s, c, bias);
+    nearest_find(s, x, N, codes, NULL);
+    nearest_set_biased(changed, c, other);
+    nearest_set_bias(changed, bias);
+    nearest_find(changed, x, N, again, NULL);
+    assert_memory_equal(again, codes, sizeof codes);
+    for (size_t i = 0; i < N; i++) {
+        double best = INFINITY, chosen = 0;
+        for (size_t k = 0; k < K; k++) {
+            double cost = squared_distance(x + i * dim, c + k * dim, dim) + (double)bias[k];
+            if ((int32_t)k == codes[i]) chosen = cost;
+            best = fmin(best, cost);
+        }
+        assert_true(chosen <= best + 1e-5 * (1 + (double)dim));
+    }
+    nearest_free(s);
+    nearest_free(changed);
+    mem_free(x);
+    mem_free(c);
+}
+
+static void biases_are_added(void **state) {
+    (void)state;
+    check_biases(20);
+    check_biases(300);
+}
+
 static void failing_allocations_leak_nothing(void **state) {
     (void)state;
     for (long i = 1;; i++) {
@@ -118,6 +157,7 @@ int main(void) {
         cmocka_unit_test(finds_the_nearest_at_every_shape),
         cmocka_unit_test(ties_take_the_lowest_index),
         cmocka_unit_test(rows_are_independent),
+        cmocka_unit_test(biases_are_added),
         cmocka_unit_test(failing_allocations_leak_nothing),
     };
     return cmocka_run_group_tests_name("nearest", tests, NULL, NULL);
