@@ -168,7 +168,10 @@ static void mark_possible(const screen_state *state, size_t n_rows, size_t n_pan
     for (size_t r = 0; r < n_rows; r++) {
         for (size_t i = 0; i < SV_WIDTH; i++)
             least[r] = state->least[r][i] < least[r] ? state->least[r][i] : least[r];
-        if (limits) limits[r] = fminf(limits[r], limit_of(state->lower[r], n_panels));
+        if (limits && limits[r] > -INFINITY) {
+            float limit = limit_of(state->lower[r], n_panels);
+            limits[r] = limit < limits[r] ? limit : limits[r];
+        }
         sv limit = sv_splat(limits && limits[r] > least[r] ? limits[r] : least[r]);
         for (size_t p = 0; p < n_panels; p++) {
             unsigned mask = 0;

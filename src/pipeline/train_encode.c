@@ -19,6 +19,7 @@ typedef struct encoder {
     bool keep_latents;
     float *prices;    /* [L, K] of balanced codes, else NULL */
     shortlist *lists; /* [n_rows] of greedy codes that are to become unique, else NULL */
+    crowding crowded;
     decoded_errors decoded;
     size_t n_levels, batch_rows;
     float *block;      /* [batch_rows, dim] rows that cannot be used in place */
@@ -73,6 +74,7 @@ typedef semid_status (*block_fn)(encoder *e, size_t row, size_t n, int32_t *code
 static semid_status choose_codes(encoder *e, size_t row, size_t n, int32_t *codes, float *errors,
                                  semid_error *err) {
     const float *x = e->rows;
+    shortlists lists = {.of_row = e->lists ? e->lists + row : NULL, .crowded = &e->crowded};
     e->result.met_bad_row = !e->v->is_scanned && !rows_are_finite(x, n, e->v->dim);
     if (e->result.met_bad_row) return SEMID_OK;
     if (e->model) {
@@ -83,7 +85,8 @@ static semid_status choose_codes(encoder *e, size_t row, size_t n, int32_t *code
     if (e->search)
         beam_encode(e->search, x, n, codes, errors);
     else
-        codebook_encode(e->cb, x, n, codes, errors, e->lists ? e->lists + row : NULL);
+        codebook_encode(e->cb, x, n, codes, errors, e->lists ? &lists : NULL);
+    if (e->lists) crowding_add(&e->crowded, codes, n);
     if (!e->model) return SEMID_OK;
     return decoded_errors_measure(&e->decoded, e->rows, codes, n, errors, err);
 }
@@ -174,6 +177,11 @@ semid_status encode_check_unique(const vectors *v, size_t n_levels, size_t n_cod
     return SEMID_OK;
 }
 
+static semid_status lists_init(encoder *e, semid_error *err) {
+    TRY(crowding_init(&e->crowded, e->v->n_rows, e->n_levels, UNIQUE_DENSE_ROWS, err));
+    return mem_alloc(&e->lists, e->v->n_rows, sizeof *e->lists, err);
+}
+
 static semid_status encode_all(encoder *e, const encode_choice *choice, semid_error *err) {
     row_reader reader = {.rows = {.v = e->v, .numbers = e->v->usable},
                          .latents = e->latents,
@@ -182,7 +190,7 @@ static semid_status encode_all(encoder *e, const encode_choice *choice, semid_er
     if (choice->unique)
         TRY(encode_check_unique(e->v, e->n_levels, semid_codebook_codewords(e->cb), err));
     if (choice->unique && !choice->balance && choice->beam <= 1 && codebook_makes_lists(e->cb))
-        TRY(mem_alloc(&e->lists, e->v->n_rows, sizeof *e->lists, err));
+        TRY(lists_init(e, err));
     if (choice->beam > 1) TRY(beam_new(&e->search, e->cb, choice->beam, err));
     TRY(pass(e, "encode", choose_codes, err));
     if (e->result.met_bad_row) return SEMID_OK;
@@ -243,6 +251,7 @@ done:
     mem_free(e.latents);
     mem_free(e.prices);
     mem_free(e.lists);
+    crowding_release(&e.crowded);
     mem_free(e.block);
     mem_free(e.errors);
     encoded_release(&e.result);

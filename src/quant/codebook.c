@@ -147,7 +147,7 @@ const nearest *const *codebook_searches(const semid_codebook *cb) {
 }
 
 void codebook_encode(const semid_codebook *cb, const float *x, size_t n, int32_t *codes,
-                     float *errors, shortlist *lists) {
+                     float *errors, const shortlists *lists) {
     nearest_find_residual(codebook_searches(cb), cb->n_levels, x, n, codes, errors, lists);
 }
 

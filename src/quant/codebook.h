@@ -8,7 +8,7 @@
 /* semid_encode for rows known to be finite; `errors`, [n, L] or NULL, gets the squared norms of
  * what is left over after each level, `lists`, [n] or NULL, shortlists of the last level. */
 void codebook_encode(const semid_codebook *cb, const float *x, size_t n, int32_t *codes,
-                     float *errors, shortlist *lists);
+                     float *errors, const shortlists *lists);
 
 /* Are there shortlists (nearest.h)? */
 bool codebook_makes_lists(const semid_codebook *cb);

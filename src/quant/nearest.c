@@ -142,7 +142,7 @@ typedef struct search {
     const float *x;
     int32_t *codes;
     float *errors;
-    shortlist *lists;
+    const shortlists *lists;
 } search;
 
 /* Rows that fit the block on the stack, a multiple of every tier's tile where possible. */
@@ -172,6 +172,17 @@ static void finish_level(const search *q, size_t level, const float *rows, float
     }
 }
 
+/* Which rows are to have a list. */
+static shortlist *choose_lists(const search *q, size_t begin, size_t n) {
+    if (!q->lists) return NULL;
+    const crowding *crowded = q->lists->crowded;
+    for (size_t i = begin; i < begin + n; i++) {
+        bool crowd = crowded && crowding_expects(crowded, q->codes + i * q->n_levels);
+        q->lists->of_row[i].rest = crowd ? -INFINITY : INFINITY;
+    }
+    return q->lists->of_row + begin;
+}
+
 static void search_block(const search *q, size_t begin, size_t end) {
     const nearest *s = q->levels[0];
     size_t n = end - begin;
@@ -185,7 +196,7 @@ static void search_block(const search *q, size_t begin, size_t end) {
     for (size_t level = 0; level < q->n_levels; level++) {
         if (s->screened)
             screen_find(&q->levels[level]->screen, rows, n, codes,
-                        q->lists && level + 1 == q->n_levels ? q->lists + begin : NULL);
+                        level + 1 == q->n_levels ? choose_lists(q, begin, n) : NULL);
         else
             kernels()->nearest_f32(rows, n, &q->levels[level]->panels, codes);
         finish_level(q, level, rows, block, begin, n, codes);
@@ -202,7 +213,7 @@ static void search_chunk(void *user, size_t chunk, size_t begin, size_t end) {
 }
 
 void nearest_find_residual(const nearest *const *levels, size_t n_levels, const float *x, size_t n,
-                           int32_t *codes, float *errors, shortlist *lists) {
+                           int32_t *codes, float *errors, const shortlists *lists) {
     search q = {.levels = levels,
                 .n_levels = n_levels,
                 .x = x,

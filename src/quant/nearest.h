@@ -42,7 +42,7 @@ void nearest_find(const nearest *s, const float *x, size_t n, int32_t *codes, fl
  * codes [n, n_levels], and if `errors` is not NULL the squared residual norms after each level
  * [n, n_levels], and if `lists` is not NULL shortlists of the last level [n]. Reads x once. */
 void nearest_find_residual(const nearest *const *levels, size_t n_levels, const float *x, size_t n,
-                           int32_t *codes, float *errors, shortlist *lists);
+                           int32_t *codes, float *errors, const shortlists *lists);
 
 /* Are there shortlists? They come with screening, and hold codes of 16 bits. */
 bool nearest_makes_lists(const nearest *s);

@@ -123,7 +123,7 @@ static void set_row(const screen *s, block *b, size_t r, const float *x) {
     b->rows[r] = (screen_row){.score = -2 * q.scale,
                               .length = 2 * error,
                               .error = 2 * (rounded_up(q.length, s->dim) + error)};
-    b->least[r] = b->limits[r] = INFINITY;
+    b->least[r] = INFINITY;
     b->lists[r].n = q.length < longest ? 0 : MAX_CANDIDATES + 1;
 }
 
@@ -148,7 +148,7 @@ static int32_t choose(const screen *s, const float *x, const candidates *c) {
 static int32_t choose_some(const screen *s, const float *x, const candidates *c, float limit,
                            shortlist *list) {
     float scores[MAX_CANDIDATES];
-    if (c->n == 0 || c->n > MAX_CANDIDATES) {
+    if (list->rest == -INFINITY || c->n == 0 || c->n > MAX_CANDIDATES) {
         shortlist_clear(list);
         return choose(s, x, c);
     }
@@ -174,6 +174,7 @@ void screen_find(const screen *s, const float *x, size_t n, int32_t *codes, shor
     for (size_t r = 0; r < n; r++) {
         set_row(s, &b, r, x + r * s->dim);
         if (!s->in_range) b.lists[r].n = MAX_CANDIDATES + 1;
+        if (lists) b.limits[r] = lists[r].rest;
     }
     if (s->in_range) screen_rows(s, &b, n, lists != NULL);
     for (size_t r = 0; r < n; r++) {

@@ -3,6 +3,8 @@
 #ifndef QUANT_SHORTLIST_H
 #define QUANT_SHORTLIST_H
 
+#include "quant/crowding.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -14,6 +16,12 @@ typedef struct shortlist {
     float scores[SHORTLIST_CODES]; /* |c|^2 - 2 x.c, +inf: a free place */
     uint16_t codes[SHORTLIST_CODES];
 } shortlist;
+
+/* Shortlists that are asked for: of rows that a crowd shares its prefix with, none is made. */
+typedef struct shortlists {
+    shortlist *of_row;       /* [n] */
+    const crowding *crowded; /* or NULL: of all rows */
+} shortlists;
 
 /* Nothing is known: any codeword may have any score. */
 void shortlist_clear(shortlist *list);

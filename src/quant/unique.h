@@ -7,6 +7,10 @@
 #include "quant/shortlist.h"
 #include "semid/assign.h"
 
+/* Prefixes of so many rows are dense: the rows compete for so many columns that shortlists would
+ * not do, and all costs are measured at once. */
+enum { UNIQUE_DENSE_ROWS = 96 };
+
 typedef struct unique {
     const semid_codebook *cb;
     const semid_rows *source;

@@ -14,10 +14,6 @@
 /* Prefixes that a thread takes at a time. */
 enum { CHUNK_GROUPS = 8 };
 
-/* Prefixes of so many rows are dense: the rows compete for so many columns that shortlists would
- * not do, and all costs are measured at once. */
-enum { DENSE_ROWS = 96 };
-
 /* The rows of one prefix, order[begin, end), some of which share a code. */
 typedef struct group {
     size_t begin, end;
@@ -237,7 +233,7 @@ static semid_status match_rows(desk *d, size_t n_sharing) {
 /* What is sure to be needed is measured at once: rows that share a code, or all of a dense prefix.
  */
 static semid_status prepare_costs(desk *d, size_t n_sharing) {
-    bool dense = d->n_rows >= DENSE_ROWS || fills_half(d);
+    bool dense = d->n_rows >= UNIQUE_DENSE_ROWS || fills_half(d);
     d->has_lists = d->job->u->lists && !dense;
     d->n_slots = 0;
     for (size_t i = 0; i < d->n_rows; i++) d->slots[i] = -1;

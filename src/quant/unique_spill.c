@@ -228,7 +228,7 @@ static semid_status encode_below(desk *d, semid_error *err) {
         for (size_t r = 0; r < n; r++)
             kernels()->sub_f32(d->block + r * u->dim, codeword(d, wishes[r].to), u->dim);
         nearest_find_residual(codebook_searches(u->cb) + first, n_below, d->block, n, d->found,
-                              d->errors, d->lists);
+                              d->errors, u->lists ? &(shortlists){.of_row = d->lists} : NULL);
         for (size_t r = 0; r < n; r++) store(d, r, wishes[r].row, d->block + r * u->dim);
     }
     return SEMID_OK;

@@ -127,7 +127,8 @@ static size_t check_lists(size_t n_codewords, size_t dim) {
     bool makes_lists = nearest_makes_lists(s);
     nearest_find(s, rows, N, alone, NULL);
     if (makes_lists)
-        nearest_find_residual((const nearest *const *)&s, 1, rows, N, codes, NULL, lists);
+        nearest_find_residual((const nearest *const *)&s, 1, rows, N, codes, NULL,
+                              &(shortlists){.of_row = lists});
     nearest_free(s);
     if (!makes_lists) return 0;
     assert_memory_equal(codes, alone, sizeof codes);

@@ -100,7 +100,8 @@ static semid_status spill(fixture *f, int n_threads) {
                 .lists = f->lists,
                 .errors = f->errors};
     threads_set(n_threads);
-    codebook_encode(f->cb, f->x, f->s.n_rows, f->codes, f->errors, f->lists);
+    codebook_encode(f->cb, f->x, f->s.n_rows, f->codes, f->errors,
+                    f->lists ? &(shortlists){.of_row = f->lists} : NULL);
     TRY_GOTO(code_order_init(&u.order, u.codes, rows.n_rows, u.n_levels, u.n_codewords, &err));
     TRY_GOTO(mem_calloc(&u.moved, rows.n_rows, sizeof *u.moved, &err));
     code_order_sort(&u.order);
@@ -233,7 +234,8 @@ static void check_lists(const fixture *f) {
                 size_t k = (size_t)f->codes[i * f->s.n_levels + l];
                 left[j] -= semid_codebook_level(f->cb, l)[k * f->s.dim + j];
             }
-        nearest_find_residual(codebook_searches(f->cb) + last, 1, left, 1, &code, NULL, &expected);
+        nearest_find_residual(codebook_searches(f->cb) + last, 1, left, 1, &code, NULL,
+                              &(shortlists){.of_row = &expected});
         assert_memory_equal(&f->lists[i], &expected, sizeof expected);
     }
 }
