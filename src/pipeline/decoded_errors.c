@@ -52,11 +52,12 @@ static void measure_rows(void *user, size_t chunk, size_t begin, size_t end) {
 }
 
 semid_status decoded_errors_measure(decoded_errors *d, const float *x, const int32_t *codes,
-                                    size_t n, float *errors, semid_error *err) {
+                                    size_t n, size_t first, float *errors, semid_error *err) {
     level_job job = {.d = d, .x = x, .codes = codes, .errors = errors};
     memset(d->sums, 0, n * semid_codebook_dim(d->cb) * sizeof(float));
     for (; job.level < semid_codebook_levels(d->cb); job.level++) {
         parallel_chunks(n, ROWS_PER_CHUNK, add_codewords, &job);
+        if (job.level < first) continue;
         TRY(semid_model_reconstruct(d->model, d->sums, n, d->decoded, err));
         parallel_chunks(n, ROWS_PER_CHUNK, measure_rows, &job);
     }

@@ -18,8 +18,9 @@ semid_status decoded_errors_init(decoded_errors *d, const semid_model *model,
                                  const semid_codebook *cb, size_t max_rows, semid_error *err);
 void decoded_errors_release(decoded_errors *d);
 
-/* x [n, dim] and their codes [n, L] -> squared errors [n, L] of the first 1 .. L levels. */
+/* x [n, dim] and their codes [n, L] -> squared errors [n, L] after each level, but for those before
+ * level `first`, which stay as they are. */
 semid_status decoded_errors_measure(decoded_errors *d, const float *x, const int32_t *codes,
-                                    size_t n, float *errors, semid_error *err);
+                                    size_t n, size_t first, float *errors, semid_error *err);
 
 #endif

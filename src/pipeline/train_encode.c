@@ -21,6 +21,7 @@ typedef struct encoder {
     shortlist *lists; /* [n_rows] of greedy codes that are to become unique, else NULL */
     crowding crowded;
     decoded_errors decoded;
+    size_t first_measured; /* level, of errors that must be decoded */
     size_t n_levels, batch_rows;
     float *block;      /* [batch_rows, dim] rows that cannot be used in place */
     const float *rows; /* [n, dim] of the block at hand */
@@ -88,13 +89,15 @@ static semid_status choose_codes(encoder *e, size_t row, size_t n, int32_t *code
         codebook_encode(e->cb, x, n, codes, errors, e->lists ? &lists : NULL);
     if (e->lists) crowding_add(&e->crowded, codes, n);
     if (!e->model) return SEMID_OK;
-    return decoded_errors_measure(&e->decoded, e->rows, codes, n, errors, err);
+    return decoded_errors_measure(&e->decoded, e->rows, codes, n, e->first_measured, errors, err);
 }
 
 static semid_status measure_codes(encoder *e, size_t row, size_t n, int32_t *codes, float *errors,
                                   semid_error *err) {
     (void)row;
-    if (e->model) return decoded_errors_measure(&e->decoded, e->rows, codes, n, errors, err);
+    if (e->model)
+        return decoded_errors_measure(&e->decoded, e->rows, codes, n, e->first_measured, errors,
+                                      err);
     codebook_errors(e->cb, e->rows, n, codes, errors);
     return SEMID_OK;
 }
@@ -187,14 +190,19 @@ static semid_status encode_all(encoder *e, const encode_choice *choice, semid_er
                          .latents = e->latents,
                          .latent = semid_codebook_dim(e->cb)};
     semid_rows rows = {.n_rows = e->v->n_rows, .read = read_rows, .user = &reader};
+    size_t last = e->n_levels - 1;
     if (choice->unique)
         TRY(encode_check_unique(e->v, e->n_levels, semid_codebook_codewords(e->cb), err));
     if (choice->unique && !choice->balance && choice->beam <= 1 && codebook_makes_lists(e->cb))
         TRY(lists_init(e, err));
     if (choice->beam > 1) TRY(beam_new(&e->search, e->cb, choice->beam, err));
+    /* Of codes that are still to change, the error of the last level alone is told. */
+    e->first_measured = choice->balance || choice->unique ? last : 0;
     TRY(pass(e, "encode", choose_codes, err));
     if (e->result.met_bad_row) return SEMID_OK;
+    e->first_measured = choice->unique ? last : 0;
     if (choice->balance) TRY(make_balanced(e, &rows, err));
+    e->first_measured = 0;
     if (choice->unique) TRY(make_unique(e, &rows, err));
     return SEMID_OK;
 }
@@ -223,7 +231,7 @@ static semid_status encoder_init(encoder *e, semid_error *err) {
         TRY(mem_alloc(&e->latents, rows, latent * sizeof(float), err));
         TRY(decoded_errors_init(&e->decoded, e->model, e->cb, e->batch_rows, err));
     }
-    return mem_alloc(&e->errors, e->keep_errors ? n_rows : e->batch_rows, L * sizeof(float), err);
+    return mem_calloc(&e->errors, e->keep_errors ? n_rows : e->batch_rows, L * sizeof(float), err);
 }
 
 semid_status train_encode(encoded *out, const semid_codebook *cb, const vectors *v,
