@@ -85,6 +85,11 @@ static inline unsigned sv_not_greater(sv a, sv b) {
     return (unsigned)_mm256_movemask_ps(_mm256_cmp_ps(a, b, _CMP_NGT_UQ));
 }
 
+/* a where it is greater than b, else +inf. */
+static inline sv sv_if_greater(sv a, sv b) {
+    return _mm256_blendv_ps(_mm256_set1_ps(INFINITY), a, _mm256_cmp_ps(a, b, _CMP_GT_OQ));
+}
+
 static inline __m256i splat_bytes(const uint8_t *q) {
     int32_t four;
     memcpy(&four, q, sizeof four);

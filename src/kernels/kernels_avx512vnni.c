@@ -28,6 +28,11 @@ static inline unsigned sv_not_greater(sv a, sv b) {
     return _mm512_cmp_ps_mask(a, b, _CMP_NGT_UQ);
 }
 
+/* a where it is greater than b, else +inf. */
+static inline sv sv_if_greater(sv a, sv b) {
+    return _mm512_mask_mov_ps(_mm512_set1_ps(INFINITY), _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ), a);
+}
+
 static inline __m512i splat_bytes(const uint8_t *q) {
     int32_t four;
     memcpy(&four, q, sizeof four);

@@ -81,7 +81,7 @@ static double limit_of(const double *lower, size_t n_panels) {
 
 static void screen_u8(const uint8_t *q, const screen_row *rows, size_t n_rows,
                       const screen_panels *c, size_t first, size_t n_panels, float *least,
-                      float *limits, uint16_t *possible) {
+                      float *limits, float *rests, uint16_t *possible) {
     for (size_t r = 0; r < n_rows; r++) {
         double lower[SCREEN_MAX_PANELS * PANEL_WIDTH];
         for (size_t k = 0; k < n_panels * PANEL_WIDTH; k++) {
@@ -95,8 +95,11 @@ static void screen_u8(const uint8_t *q, const screen_row *rows, size_t n_rows,
         double highest = (double)(limits ? fmaxf(limits[r], least[r]) : least[r]);
         for (size_t p = 0; p < n_panels; p++) {
             unsigned mask = 0;
-            for (size_t i = 0; i < PANEL_WIDTH; i++)
-                mask |= (unsigned)!(lower[p * PANEL_WIDTH + i] > highest) << i;
+            for (size_t i = 0; i < PANEL_WIDTH; i++) {
+                double low = lower[p * PANEL_WIDTH + i];
+                mask |= (unsigned)!(low > highest) << i;
+                if (rests && low > highest) rests[r] = fminf(rests[r], (float)low);
+            }
             possible[r * SCREEN_MAX_PANELS + p] = (uint16_t)mask;
         }
     }

@@ -149,6 +149,13 @@ screen_tile(size_t n_rows, const uint8_t *q, const screen_row *rows, const scree
     judge_tile(n_rows, (const sv_int(*)[2])sums, rows + row, c->terms + panel, state, row, k);
 }
 
+static inline float min_lane(sv v) {
+    float lanes[SV_WIDTH], min = INFINITY;
+    sv_store(lanes, v);
+    for (size_t i = 0; i < SV_WIDTH; i++) min = lanes[i] < min ? lanes[i] : min;
+    return min;
+}
+
 /* The SCREEN_RANK-th least of the minima over panels: the largest with few enough below it. */
 static float limit_of(const float *lower, size_t n_panels) {
     float lows[PANEL_WIDTH], limit = -INFINITY;
@@ -164,7 +171,7 @@ static float limit_of(const float *lower, size_t n_panels) {
 }
 
 static void mark_possible(const screen_state *state, size_t n_rows, size_t n_panels, float *least,
-                          float *limits, uint16_t *possible) {
+                          float *limits, float *rests, uint16_t *possible) {
     for (size_t r = 0; r < n_rows; r++) {
         for (size_t i = 0; i < SV_WIDTH; i++)
             least[r] = state->least[r][i] < least[r] ? state->least[r][i] : least[r];
@@ -173,20 +180,23 @@ static void mark_possible(const screen_state *state, size_t n_rows, size_t n_pan
             limits[r] = limit < limits[r] ? limit : limits[r];
         }
         sv limit = sv_splat(limits && limits[r] > least[r] ? limits[r] : least[r]);
+        sv rest = sv_splat(INFINITY);
         for (size_t p = 0; p < n_panels; p++) {
             unsigned mask = 0;
-            for (size_t v = 0; v < PANEL_PARTS; v++)
-                mask |=
-                    sv_not_greater(sv_load(state->lower[r] + p * PANEL_WIDTH + v * SV_WIDTH), limit)
-                    << v * SV_WIDTH;
+            for (size_t v = 0; v < PANEL_PARTS; v++) {
+                sv lower = sv_load(state->lower[r] + p * PANEL_WIDTH + v * SV_WIDTH);
+                mask |= sv_not_greater(lower, limit) << v * SV_WIDTH;
+                rest = sv_min(rest, sv_if_greater(lower, limit));
+            }
             possible[r * SCREEN_MAX_PANELS + p] = (uint16_t)mask;
         }
+        if (rests) rests[r] = fminf(rests[r], min_lane(rest));
     }
 }
 
 static void screen_u8(const uint8_t *q, const screen_row *rows, size_t n_rows,
                       const screen_panels *c, size_t first, size_t n_panels, float *least,
-                      float *limits, uint16_t *possible) {
+                      float *limits, float *rests, uint16_t *possible) {
     screen_state state;
     for (size_t r = 0; r < n_rows; r++)
         for (size_t i = 0; i < SV_WIDTH; i++) state.least[r][i] = INFINITY;
@@ -197,7 +207,7 @@ static void screen_u8(const uint8_t *q, const screen_row *rows, size_t n_rows,
         for (; row < n_rows; row++)
             screen_tile(1, q, rows, c, first + p, &state, row, p * PANEL_WIDTH);
     }
-    mark_possible(&state, n_rows, n_panels, least, limits, possible);
+    mark_possible(&state, n_rows, n_panels, least, limits, rests, possible);
 }
 
 /* ---- the candidates that are left ---- */

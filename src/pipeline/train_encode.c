@@ -19,6 +19,7 @@ typedef struct encoder {
     bool keep_latents;
     float *prices;    /* [L, K] of balanced codes, else NULL */
     shortlist *lists; /* [n_rows] of greedy codes that are to become unique, else NULL */
+    float *gaps;      /* [n_rows] with lists */
     crowding crowded;
     decoded_errors decoded;
     size_t first_measured; /* level, of errors that must be decoded */
@@ -75,7 +76,10 @@ typedef semid_status (*block_fn)(encoder *e, size_t row, size_t n, int32_t *code
 static semid_status choose_codes(encoder *e, size_t row, size_t n, int32_t *codes, float *errors,
                                  semid_error *err) {
     const float *x = e->rows;
-    shortlists lists = {.of_row = e->lists ? e->lists + row : NULL, .crowded = &e->crowded};
+    bool listed = e->lists != NULL;
+    shortlists lists = {.of_row = listed ? e->lists + row : NULL,
+                        .crowded = &e->crowded,
+                        .gaps = listed ? e->gaps + row : NULL};
     e->result.met_bad_row = !e->v->is_scanned && !rows_are_finite(x, n, e->v->dim);
     if (e->result.met_bad_row) return SEMID_OK;
     if (e->model) {
@@ -86,8 +90,8 @@ static semid_status choose_codes(encoder *e, size_t row, size_t n, int32_t *code
     if (e->search)
         beam_encode(e->search, x, n, codes, errors);
     else
-        codebook_encode(e->cb, x, n, codes, errors, e->lists ? &lists : NULL);
-    if (e->lists) crowding_add(&e->crowded, codes, n);
+        codebook_encode(e->cb, x, n, codes, errors, listed ? &lists : NULL);
+    if (listed) crowding_add(&e->crowded, codes, n);
     if (!e->model) return SEMID_OK;
     return decoded_errors_measure(&e->decoded, e->rows, codes, n, e->first_measured, errors, err);
 }
@@ -155,11 +159,12 @@ static semid_status make_balanced(encoder *e, const semid_rows *rows, semid_erro
 static semid_status make_unique(encoder *e, const semid_rows *rows, semid_error *err) {
     encode_change *made = &e->result.unique;
     float *errors = e->keep_errors ? e->errors : NULL;
+    const shortlists lists = {.of_row = e->lists, .gaps = e->gaps};
     semid_unique_report report;
     log_info("giving each row a code of its own");
     made->before = mean_error(e);
-    if (unique_assign(e->cb, rows, e->prices, e->result.all.codes.data, e->lists, errors, &report,
-                      err) != SEMID_OK)
+    if (unique_assign(e->cb, rows, e->prices, e->result.all.codes.data, e->lists ? &lists : NULL,
+                      errors, &report, err) != SEMID_OK)
         return error_prefix(err, "%s: --unique", embeddings_path(e->v->file));
     made->n_moved = report.n_moved;
     made->n_spilled = report.n_spilled;
@@ -182,6 +187,7 @@ semid_status encode_check_unique(const vectors *v, size_t n_levels, size_t n_cod
 
 static semid_status lists_init(encoder *e, semid_error *err) {
     TRY(crowding_init(&e->crowded, e->v->n_rows, e->n_levels, UNIQUE_DENSE_ROWS, err));
+    TRY(mem_alloc(&e->gaps, e->v->n_rows, sizeof *e->gaps, err));
     return mem_alloc(&e->lists, e->v->n_rows, sizeof *e->lists, err);
 }
 
@@ -259,6 +265,7 @@ done:
     mem_free(e.latents);
     mem_free(e.prices);
     mem_free(e.lists);
+    mem_free(e.gaps);
     crowding_release(&e.crowded);
     mem_free(e.block);
     mem_free(e.errors);

@@ -172,6 +172,18 @@ static void finish_level(const search *q, size_t level, const float *rows, float
     }
 }
 
+/* From scores to errors, less what float32 does to these. */
+static void store_gaps(const search *q, size_t level, size_t begin, size_t n, const float *others) {
+    size_t dim = q->levels[level]->dim;
+    float rounding = (float)(dim / 8 + 32) * 0x1p-24F * 8;
+    for (size_t r = 0; r < n; r++) {
+        const float *here = q->errors + (begin + r) * q->n_levels + level;
+        const float *x = q->x + (begin + r) * dim;
+        float norm = level > 0 ? here[-1] : kernels()->dot_f32(x, x, dim);
+        q->lists->gaps[begin + r] = others[r] + norm - *here - rounding * (norm + *here);
+    }
+}
+
 /* Which rows are to have a list. */
 static shortlist *choose_lists(const search *q, size_t begin, size_t n) {
     if (!q->lists) return NULL;
@@ -187,6 +199,7 @@ static void search_block(const search *q, size_t begin, size_t end) {
     const nearest *s = q->levels[0];
     size_t n = end - begin;
     int32_t codes[KERNEL_MAX_ROWS];
+    float others[KERNEL_MAX_ROWS];
     _Alignas(64) float block[BLOCK_FLOATS];
     const float *rows = q->x + begin * s->dim;
     if (!s->screened) {
@@ -194,12 +207,15 @@ static void search_block(const search *q, size_t begin, size_t end) {
         rows = block;
     }
     for (size_t level = 0; level < q->n_levels; level++) {
+        bool has_gaps = q->lists && q->lists->gaps && level + 2 == q->n_levels;
         if (s->screened)
             screen_find(&q->levels[level]->screen, rows, n, codes,
-                        level + 1 == q->n_levels ? choose_lists(q, begin, n) : NULL);
+                        level + 1 == q->n_levels ? choose_lists(q, begin, n) : NULL,
+                        has_gaps ? others : NULL);
         else
             kernels()->nearest_f32(rows, n, &q->levels[level]->panels, codes);
         finish_level(q, level, rows, block, begin, n, codes);
+        if (has_gaps) store_gaps(q, level, begin, n, others);
         rows = block;
     }
 }

@@ -40,7 +40,8 @@ void nearest_find(const nearest *s, const float *x, size_t n, int32_t *codes, fl
 
 /* The same through several levels of equal shape, each working on what the one before left over:
  * codes [n, n_levels], and if `errors` is not NULL the squared residual norms after each level
- * [n, n_levels], and if `lists` is not NULL shortlists of the last level [n]. Reads x once. */
+ * [n, n_levels], and if `lists` is not NULL shortlists of the last level [n]; gaps only together
+ * with errors. Reads x once. */
 void nearest_find_residual(const nearest *const *levels, size_t n_levels, const float *x, size_t n,
                            int32_t *codes, float *errors, const shortlists *lists);
 

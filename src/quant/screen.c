@@ -101,7 +101,7 @@ typedef struct candidates {
 /* A block of rows on its way through the panels. */
 typedef struct block {
     screen_row rows[SCREEN_MAX_ROWS];
-    float least[SCREEN_MAX_ROWS], limits[SCREEN_MAX_ROWS];
+    float least[SCREEN_MAX_ROWS], limits[SCREEN_MAX_ROWS], rests[SCREEN_MAX_ROWS];
     candidates lists[SCREEN_MAX_ROWS];
     uint16_t possible[SCREEN_MAX_ROWS * SCREEN_MAX_PANELS];
     uint8_t bytes[MAX_BYTES];
@@ -123,7 +123,7 @@ static void set_row(const screen *s, block *b, size_t r, const float *x) {
     b->rows[r] = (screen_row){.score = -2 * q.scale,
                               .length = 2 * error,
                               .error = 2 * (rounded_up(q.length, s->dim) + error)};
-    b->least[r] = INFINITY;
+    b->least[r] = b->rests[r] = INFINITY;
     b->lists[r].n = q.length < longest ? 0 : MAX_CANDIDATES + 1;
 }
 
@@ -145,6 +145,21 @@ static int32_t choose(const screen *s, const float *x, const candidates *c) {
                                   all ? s->n_codewords : c->n, NULL);
 }
 
+/* *other: what no codeword but the chosen one has a score below; rest: none that is no candidate.
+ */
+static int32_t choose_apart(const screen *s, const float *x, const candidates *c, float rest,
+                            float *other) {
+    float scores[MAX_CANDIDATES];
+    *other = c->n == 1 ? rest : -INFINITY;
+    if (c->n < 2 || c->n > MAX_CANDIDATES) return choose(s, x, c);
+    int32_t code =
+        kernels()->rescore_f32(x, s->codewords, s->norms, s->dim, c->codes, c->n, scores);
+    *other = rest;
+    for (size_t i = 0; i < c->n; i++)
+        if (c->codes[i] != code && scores[i] < *other) *other = scores[i];
+    return code;
+}
+
 static int32_t choose_some(const screen *s, const float *x, const candidates *c, float limit,
                            shortlist *list) {
     float scores[MAX_CANDIDATES];
@@ -158,29 +173,34 @@ static int32_t choose_some(const screen *s, const float *x, const candidates *c,
     return code;
 }
 
-static void screen_rows(const screen *s, block *b, size_t n, bool listed) {
+static void screen_rows(const screen *s, block *b, size_t n, bool listed, bool apart) {
     size_t n_panels = s->panels.n_panels, take;
     for (size_t first = 0; first < n_panels; first += take) {
         take = n_panels - first < SCREEN_MAX_PANELS ? n_panels - first : SCREEN_MAX_PANELS;
         kernels()->screen_u8(b->bytes, b->rows, n, &s->panels, first, take, b->least,
-                             listed ? b->limits : NULL, b->possible);
+                             listed ? b->limits : NULL, apart ? b->rests : NULL, b->possible);
         for (size_t r = 0; r < n; r++)
             collect_row(&b->lists[r], b->possible + r * SCREEN_MAX_PANELS, first, take);
     }
 }
 
-void screen_find(const screen *s, const float *x, size_t n, int32_t *codes, shortlist *lists) {
+void screen_find(const screen *s, const float *x, size_t n, int32_t *codes, shortlist *lists,
+                 float *others) {
     block b;
     for (size_t r = 0; r < n; r++) {
         set_row(s, &b, r, x + r * s->dim);
         if (!s->in_range) b.lists[r].n = MAX_CANDIDATES + 1;
         if (lists) b.limits[r] = lists[r].rest;
     }
-    if (s->in_range) screen_rows(s, &b, n, lists != NULL);
+    if (s->in_range) screen_rows(s, &b, n, lists != NULL, others != NULL);
     for (size_t r = 0; r < n; r++) {
         const float *row = x + r * s->dim;
-        codes[r] = lists
-                       ? choose_some(s, row, &b.lists[r], fmaxf(b.limits[r], b.least[r]), lists + r)
-                       : choose(s, row, &b.lists[r]);
+        const candidates *c = &b.lists[r];
+        if (lists)
+            codes[r] = choose_some(s, row, c, fmaxf(b.limits[r], b.least[r]), lists + r);
+        else if (others)
+            codes[r] = choose_apart(s, row, c, b.rests[r], others + r);
+        else
+            codes[r] = choose(s, row, c);
     }
 }

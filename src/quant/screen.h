@@ -33,7 +33,11 @@ void screen_release(screen *s);
 /* Rows that one call of screen_find takes at this dimension. */
 size_t screen_max_rows(size_t dim);
 /* x [n, dim] -> codes [n], and shortlists [n] if not NULL (n_codewords <= SHORTLIST_MAX_CODEWORDS),
- * whose `rest` says on entry whether there shall be one: +inf, or -inf. */
-void screen_find(const screen *s, const float *x, size_t n, int32_t *codes, shortlist *lists);
+ * whose `rest` says on entry whether there shall be one: +inf, or -inf. others [n], or NULL, of
+ * rows without lists: what no codeword but the chosen one has a score below; -inf where it is not
+ * known.
+ */
+void screen_find(const screen *s, const float *x, size_t n, int32_t *codes, shortlist *lists,
+                 float *others);
 
 #endif

@@ -21,6 +21,9 @@ typedef struct shortlist {
 typedef struct shortlists {
     shortlist *of_row;       /* [n] */
     const crowding *crowded; /* or NULL: of all rows */
+    /* [n] or NULL, at the level before the last: what any other codeword adds to the squared error
+     * at least, as a search with biases would find it; -inf: not known. */
+    float *gaps;
 } shortlists;
 
 /* Nothing is known: any codeword may have any score. */

@@ -49,7 +49,7 @@ static void count_moved(const unique *u, semid_unique_report *report) {
 }
 
 semid_status unique_assign(const semid_codebook *cb, const semid_rows *rows, const float *prices,
-                           int32_t *codes, shortlist *lists, float *errors,
+                           int32_t *codes, const shortlists *lists, float *errors,
                            semid_unique_report *report, semid_error *err) {
     semid_status status;
     unique u = {.cb = cb,
@@ -59,7 +59,8 @@ semid_status unique_assign(const semid_codebook *cb, const semid_rows *rows, con
                 .dim = semid_codebook_dim(cb),
                 .prices = prices,
                 .codes = codes,
-                .lists = lists,
+                .lists = lists ? lists->of_row : NULL,
+                .gaps = lists ? lists->gaps : NULL,
                 .errors = errors};
     TRY(check(&u, err));
     TRY_GOTO(code_order_init(&u.order, codes, rows->n_rows, u.n_levels, u.n_codewords, err));

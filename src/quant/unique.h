@@ -18,6 +18,7 @@ typedef struct unique {
     const float *prices; /* [n_levels, n_codewords] added to squared errors, or NULL */
     int32_t *codes;      /* [n_rows, n_levels] */
     shortlist *lists;    /* [n_rows] of the last level, without prices; or NULL */
+    float *gaps;         /* [n_rows] of the level before it (shortlist.h), or NULL */
     float *errors; /* [n_rows, n_levels] squared errors after each level, kept true; or NULL */
     code_order order;
     uint8_t *moved; /* [n_rows] 1: other last code, 2: left its prefix */
@@ -30,12 +31,12 @@ size_t unique_codes_below(size_t n_codewords, size_t n_levels);
 semid_status unique_check_rows(size_t n_rows, size_t n_levels, size_t n_codewords,
                                semid_error *err);
 
-/* semid_assign_unique for codes made with prices, or without (NULL). lists [n_rows], or NULL: of
- * the last level, of codes made without prices. errors [n_rows, n_levels], or NULL: squared errors
+/* semid_assign_unique for codes made with prices, or without (NULL). lists of n_rows rows, or
+ * NULL: those of codes made without prices. errors [n_rows, n_levels], or NULL: squared errors
  * after each level, as nearest_find_residual leaves them. Lists and errors of rows that move
  * follow. */
 semid_status unique_assign(const semid_codebook *cb, const semid_rows *rows, const float *prices,
-                           int32_t *codes, shortlist *lists, float *errors,
+                           int32_t *codes, const shortlists *lists, float *errors,
                            semid_unique_report *report, semid_error *err);
 
 /* What the first n_levels codes of a row leave over. */

@@ -13,7 +13,7 @@
 
 enum {
     KEPT_BYTES = 4 << 20, /* of residuals that a thread keeps for a second look */
-    BLOCK_ROWS = 256,     /* that are looked at again at once */
+    BLOCK_ROWS = 512,     /* that are looked at at once */
     READ_ROWS = 32,       /* that a thread reads at a time */
     LARGE_ROWS = 8192     /* a prefix with more to look at is shared by all threads */
 };
@@ -23,12 +23,23 @@ typedef struct crowd {
     size_t begin, end, n_rows; /* n_rows: of such codewords */
 } crowd;
 
-/* A row of a crowded codeword and the nearest codeword with room. */
+/* A row of a crowded codeword, what leaving adds to its squared error, and the nearest codeword
+ * with room; or no more than a lower bound of it. */
 typedef struct wish {
-    double regret; /* what going there adds to its squared error */
+    double regret;
     uint32_t row, slot;
-    int32_t from, to;
+    int32_t from, to; /* to: NOWHERE as long as it is not known */
 } wish;
+
+enum { NOWHERE = -1 };
+#define NO_SLOT UINT32_MAX
+
+/* The rows of a crowded codeword, wishes[begin, end). */
+typedef struct queue {
+    size_t begin, end;
+    wish last;       /* of those that have to leave, in the order of leaving */
+    bool is_settled; /* the wishes of those are known */
+} queue;
 
 /* Room for a prefix. */
 typedef struct desk {
@@ -37,15 +48,18 @@ typedef struct desk {
     size_t n_excess;
     float *bias; /* [K] +inf: no room */
     nearest *search;
-    float *kept;    /* [kept_rows, dim] residuals above the level, of wishes by slot if they fit */
-    float *block;   /* [BLOCK_ROWS, dim] */
-    float *errors;  /* [kept_rows, L] */
-    int32_t *found; /* [kept_rows, L] */
+    float *kept;      /* [kept_rows, dim] residuals above the level, by slot */
+    float *block;     /* [BLOCK_ROWS, dim] */
+    float *errors;    /* [BLOCK_ROWS, L] */
+    int32_t *found;   /* [BLOCK_ROWS, L] */
     shortlist *lists; /* [BLOCK_ROWS], where rows have shortlists */
-    wish *wishes;     /* [n_wishes], from n_known on they are to be found */
-    wish *going;      /* [n_going] of those that have to leave */
-    size_t n_wishes, n_known, n_going;
-    bool is_kept, is_first;
+    float *gaps;      /* [BLOCK_ROWS] */
+    queue *queues;    /* [n_queues <= K] */
+    wish *wishes;     /* [n_wishes] */
+    wish *going;      /* [n_wishes] of those that have to leave */
+    uint32_t *asked;  /* [n_wishes] wishes that are to be found */
+    wish *batch[BLOCK_ROWS];
+    size_t n_queues, n_wishes, n_going, n_asked, n_kept;
 } desk;
 
 typedef struct job {
@@ -76,97 +90,143 @@ static double price(const desk *d, int32_t code) {
 
 typedef struct reading {
     const desk *d;
-    const wish *wishes;
-    float *out;
     failure failure;
 } reading;
 
-static void read_chunk(void *user, size_t chunk, size_t begin, size_t end) {
+static void load_chunk(void *user, size_t chunk, size_t begin, size_t end) {
     reading *r = user;
-    const job *j = r->d->job;
+    const desk *d = r->d;
+    const unique *u = d->job->u;
     semid_status status = SEMID_OK;
     semid_error error;
-    for (size_t i = begin; status == SEMID_OK && i < end; i++)
-        status = unique_residual(j->u, r->wishes[i].row, j->level, r->out + i * j->u->dim, &error);
+    for (size_t i = begin; status == SEMID_OK && i < end; i++) {
+        const wish *w = d->batch[i];
+        float *out = d->block + i * u->dim;
+        if (w->slot != NO_SLOT)
+            memcpy(out, d->kept + w->slot * u->dim, u->dim * sizeof *out);
+        else
+            status = unique_residual(u, w->row, d->job->level, out, &error);
+    }
     failure_note(&r->failure, chunk, status, &error);
 }
 
-static semid_status read_rows(const desk *d, const wish *wishes, size_t n, float *out,
-                              semid_error *err) {
-    reading r = {.d = d, .wishes = wishes, .out = out};
+/* Residuals of the first n rows of the batch into the block. */
+static semid_status load_batch(desk *d, size_t n, semid_error *err) {
+    reading r = {.d = d};
     failure_init(&r.failure);
-    parallel_chunks(n, READ_ROWS, read_chunk, &r);
+    if (interrupted()) FAIL(SEMID_ERR_INTERRUPTED, "interrupted");
+    parallel_chunks(n, READ_ROWS, load_chunk, &r);
     return failure_status(&r.failure, err);
 }
 
-/* Once more. */
-static semid_status fetch_rows(const desk *d, const wish *wishes, size_t n, float *out,
-                               semid_error *err) {
+/* For a second look, as far as there is room. */
+static void keep_batch(desk *d, size_t n) {
     size_t dim = d->job->u->dim;
-    if (!d->is_kept) return read_rows(d, wishes, n, out, err);
-    for (size_t i = 0; i < n; i++)
-        memcpy(out + i * dim, d->kept + wishes[i].slot * dim, dim * sizeof *out);
-    return SEMID_OK;
+    for (size_t i = 0; i < n && d->n_kept < d->job->kept_rows; i++) {
+        if (d->batch[i]->slot != NO_SLOT) continue;
+        d->batch[i]->slot = (uint32_t)d->n_kept++;
+        memcpy(d->kept + d->batch[i]->slot * dim, d->block + i * dim, dim * sizeof(float));
+    }
 }
 
 /* ---- who wants to go where ---- */
 
+static bool has_room(const desk *d, int32_t code) {
+    return d->counts[code] < d->job->room;
+}
+
 static void close_full_codewords(desk *d) {
     for (size_t k = 0; k < d->job->u->n_codewords; k++)
-        d->bias[k] = d->counts[k] < d->job->room ? (float)price(d, (int32_t)k) : INFINITY;
+        d->bias[k] = has_room(d, (int32_t)k) ? (float)price(d, (int32_t)k) : INFINITY;
     nearest_set_bias(d->search, d->bias);
 }
 
-static void find_block(desk *d, wish *wishes, size_t n, const float *residuals) {
+static int32_t first_with_room(const desk *d) {
+    int32_t code = 0;
+    while (!has_room(d, code)) code++;
+    return code;
+}
+
+/* Where float32 overflows, all codewords are equally far. */
+static void find_batch(desk *d, size_t n) {
     size_t dim = d->job->u->dim;
-    nearest_find(d->search, residuals, n, d->found, d->errors);
+    nearest_find(d->search, d->block, n, d->found, d->errors);
     for (size_t i = 0; i < n; i++) {
-        wish *w = &wishes[i];
-        double here = (double)kernels()->sqdist_f32(residuals + i * dim, codeword(d, w->from), dim);
-        w->to = d->found[i];
+        wish *w = d->batch[i];
+        double here = (double)kernels()->sqdist_f32(d->block + i * dim, codeword(d, w->from), dim);
+        w->to = has_room(d, d->found[i]) ? d->found[i] : first_with_room(d);
         w->regret = (double)d->errors[i] + price(d, w->to) - here - price(d, w->from);
+        if (isnan(w->regret)) w->regret = INFINITY;
     }
 }
 
-static semid_status find_wishes(desk *d, semid_error *err) {
-    size_t step = d->is_first ? d->job->kept_rows : BLOCK_ROWS, n;
-    if (d->n_known < d->n_wishes) close_full_codewords(d);
-    for (; d->n_known < d->n_wishes; d->n_known += n) {
-        wish *wishes = d->wishes + d->n_known;
-        float *residuals = d->is_first ? d->kept : d->block;
-        n = d->n_wishes - d->n_known < step ? d->n_wishes - d->n_known : step;
-        if (interrupted()) FAIL(SEMID_ERR_INTERRUPTED, "interrupted");
-        TRY((d->is_first ? read_rows : fetch_rows)(d, wishes, n, residuals, err));
-        find_block(d, wishes, n, residuals);
+static semid_status find_asked(desk *d, semid_error *err) {
+    for (size_t i = 0, n; i < d->n_asked; i += n) {
+        n = d->n_asked - i < BLOCK_ROWS ? d->n_asked - i : BLOCK_ROWS;
+        for (size_t r = 0; r < n; r++) d->batch[r] = &d->wishes[d->asked[i + r]];
+        TRY(load_batch(d, n, err));
+        keep_batch(d, n);
+        find_batch(d, n);
     }
-    d->is_first = false;
     return SEMID_OK;
 }
 
-/* Codewords only fill up: a wish holds until the codeword it names is full. */
-static void ask_again(desk *d) {
-    size_t n = 0, room = d->job->room;
-    d->n_known = 0;
-    for (size_t i = 0; i < d->n_wishes; i++) {
-        wish w = d->wishes[i];
-        if (*code_of(d, w.row) != w.from || d->counts[w.from] <= room) continue;
-        d->wishes[n++] = w;
-        if (d->counts[w.to] >= room) continue;
-        d->wishes[n - 1] = d->wishes[d->n_known];
-        d->wishes[d->n_known++] = w;
+/* ---- who has to leave ---- */
+
+/* Who loses least leaves first, and of equal rows the last. */
+static bool leaves_before(const wish *x, const wish *y) {
+    return x->regret != y->regret ? x->regret < y->regret : x->row > y->row;
+}
+
+/* The k-th of n wishes in the order of leaving; they are shuffled. */
+static wish kth_to_leave(wish *w, size_t n, size_t k) {
+    ptrdiff_t low = 0, high = (ptrdiff_t)n - 1, at = (ptrdiff_t)k;
+    while (low < high) {
+        wish pivot = w[low + (high - low) / 2];
+        ptrdiff_t i = low, j = high;
+        while (i <= j) {
+            while (leaves_before(&w[i], &pivot)) i++;
+            while (leaves_before(&pivot, &w[j])) j--;
+            if (i > j) break;
+            wish swap = w[i];
+            w[i++] = w[j];
+            w[j--] = swap;
+        }
+        if (at <= j)
+            high = j;
+        else if (at >= i)
+            low = i;
+        else
+            break;
     }
-    d->n_wishes = n;
+    return w[k];
+}
+
+/* Ask for the wishes of rows that would have to leave going by what is known. */
+static void ask(desk *d, queue *q) {
+    size_t n = q->end - q->begin, n_asked = d->n_asked;
+    size_t n_excess = d->counts[d->wishes[q->begin].from] - d->job->room;
+    memcpy(d->going, d->wishes + q->begin, n * sizeof *d->going);
+    q->last = kth_to_leave(d->going, n, n_excess - 1);
+    for (size_t i = q->begin; i < q->end; i++)
+        if (d->wishes[i].to == NOWHERE && d->wishes[i].regret <= q->last.regret)
+            d->asked[d->n_asked++] = (uint32_t)i;
+    q->is_settled = d->n_asked == n_asked;
+}
+
+/* Look at rows until it is known of each codeword who has to leave it. */
+static semid_status settle(desk *d, semid_error *err) {
+    close_full_codewords(d);
+    do {
+        d->n_asked = 0;
+        for (size_t i = 0; i < d->n_queues; i++)
+            if (!d->queues[i].is_settled) ask(d, &d->queues[i]);
+        TRY(find_asked(d, err));
+    } while (d->n_asked > 0);
+    return SEMID_OK;
 }
 
 /* ---- who goes ---- */
-
-/* By codeword; who loses least leaves first, and of equal rows the last. */
-static int leaving_order(const void *a, const void *b) {
-    const wish *x = a, *y = b;
-    if (x->from != y->from) return x->from < y->from ? -1 : 1;
-    if (x->regret != y->regret) return x->regret < y->regret ? -1 : 1;
-    return (x->row < y->row) - (x->row > y->row);
-}
 
 /* Who loses least is served first, and of equal rows the first. */
 static int arriving_order(const void *a, const void *b) {
@@ -175,24 +235,22 @@ static int arriving_order(const void *a, const void *b) {
     return (x->row > y->row) - (x->row < y->row);
 }
 
-/* Those that have to leave: as many a codeword as it holds too many. */
 static void choose_going(desk *d) {
-    size_t n = 0;
     d->n_going = 0;
-    qsort(d->wishes, d->n_wishes, sizeof *d->wishes, leaving_order);
-    for (size_t i = 0; i < d->n_wishes; i++) {
-        n = i > 0 && d->wishes[i].from == d->wishes[i - 1].from ? n + 1 : 0;
-        if (n < d->counts[d->wishes[i].from] - d->job->room) d->going[d->n_going++] = d->wishes[i];
+    for (size_t i = 0; i < d->n_queues; i++) {
+        const queue *q = &d->queues[i];
+        for (size_t w = q->begin; w < q->end; w++)
+            if (!leaves_before(&q->last, &d->wishes[w])) d->going[d->n_going++] = d->wishes[w];
     }
+    qsort(d->going, d->n_going, sizeof *d->going, arriving_order);
 }
 
 /* Grant wishes until the codewords they name are full; the others stay for now. */
 static void grant(desk *d) {
     size_t n = 0;
-    qsort(d->going, d->n_going, sizeof *d->going, arriving_order);
     for (size_t i = 0; i < d->n_going; i++) {
         wish w = d->going[i];
-        if (d->counts[w.to] >= d->job->room) continue;
+        if (!has_room(d, w.to)) continue;
         d->counts[w.from]--;
         d->counts[w.to]++;
         d->n_excess--;
@@ -203,14 +261,37 @@ static void grant(desk *d) {
     d->n_going = n;
 }
 
+/* Codewords only fill up: a wish holds until the codeword it names is full, and then what going
+ * there would have added is the least that going elsewhere adds. */
+static void revise(desk *d) {
+    size_t n_queues = 0;
+    for (size_t i = 0; i < d->n_queues; i++) {
+        queue q = d->queues[i];
+        size_t end = q.begin;
+        int32_t from = d->wishes[q.begin].from;
+        if (d->counts[from] <= d->job->room) continue;
+        for (size_t k = q.begin; k < q.end; k++) {
+            wish w = d->wishes[k];
+            if (*code_of(d, w.row) != from) continue;
+            if (w.to != NOWHERE && !has_room(d, w.to)) w.to = NOWHERE;
+            d->wishes[end++] = w;
+        }
+        d->queues[n_queues++] = (queue){.begin = q.begin, .end = end};
+    }
+    d->n_queues = n_queues;
+}
+
 /* ---- what becomes of those that went ---- */
 
-/* What was found below the level for row i of a block, whose new codeword left over `residual`. */
-static void store(const desk *d, size_t i, uint32_t row, const float *residual) {
+/* What was found below the level for row i of the batch, whose new codeword left over `residual`.
+ */
+static void store(const desk *d, size_t i, const float *residual) {
     const unique *u = d->job->u;
     size_t n_below = u->n_levels - d->job->level - 1;
+    uint32_t row = d->batch[i]->row;
     memcpy(code_of(d, row) + 1, d->found + i * n_below, n_below * sizeof *d->found);
     if (u->lists) u->lists[row] = d->lists[i];
+    if (u->gaps && n_below > 1) u->gaps[row] = d->gaps[i];
     if (!u->errors) return;
     float *errors = u->errors + row * u->n_levels + d->job->level;
     errors[0] = kernels()->dot_f32(residual, residual, u->dim);
@@ -220,50 +301,63 @@ static void store(const desk *d, size_t i, uint32_t row, const float *residual) 
 /* Levels below are greedy again. */
 static semid_status encode_below(desk *d, semid_error *err) {
     const unique *u = d->job->u;
-    size_t first = d->job->level + 1, n_below = u->n_levels - first, n;
-    for (size_t i = 0; i < d->n_going; i += n) {
-        const wish *wishes = d->going + i;
+    size_t first = d->job->level + 1, n_below = u->n_levels - first;
+    const shortlists lists = {.of_row = d->lists, .gaps = u->gaps ? d->gaps : NULL};
+    for (size_t i = 0, n; i < d->n_going; i += n) {
         n = d->n_going - i < BLOCK_ROWS ? d->n_going - i : BLOCK_ROWS;
-        TRY(fetch_rows(d, wishes, n, d->block, err));
+        for (size_t r = 0; r < n; r++) d->batch[r] = &d->going[i + r];
+        TRY(load_batch(d, n, err));
         for (size_t r = 0; r < n; r++)
-            kernels()->sub_f32(d->block + r * u->dim, codeword(d, wishes[r].to), u->dim);
+            kernels()->sub_f32(d->block + r * u->dim, codeword(d, d->batch[r]->to), u->dim);
         nearest_find_residual(codebook_searches(u->cb) + first, n_below, d->block, n, d->found,
-                              d->errors, u->lists ? &(shortlists){.of_row = d->lists} : NULL);
-        for (size_t r = 0; r < n; r++) store(d, r, wishes[r].row, d->block + r * u->dim);
+                              d->errors, u->lists ? &lists : NULL);
+        for (size_t r = 0; r < n; r++) store(d, r, d->block + r * u->dim);
     }
     return SEMID_OK;
 }
 
 /* ---- a prefix ---- */
 
+static double least_regret(const desk *d, uint32_t row) {
+    const unique *u = d->job->u;
+    bool has_gap = u->gaps && d->job->level + 2 == u->n_levels && !isnan(u->gaps[row]);
+    return has_gap ? (double)u->gaps[row] : -INFINITY;
+}
+
+static void add_queue(desk *d, int32_t from, const uint32_t *rows, size_t n) {
+    queue q = {.begin = d->n_wishes, .end = d->n_wishes + n};
+    for (size_t i = 0; i < n; i++)
+        d->wishes[d->n_wishes++] = (wish){.regret = least_regret(d, rows[i]),
+                                          .row = rows[i],
+                                          .slot = NO_SLOT,
+                                          .from = from,
+                                          .to = NOWHERE};
+    d->queues[d->n_queues++] = q;
+    d->n_excess += n - d->job->room;
+}
+
 /* Count the rows of each codeword, and list those of crowded ones. */
 static void list_rows(desk *d, const crowd *c) {
     const job *j = d->job;
     const code_order *order = &j->u->order;
     memset(d->counts, 0, j->u->n_codewords * sizeof *d->counts);
-    d->n_excess = d->n_wishes = d->n_known = 0;
+    d->n_excess = d->n_queues = d->n_wishes = d->n_kept = 0;
     for (size_t begin = c->begin, end; begin < c->end; begin = end) {
-        int32_t from = *code_of(d, order->rows[begin]);
+        int32_t code = *code_of(d, order->rows[begin]);
         end = code_order_run(order, begin, c->end, j->level + 1);
-        d->counts[from] = end - begin;
-        if (end - begin <= j->room) continue;
-        d->n_excess += end - begin - j->room;
-        for (size_t i = begin; i < end; i++, d->n_wishes++)
-            d->wishes[d->n_wishes] =
-                (wish){.row = order->rows[i], .slot = (uint32_t)d->n_wishes, .from = from};
+        d->counts[code] = end - begin;
+        if (end - begin > j->room) add_queue(d, code, order->rows + begin, end - begin);
     }
-    d->is_first = true;
-    d->is_kept = d->n_wishes <= j->kept_rows;
 }
 
 static semid_status spill_crowd(desk *d, const crowd *c, semid_error *err) {
     list_rows(d, c);
     while (d->n_excess > 0) {
-        TRY(find_wishes(d, err));
+        TRY(settle(d, err));
         choose_going(d);
         grant(d);
         TRY(encode_below(d, err));
-        ask_again(d);
+        revise(d);
     }
     return SEMID_OK;
 }
@@ -299,11 +393,14 @@ static semid_status desk_init(desk *d, const job *j, size_t n_wishes, semid_erro
     TRY(mem_alloc(&d->bias, u->n_codewords, sizeof *d->bias, err));
     TRY(mem_alloc(&d->kept, j->kept_rows, u->dim * sizeof *d->kept, err));
     TRY(mem_alloc(&d->block, BLOCK_ROWS, u->dim * sizeof *d->block, err));
-    TRY(mem_alloc(&d->errors, j->kept_rows, u->n_levels * sizeof *d->errors, err));
-    TRY(mem_alloc(&d->found, j->kept_rows, u->n_levels * sizeof *d->found, err));
+    TRY(mem_alloc(&d->errors, BLOCK_ROWS, u->n_levels * sizeof *d->errors, err));
+    TRY(mem_alloc(&d->found, BLOCK_ROWS, u->n_levels * sizeof *d->found, err));
     if (u->lists) TRY(mem_alloc(&d->lists, BLOCK_ROWS, sizeof *d->lists, err));
+    TRY(mem_alloc(&d->gaps, BLOCK_ROWS, sizeof *d->gaps, err));
+    TRY(mem_alloc(&d->queues, u->n_codewords, sizeof *d->queues, err));
     TRY(mem_alloc(&d->wishes, n_wishes, sizeof *d->wishes, err));
     TRY(mem_alloc(&d->going, n_wishes, sizeof *d->going, err));
+    TRY(mem_alloc(&d->asked, n_wishes, sizeof *d->asked, err));
     TRY(nearest_new(&d->search, u->n_codewords, u->dim, err));
     nearest_set(d->search, semid_codebook_level(u->cb, j->level));
     return SEMID_OK;
@@ -317,8 +414,11 @@ static void desk_release(desk *d) {
     mem_free(d->errors);
     mem_free(d->found);
     mem_free(d->lists);
+    mem_free(d->gaps);
+    mem_free(d->queues);
     mem_free(d->wishes);
     mem_free(d->going);
+    mem_free(d->asked);
     nearest_free(d->search);
 }
 
@@ -328,7 +428,6 @@ static semid_status make_desks(job *j, semid_error *err) {
     for (size_t c = 0; c < j->n_crowds; c++)
         if (j->crowds[c].n_rows > n_most) n_most = j->crowds[c].n_rows;
     j->kept_rows = KEPT_BYTES / (j->u->dim * sizeof(float));
-    if (j->kept_rows < BLOCK_ROWS) j->kept_rows = BLOCK_ROWS;
     j->n_desks = n_threads < j->n_crowds ? n_threads : j->n_crowds;
     TRY(mem_calloc(&j->desks, j->n_desks, sizeof *j->desks, err));
     for (size_t i = 0; i < j->n_desks; i++)

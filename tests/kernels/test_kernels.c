@@ -336,9 +336,10 @@ static double limit_of(const screen_panels *c, const uint8_t *q, const screen_ro
 
 /* limit is NULL where none was asked for. */
 static void check_screened_row(const screen_panels *c, const uint8_t *q, const screen_row *row,
-                               float least, const float *limit, const uint16_t *possible,
-                               tolerance t) {
-    double expected = 1e30, lower, upper, slack = 1e-4 * (double)(c->len + 1);
+                               float least, const float *limit, const float *rest,
+                               const uint16_t *possible, tolerance t) {
+    double expected_rest = (double)1e30F, expected = 1e30, lower, upper,
+           slack = 1e-4 * (double)(c->len + 1);
     for (size_t k = 0; k < c->n_panels * PANEL_WIDTH; k++) {
         bounds_of(c, q, row, k, &lower, &upper);
         expected = fmin(expected, upper);
@@ -351,7 +352,9 @@ static void check_screened_row(const screen_panels *c, const uint8_t *q, const s
         bounds_of(c, q, row, k, &lower, &upper);
         REQUIRE(bit || lower > (double)least - slack);
         REQUIRE(!bit || lower < (double)least + slack);
+        if (!bit) expected_rest = fmin(expected_rest, lower);
     }
+    if (rest) assert_near(expected_rest, *rest, 1e6 * slack, t);
 }
 
 static void check_screen_u8(size_t n, tolerance t) {
@@ -362,7 +365,7 @@ static void check_screen_u8(size_t n, tolerance t) {
     screen_terms terms[SCREEN_MAX_PANELS];
     screen_panels c = {n_panels, len, values, terms};
     screen_row rows[SCREEN_MAX_ROWS];
-    float least[SCREEN_MAX_ROWS], limits[SCREEN_MAX_ROWS];
+    float least[SCREEN_MAX_ROWS], limits[SCREEN_MAX_ROWS], rests[SCREEN_MAX_ROWS];
     uint16_t possible[SCREEN_MAX_ROWS * SCREEN_MAX_PANELS];
     quantize_panels(&c, values, terms, n);
     const float *x = guarded_random(&gx, n_rows * n);
@@ -370,14 +373,14 @@ static void check_screen_u8(size_t n, tolerance t) {
         quantized_vector of_row;
         tested->quantize_row(x + r * n, n, q + r * len, &of_row);
         rows[r] = (screen_row){-2 * of_row.scale, 0.2F * of_row.error, 0.2F * of_row.length};
-        least[r] = limits[r] = 1e30F;
+        least[r] = limits[r] = rests[r] = 1e30F;
     }
     for (int limited = 0; limited < 2; limited++) {
         tested->screen_u8(q, rows, n_rows, &c, 0, n_panels, least, limited ? limits : NULL,
-                          possible);
+                          limited ? NULL : rests, possible);
         for (size_t r = 0; r < n_rows; r++)
             check_screened_row(&c, q + r * len, rows + r, least[r], limited ? limits + r : NULL,
-                               possible + r * SCREEN_MAX_PANELS, t);
+                               limited ? NULL : rests + r, possible + r * SCREEN_MAX_PANELS, t);
     }
     guarded_free(&gq);
     guarded_free(&gv);

@@ -54,11 +54,14 @@ static double sum_of(const float *errors) {
 }
 
 /* Greedy codes in two batches, so that the second knows of crowds. */
-static void encode(const semid_codebook *cb, int32_t *codes, float *errors, shortlist *lists) {
+static void encode(const semid_codebook *cb, int32_t *codes, float *errors,
+                   const shortlists *lists) {
     crowding crowded;
     assert_ok(crowding_init(&crowded, N, L, UNIQUE_DENSE_ROWS, &err));
     for (size_t i = 0; i < N; i += N / 2) {
-        shortlists asked = {.of_row = lists ? lists + i : NULL, .crowded = &crowded};
+        shortlists asked = {.of_row = lists ? lists->of_row + i : NULL,
+                            .crowded = &crowded,
+                            .gaps = lists ? lists->gaps + i : NULL};
         codebook_encode(cb, data + i * DIM, N / 2, codes + i * L, errors + i * L,
                         lists ? &asked : NULL);
         crowding_add(&crowded, codes + i * L, N / 2);
@@ -67,7 +70,7 @@ static void encode(const semid_codebook *cb, int32_t *codes, float *errors, shor
 }
 
 /* Distinct codes; returns their squared errors added up, which those kept on the way agree with. */
-static double make_unique(const semid_codebook *cb, shortlist *lists, int n_threads,
+static double make_unique(const semid_codebook *cb, const shortlists *lists, int n_threads,
                           int32_t *codes) {
     static float errors[N * L], expected[N * L];
     semid_rows rows = {.n_rows = N, .read = read_data};
@@ -89,7 +92,9 @@ static double make_unique(const semid_codebook *cb, shortlist *lists, int n_thre
 static void lists_change_no_sum(void **state) {
     (void)state;
     static int32_t codes[N * L], again[N * L];
-    static shortlist lists[N];
+    static shortlist of_row[N];
+    static float gaps[N];
+    const shortlists lists = {.of_row = of_row, .gaps = gaps};
     rng r;
     rng_init(&r, seed, 0);
     for (int what = 0; what < N_KINDS; what++) {
@@ -102,10 +107,10 @@ static void lists_change_no_sum(void **state) {
             skip();
         }
         double all = make_unique(cb, NULL, 1, codes);
-        double listed = make_unique(cb, lists, 1, codes);
+        double listed = make_unique(cb, &lists, 1, codes);
         if (fabs(listed - all) > 1e-6 * all)
             fail_msg("kind %d: expected an error of %.9g, found %.9g", what, all, listed);
-        make_unique(cb, lists, 3, again);
+        make_unique(cb, &lists, 3, again);
         assert_memory_equal(codes, again, sizeof codes);
         semid_codebook_free(cb);
     }

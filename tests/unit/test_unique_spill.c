@@ -14,16 +14,14 @@ static semid_error err;
 
 typedef struct shape {
     size_t n_rows, dim, n_levels, n_codewords;
-    bool is_priced;
+    bool is_priced, is_lopsided;
 } shape;
 
 /* Many small prefixes; few codewords, so that one round is not enough; one prefix that all threads
- * share and whose rows are too many to keep. */
-static const shape shapes[] = {{3000, 7, 3, 16, false},
-                               {3000, 7, 3, 16, true},
-                               {64, 2, 3, 4, false},
-                               {250, 3, 2, 16, true},
-                               {9900, 150, 2, 100, true}};
+ * share and whose rows are too many to keep; rows with gaps that leave the first level already. */
+static const shape shapes[] = {{3000, 7, 3, 16, false, false},   {3000, 7, 3, 16, true, false},
+                               {64, 2, 3, 4, false, false},      {250, 3, 2, 16, true, false},
+                               {9900, 150, 2, 100, true, false}, {3000, 120, 3, 50, false, true}};
 enum { N_SHAPES = sizeof shapes / sizeof shapes[0] };
 
 typedef struct fixture {
@@ -31,7 +29,7 @@ typedef struct fixture {
     float *x, *prices;
     int32_t *codes, *expected;
     float *errors, *expected_errors;
-    shortlist *lists; /* or NULL */
+    shortlists lists; /* or NULLs */
     semid_codebook *cb;
     size_t first_gone; /* rows from here on cannot be read */
 } fixture;
@@ -64,14 +62,17 @@ static fixture *new_fixture(const shape *s) {
     for (size_t i = 0; i < n_codewords; i++)
         f->prices[i] = s->is_priced ? (float)rng_below(&r, 100) * 1e-3F : 0;
     for (size_t i = 0; i < s->n_rows * s->dim; i++) {
-        size_t k = i / s->dim * (i / s->dim) % (s->n_codewords / 3 + 1);
+        size_t row = i / s->dim, k = row * row % (s->n_codewords / 3 + 1);
+        if (s->is_lopsided && row % 10 > 0) k = 0;
         f->x[i] = codewords[k * s->dim + i % s->dim] + (float)rng_normal(&r) * 0.7F;
+        if (s->n_levels == 3) f->x[i] += codewords[(s->n_codewords + k / 8) * s->dim + i % s->dim];
     }
     assert_ok(
         semid_codebook_new(&f->cb, s->n_levels, s->n_codewords, s->dim, false, codewords, &err));
     mem_free(codewords);
-    if (codebook_makes_lists(f->cb))
-        assert_ok(mem_alloc(&f->lists, s->n_rows, sizeof *f->lists, &err));
+    if (!codebook_makes_lists(f->cb)) return f;
+    assert_ok(mem_alloc(&f->lists.of_row, s->n_rows, sizeof *f->lists.of_row, &err));
+    if (!s->is_priced) assert_ok(mem_alloc(&f->lists.gaps, s->n_rows, sizeof *f->lists.gaps, &err));
     return f;
 }
 
@@ -83,8 +84,38 @@ static void free_fixture(fixture *f) {
     mem_free(f->expected);
     mem_free(f->errors);
     mem_free(f->expected_errors);
-    mem_free(f->lists);
+    mem_free(f->lists.of_row);
+    mem_free(f->lists.gaps);
     mem_free(f);
+}
+
+static double distance(const fixture *f, const int32_t *codes, size_t row, size_t level,
+                       int32_t code) {
+    double sum = f->s.is_priced ? (double)f->prices[level * f->s.n_codewords + (size_t)code] : 0;
+    for (size_t j = 0; j < f->s.dim; j++) {
+        double v = (double)f->x[row * f->s.dim + j];
+        for (size_t l = 0; l <= level; l++) {
+            int32_t k = l < level ? codes[row * f->s.n_levels + l] : code;
+            v -= (double)semid_codebook_level(f->cb, l)[(size_t)k * f->s.dim + j];
+        }
+        sum += v * v;
+    }
+    return sum;
+}
+
+/* No other codeword of the level before the last is nearer than the gap says. */
+static void check_gaps(const fixture *f) {
+    size_t level = f->s.n_levels - 2, n_known = 0;
+    for (size_t i = 0; f->lists.gaps && i < f->s.n_rows; i++) {
+        double gap = (double)f->lists.gaps[i], second = INFINITY;
+        int32_t code = f->codes[i * f->s.n_levels + level];
+        for (size_t k = 0; k < f->s.n_codewords; k++)
+            if ((int32_t)k != code)
+                second = fmin(second, distance(f, f->codes, i, level, (int32_t)k));
+        assert_true(gap <= second - distance(f, f->codes, i, level, code));
+        n_known += gap > 0;
+    }
+    if (f->lists.gaps) assert_in_range(n_known, f->s.n_rows / 2, f->s.n_rows);
 }
 
 static semid_status spill(fixture *f, int n_threads) {
@@ -97,15 +128,19 @@ static semid_status spill(fixture *f, int n_threads) {
                 .dim = f->s.dim,
                 .prices = f->s.is_priced ? f->prices : NULL,
                 .codes = f->codes,
-                .lists = f->lists,
+                .lists = f->lists.of_row,
+                .gaps = f->lists.gaps,
                 .errors = f->errors};
     threads_set(n_threads);
     codebook_encode(f->cb, f->x, f->s.n_rows, f->codes, f->errors,
-                    f->lists ? &(shortlists){.of_row = f->lists} : NULL);
+                    f->lists.of_row ? &f->lists : NULL);
     TRY_GOTO(code_order_init(&u.order, u.codes, rows.n_rows, u.n_levels, u.n_codewords, &err));
     TRY_GOTO(mem_calloc(&u.moved, rows.n_rows, sizeof *u.moved, &err));
     code_order_sort(&u.order);
-    for (size_t l = 0; l + 1 < u.n_levels; l++) TRY_GOTO(unique_spill(&u, l, &err));
+    for (size_t l = 0; l + 1 < u.n_levels; l++) {
+        if (l + 2 == u.n_levels) check_gaps(f);
+        TRY_GOTO(unique_spill(&u, l, &err));
+    }
     for (size_t i = 1; i < rows.n_rows; i++) assert_in_range(u.order.shared[i], 0, u.n_levels);
 done:
     threads_set(0);
@@ -115,19 +150,6 @@ done:
 }
 
 /* ---- step by step ---- */
-
-static double distance(const fixture *f, size_t row, size_t level, int32_t code) {
-    double sum = f->s.is_priced ? (double)f->prices[level * f->s.n_codewords + (size_t)code] : 0;
-    for (size_t j = 0; j < f->s.dim; j++) {
-        double v = (double)f->x[row * f->s.dim + j];
-        for (size_t l = 0; l <= level; l++) {
-            int32_t k = l < level ? f->expected[row * f->s.n_levels + l] : code;
-            v -= (double)semid_codebook_level(f->cb, l)[(size_t)k * f->s.dim + j];
-        }
-        sum += v * v;
-    }
-    return sum;
-}
 
 typedef struct mover {
     double regret;
@@ -145,7 +167,7 @@ static void encode_below(fixture *f, size_t row, size_t level) {
         double best = INFINITY;
         int32_t code = 0;
         for (size_t k = 0; k < f->s.n_codewords; k++) {
-            double d = distance(f, row, l, (int32_t)k);
+            double d = distance(f, f->expected, row, l, (int32_t)k);
             if (f->s.is_priced) d -= (double)f->prices[l * f->s.n_codewords + k];
             if (d < best) code = (int32_t)k;
             best = fmin(best, d);
@@ -194,7 +216,7 @@ static void spill_prefix(fixture *f, size_t level, const size_t *rows, size_t n)
     if (n <= unique_codes_below(K, f->s.n_levels - 1 - level)) return;
     assert_ok(mem_alloc(&distances, n * K, sizeof *distances, &err));
     for (size_t i = 0; i < n * K; i++)
-        distances[i] = distance(f, rows[i / K], level, (int32_t)(i % K));
+        distances[i] = distance(f, f->expected, rows[i / K], level, (int32_t)(i % K));
     while (spill_round(f, level, rows, n, distances)) continue;
     mem_free(distances);
 }
@@ -225,7 +247,7 @@ static void check_errors(const fixture *f) {
 static void check_lists(const fixture *f) {
     static float left[256];
     size_t last = f->s.n_levels - 1;
-    for (size_t i = 0; f->lists && i < f->s.n_rows; i++) {
+    for (size_t i = 0; f->lists.of_row && i < f->s.n_rows; i++) {
         shortlist expected;
         int32_t code;
         memcpy(left, f->x + i * f->s.dim, f->s.dim * sizeof *left);
@@ -236,7 +258,7 @@ static void check_lists(const fixture *f) {
             }
         nearest_find_residual(codebook_searches(f->cb) + last, 1, left, 1, &code, NULL,
                               &(shortlists){.of_row = &expected});
-        assert_memory_equal(&f->lists[i], &expected, sizeof expected);
+        assert_memory_equal(&f->lists.of_row[i], &expected, sizeof expected);
     }
 }
 
