@@ -40,20 +40,30 @@ static void print_usage(FILE *out) {
     fprintf(out, "\n`semid COMMAND --help` says more; `semid --version` prints the version.\n");
 }
 
-static void print_report(const command *cmd, const json_t *report) {
-    if (cmd->print) {
-        cmd->print(report, stdout);
-        return;
-    }
+/* A figure a line; those of an object under its name, as in "unique.moved". */
+static void print_figures(const json_t *figures, const char *prefix) {
     const char *key;
     json_t *value;
-    json_object_foreach((json_t *)(uintptr_t)report, key, value) {
+    json_object_foreach((json_t *)(uintptr_t)figures, key, value) {
+        char name[64];
+        snprintf(name, sizeof name, "%s%s%s", prefix, *prefix ? "." : "", key);
+        if (json_is_object(value)) {
+            print_figures(value, name);
+            continue;
+        }
         char *text = json_is_string(value)
                          ? strdup(json_string_value(value))
                          : json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(6));
-        printf("%-20s %s\n", key, text ? text : "");
+        printf("%-24s %s\n", name, text ? text : "");
         free(text);
     }
+}
+
+static void print_report(const command *cmd, const json_t *report) {
+    if (cmd->print)
+        cmd->print(report, stdout);
+    else
+        print_figures(report, "");
 }
 
 static semid_status run_command(const command *cmd, const void *params, const common_params *common,

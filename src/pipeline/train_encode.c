@@ -274,10 +274,9 @@ done:
 }
 
 static json_t *change_json(const encode_change *c, size_t n_rows) {
-    return json_pack("{s:I, s:f, s:I, s:f, s:f, s:f}", "moved", (json_int_t)c->n_moved,
-                     "moved_ratio", (double)c->n_moved / (double)n_rows, "spilled",
-                     (json_int_t)c->n_spilled, "mse_before", c->before, "mse_after", c->after,
-                     "mse_added_ratio", c->before > 0 ? c->after / c->before - 1 : 0.0);
+    return json_pack("{s:I, s:f, s:f, s:f, s:f}", "moved", (json_int_t)c->n_moved, "moved_ratio",
+                     (double)c->n_moved / (double)n_rows, "mse_before", c->before, "mse_after",
+                     c->after, "mse_added_ratio", c->before > 0 ? c->after / c->before - 1 : 0.0);
 }
 
 semid_status encoded_report(const encoded *e, const encode_choice *choice, json_t *report,
@@ -286,8 +285,12 @@ semid_status encoded_report(const encoded *e, const encode_choice *choice, json_
     size_t n_rows = e->all.codes.n_rows;
     if (choice->balance)
         failed |= json_object_set_new(report, "balance", change_json(&e->balance, n_rows));
-    if (choice->unique)
-        failed |= json_object_set_new(report, "unique", change_json(&e->unique, n_rows));
+    if (choice->unique) {
+        json_t *unique = change_json(&e->unique, n_rows);
+        failed |=
+            json_object_set_new(unique, "spilled", json_integer((json_int_t)e->unique.n_spilled));
+        failed |= json_object_set_new(report, "unique", unique);
+    }
     if (failed) FAIL(SEMID_ERR_NO_MEMORY, "out of memory: the report");
     return SEMID_OK;
 }

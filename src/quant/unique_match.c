@@ -1,5 +1,6 @@
 #include "quant/unique.h"
 
+#include "base/failure.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/threads.h"
@@ -11,8 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Prefixes that a thread takes at a time. */
-enum { CHUNK_GROUPS = 8 };
+/* Prefixes that a thread takes at a time, and that lie between two reports of progress. */
+enum { CHUNK_GROUPS = 8, STEP_GROUPS = 2048 };
 
 /* The rows of one prefix, order[begin, end), some of which share a code. */
 typedef struct group {
@@ -39,9 +40,7 @@ typedef struct desk {
     uint32_t *equal; /* [max_rows] */
     bool *is_done;   /* [max_rows] */
     matching match;
-    /* The first failure of this thread. */
-    semid_status status;
-    size_t failed_chunk;
+    semid_status status; /* of a search that was stopped */
     semid_error error;
 } desk;
 
@@ -51,6 +50,8 @@ typedef struct job {
     group *groups;
     size_t n_groups, max_rows;
     desk *desks;
+    size_t first;    /* of the step at hand */
+    failure failure; /* of the step, by chunk */
 } job;
 
 /* ---- which prefixes ---- */
@@ -262,12 +263,13 @@ static semid_status match_group(desk *d, const group *g) {
 }
 
 static void match_chunk(void *user, size_t chunk, size_t begin, size_t end) {
-    const job *j = user;
+    job *j = user;
     desk *d = &j->desks[threads_worker()];
     for (size_t g = begin; g < end; g++) {
-        if (d->status != SEMID_OK || interrupted()) return;
-        d->status = match_group(d, &j->groups[g]);
-        d->failed_chunk = chunk;
+        if (failure_before(&j->failure, chunk) || interrupted()) return;
+        semid_status status = match_group(d, &j->groups[j->first + g]);
+        failure_note(&j->failure, chunk, status, &d->error);
+        if (status != SEMID_OK) return;
     }
 }
 
@@ -302,17 +304,26 @@ static void desk_release(desk *d) {
     matching_release(&d->match);
 }
 
-/* The failure that a single thread would have met first. */
-static semid_status first_failure(const job *j, size_t n_desks, semid_error *err) {
-    const desk *first = NULL;
-    for (size_t i = 0; i < n_desks; i++) {
-        const desk *d = &j->desks[i];
-        if (d->status == SEMID_OK) continue;
-        if (!first || d->failed_chunk < first->failed_chunk) first = d;
-    }
-    if (first) return error_set(err, first->status, "%s", first->error.message);
+/* Prefixes [begin, end) side by side. */
+static semid_status match_groups(job *j, size_t begin, size_t end, semid_error *err) {
+    failure_init(&j->failure);
+    j->first = begin;
+    parallel_chunks(end - begin, CHUNK_GROUPS, match_chunk, j);
     if (interrupted()) FAIL(SEMID_ERR_INTERRUPTED, "interrupted");
-    return SEMID_OK;
+    return failure_status(&j->failure, err);
+}
+
+static semid_status match_all(job *j, semid_error *err) {
+    semid_status status = SEMID_OK;
+    progress p;
+    progress_begin(&p, "unique", "prefixes", j->n_groups);
+    for (size_t begin = 0, end; status == SEMID_OK && begin < j->n_groups; begin = end) {
+        end = j->n_groups - begin < STEP_GROUPS ? j->n_groups : begin + STEP_GROUPS;
+        status = match_groups(j, begin, end, err);
+        progress_add(&p, end - begin);
+    }
+    progress_end(&p);
+    return status;
 }
 
 semid_status unique_match(unique *u, semid_error *err) {
@@ -324,8 +335,7 @@ semid_status unique_match(unique *u, semid_error *err) {
                         u->dim, err));
     TRY_GOTO(mem_calloc(&j.desks, n_desks, sizeof *j.desks, err));
     for (size_t i = 0; i < n_desks; i++) TRY_GOTO(desk_init(&j.desks[i], &j, err));
-    parallel_chunks(j.n_groups, CHUNK_GROUPS, match_chunk, &j);
-    status = first_failure(&j, n_desks, err);
+    TRY_GOTO(match_all(&j, err));
 done:
     for (size_t i = 0; j.desks && i < n_desks; i++) desk_release(&j.desks[i]);
     mem_free(j.desks);
