@@ -241,15 +241,19 @@ static semid_status prepare_costs(desk *d, size_t n_sharing) {
     return measure_rows(d, dense ? d->n_rows : n_sharing);
 }
 
-static void move_row(desk *d, size_t i) {
+/* The column may be one that an equal row found beyond their shortlist. */
+static semid_status move_row(desk *d, size_t i) {
     const unique *u = d->job->u;
     int32_t from = *last_code(d, i), to = d->match.column_of[i];
     float rest;
     const float *costs = row_costs(d, i, false, &rest);
+    if (!(costs[to] < INFINITY)) costs = row_costs(d, i, true, &rest);
+    if (!costs) return d->status;
     if (u->errors)
         u->errors[(size_t)d->rows[i] * u->n_levels + u->n_levels - 1] += costs[to] - costs[from];
     *last_code(d, i) = to;
     if (u->moved[d->rows[i]] == 0) u->moved[d->rows[i]] = 1;
+    return SEMID_OK;
 }
 
 static semid_status match_group(desk *d, const group *g) {
@@ -258,7 +262,7 @@ static semid_status match_group(desk *d, const group *g) {
     TRY(match_rows(d, n_sharing));
     order_equal_rows(d, n_sharing);
     for (size_t i = 0; i < d->n_rows; i++)
-        if (*last_code(d, i) != d->match.column_of[i]) move_row(d, i);
+        if (*last_code(d, i) != d->match.column_of[i]) TRY(move_row(d, i));
     return SEMID_OK;
 }
 

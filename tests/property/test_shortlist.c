@@ -13,17 +13,28 @@
 #include <string.h>
 #include <time.h>
 
-enum { N = 4000, DIM = 128, L = 2, K = 72 };
+enum { N = 4000, DIM = 128, L = 2, K = 128 };
 
 static semid_error err;
 static uint64_t seed;
 static float data[N * DIM], codewords[L * K * DIM];
 
-/* Rows in few clusters share a prefix: some hold few rows, some all they can, some more. */
-typedef enum kind { SPREAD, CROWDED, DUPLICATES, FAR, N_KINDS } kind;
+/* Rows in few clusters share a prefix: some hold few rows, some all they can, some more. Or they
+ * are all alike in groups, half of them equal, so that shortlists do not reach. */
+typedef enum kind { SPREAD, CROWDED, DUPLICATES, FAR, ALIKE, N_KINDS } kind;
+enum { ALIKE_ROWS = 32, N_ALIKE = 16 };
 
 static float value_of(rng *r, kind what) {
     return (float)rng_normal(r) + (what == FAR ? 30 : 0);
+}
+
+static void make_alike(rng *r) {
+    for (size_t i = 0; i < N; i++) {
+        const float *first = data + i / ALIKE_ROWS * ALIKE_ROWS * DIM;
+        float noise = rng_below(r, 2) == 0 ? 0 : 0.01F * (float)(1 + i / ALIKE_ROWS % 16);
+        for (size_t j = 0; i % ALIKE_ROWS > 0 && j < DIM; j++)
+            data[i * DIM + j] = first[j] + noise * (float)rng_normal(r);
+    }
 }
 
 static void make_data(rng *r, kind what) {
@@ -38,6 +49,7 @@ static void make_data(rng *r, kind what) {
         if (what == DUPLICATES && i % 3 > 0)
             memcpy(data + i * DIM, data + (i - 1) * DIM, DIM * sizeof *data);
     }
+    if (what == ALIKE) make_alike(r);
 }
 
 static semid_status read_data(void *user, size_t row, size_t n, float *out, semid_error *error) {
@@ -97,9 +109,10 @@ static void lists_change_no_sum(void **state) {
     const shortlists lists = {.of_row = of_row, .gaps = gaps};
     rng r;
     rng_init(&r, seed, 0);
-    for (int what = 0; what < N_KINDS; what++) {
+    for (int i = 0; i < N_KINDS - 1 + N_ALIKE; i++) {
+        kind what = i < ALIKE ? (kind)i : ALIKE;
         semid_codebook *cb = NULL;
-        make_data(&r, (kind)what);
+        make_data(&r, what);
         assert_ok(semid_codebook_new(&cb, L, K, DIM, false, codewords, &err));
         if (!codebook_makes_lists(cb)) {
             semid_codebook_free(cb);
@@ -109,7 +122,7 @@ static void lists_change_no_sum(void **state) {
         double all = make_unique(cb, NULL, 1, codes);
         double listed = make_unique(cb, &lists, 1, codes);
         if (fabs(listed - all) > 1e-6 * all)
-            fail_msg("kind %d: expected an error of %.9g, found %.9g", what, all, listed);
+            fail_msg("kind %d: expected an error of %.9g, found %.9g", (int)what, all, listed);
         make_unique(cb, &lists, 3, again);
         assert_memory_equal(codes, again, sizeof codes);
         semid_codebook_free(cb);
