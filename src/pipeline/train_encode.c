@@ -286,10 +286,10 @@ semid_status encoded_report(const encoded *e, const encode_choice *choice, json_
     if (choice->balance)
         failed |= json_object_set_new(report, "balance", change_json(&e->balance, n_rows));
     if (choice->unique) {
-        json_t *unique = change_json(&e->unique, n_rows);
+        json_t *made = change_json(&e->unique, n_rows);
         failed |=
-            json_object_set_new(unique, "spilled", json_integer((json_int_t)e->unique.n_spilled));
-        failed |= json_object_set_new(report, "unique", unique);
+            json_object_set_new(made, "spilled", json_integer((json_int_t)e->unique.n_spilled));
+        failed |= json_object_set_new(report, "unique", made);
     }
     if (failed) FAIL(SEMID_ERR_NO_MEMORY, "out of memory: the report");
     return SEMID_OK;
