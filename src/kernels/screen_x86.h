@@ -95,12 +95,12 @@ static void quantize(const float *x, size_t n, float scale, int zero, void *byte
         sum = _mm256_add_epi32(sum, _mm256_add_epi32(a, b));
         _mm_storeu_si128((__m128i *)((char *)bytes + j), _mm_add_epi8(to_bytes(a, b), zeros));
     }
-    int32_t sums[8], total = 0;
+    uint32_t sums[8], total = 0; /* of garbage where x is not finite */
     _mm256_storeu_si256((__m256i *)sums, sum);
     for (size_t i = 0; i < 8; i++) total += sums[i];
-    *out =
-        (quantized_vector){scale, (float)sqrt(sum_lanes(_mm256_add_ps(length, length2))),
-                           (float)sqrt(sum_lanes(_mm256_add_ps(error, error2))), ROW_ZERO * total};
+    *out = (quantized_vector){scale, (float)sqrt(sum_lanes(_mm256_add_ps(length, length2))),
+                              (float)sqrt(sum_lanes(_mm256_add_ps(error, error2))),
+                              (int32_t)(ROW_ZERO * total)};
 }
 
 static void quantize_row(const float *x, size_t n, uint8_t *q, quantized_vector *out) {

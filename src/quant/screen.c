@@ -138,6 +138,12 @@ static void collect_row(candidates *c, const uint16_t *possible, size_t first, s
         }
 }
 
+/* What fills the last panel is infinitely far, which codewords are too where float32 overflows. */
+static void drop_padding(const screen *s, candidates *c) {
+    while (c->n > 0 && c->n <= MAX_CANDIDATES && (size_t)c->codes[c->n - 1] >= s->n_codewords)
+        c->n--;
+}
+
 static int32_t choose(const screen *s, const float *x, const candidates *c) {
     if (c->n == 1) return c->codes[0];
     bool all = c->n == 0 || c->n > MAX_CANDIDATES;
@@ -182,6 +188,7 @@ static void screen_rows(const screen *s, block *b, size_t n, bool listed, bool a
         for (size_t r = 0; r < n; r++)
             collect_row(&b->lists[r], b->possible + r * SCREEN_MAX_PANELS, first, take);
     }
+    for (size_t r = 0; r < n; r++) drop_padding(s, &b->lists[r]);
 }
 
 void screen_find(const screen *s, const float *x, size_t n, int32_t *codes, shortlist *lists,

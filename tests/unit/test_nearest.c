@@ -139,6 +139,34 @@ static void biases_are_added(void **state) {
     check_biases(300);
 }
 
+/* Codewords whose norms overflow are as far as what fills up the last panel, which is none. */
+static void codes_stay_in_range_where_norms_overflow(void **state) {
+    (void)state;
+    enum { K = 50, DIM = 96, N = 20 };
+    for (size_t n_near = 0; n_near < 4; n_near++) {
+        float *x = random_matrix(N, DIM, 1), *c = random_matrix(K, DIM, 2), errors[N];
+        shortlist of_row[N];
+        shortlists lists = {.of_row = of_row};
+        int32_t codes[N];
+        const nearest *levels[1];
+        nearest *s = NULL;
+        for (size_t i = n_near * DIM; i < K * DIM; i++) c[i] = 1e20F;
+        assert_ok(nearest_new(&s, K, DIM, &err));
+        nearest_set(s, c);
+        levels[0] = s;
+        bool listed = nearest_makes_lists(s);
+        nearest_find_residual(levels, 1, x, N, codes, errors, listed ? &lists : NULL);
+        for (size_t i = 0; i < N; i++) {
+            assert_true(codes[i] >= 0 && codes[i] < (n_near > 0 ? (int32_t)n_near : K));
+            for (size_t j = 0; listed && j < SHORTLIST_CODES; j++)
+                assert_true(of_row[i].codes[j] < K);
+        }
+        nearest_free(s);
+        mem_free(x);
+        mem_free(c);
+    }
+}
+
 static void failing_allocations_leak_nothing(void **state) {
     (void)state;
     for (long i = 1;; i++) {
@@ -158,6 +186,7 @@ int main(void) {
         cmocka_unit_test(ties_take_the_lowest_index),
         cmocka_unit_test(rows_are_independent),
         cmocka_unit_test(biases_are_added),
+        cmocka_unit_test(codes_stay_in_range_where_norms_overflow),
         cmocka_unit_test(failing_allocations_leak_nothing),
     };
     return cmocka_run_group_tests_name("nearest", tests, NULL, NULL);
