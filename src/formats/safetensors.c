@@ -24,7 +24,8 @@ struct safetensors {
     size_t data_offset;
     entry *entries;
     size_t n_entries;
-    safetensors **shards; /* [n_shards] of an index, whose entries lie in their maps */
+    const entry **by_name; /* [n_entries], for looking up */
+    safetensors **shards;  /* [n_shards] of an index, whose entries lie in their maps */
     size_t n_shards;
 };
 
@@ -149,6 +150,24 @@ done:
     return status;
 }
 
+static int compare_names(const void *a, const void *b) {
+    return strcmp((*(const entry *const *)a)->name, (*(const entry *const *)b)->name);
+}
+
+static semid_status sort_names(safetensors *s, semid_error *err) {
+    TRY(mem_alloc(&s->by_name, s->n_entries, sizeof *s->by_name, err));
+    for (size_t i = 0; i < s->n_entries; i++) s->by_name[i] = &s->entries[i];
+    qsort(s->by_name, s->n_entries, sizeof *s->by_name, compare_names);
+    return SEMID_OK;
+}
+
+static const entry *find_entry(const safetensors *s, const char *name) {
+    const entry key = {.name = (char *)name}, *wanted = &key;
+    const entry **found =
+        bsearch(&wanted, s->by_name, s->n_entries, sizeof *s->by_name, compare_names);
+    return found ? *found : NULL;
+}
+
 static semid_status read_file(safetensors *s, semid_error *err) {
     json_t *header = NULL;
     semid_status status;
@@ -156,6 +175,7 @@ static semid_status read_file(safetensors *s, semid_error *err) {
     TRY_GOTO(read_json(s, &header, err));
     TRY_GOTO(read_entries(s, header, err));
     TRY_GOTO(check_tiling(s, err));
+    TRY_GOTO(sort_names(s, err));
 done:
     json_decref(header);
     return status;
@@ -163,23 +183,22 @@ done:
 
 /* ---- an index of several files: {"weight_map": {tensor: file}} ---- */
 
-static const entry *find_entry(const safetensors *s, const char *name) {
-    for (size_t i = 0; i < s->n_entries; i++)
-        if (strcmp(s->entries[i].name, name) == 0) return &s->entries[i];
-    return NULL;
-}
-
-/* Files are named without a folder, and lie in that of the index: no other file can be meant. */
-static semid_status open_shard(safetensors *s, const char *name, size_t *out, semid_error *err) {
+/* Files are named without a folder, and lie in that of the index: no other file can be meant.
+ * `numbers` holds those that are open: {file: place in s->shards}. */
+static semid_status open_shard(safetensors *s, json_t *numbers, const char *name, size_t *out,
+                               semid_error *err) {
+    const json_t *number = json_object_get(numbers, name);
+    *out = number ? (size_t)json_integer_value(number) : s->n_shards;
+    if (number) return SEMID_OK;
     char *path;
     size_t dir_len = (size_t)(path_basename(s->path) - s->path);
     if (!*name || strchr(name, '/') || strcmp(path_extension(name, (char[16]){0}), "safetensors"))
         FAIL(SEMID_ERR_FORMAT, "%s: expected the name of a .safetensors file beside it, found %s",
              s->path, name);
     TRY(mem_format(&path, err, "%.*s%s", (int)dir_len, s->path, name));
-    semid_status status = SEMID_OK;
-    for (*out = 0; *out < s->n_shards; ++*out)
-        if (strcmp(s->shards[*out]->path, path) == 0) goto done;
+    semid_status status;
+    if (json_object_set_new(numbers, name, json_integer((json_int_t)*out)) != 0)
+        FAIL_GOTO(SEMID_ERR_NO_MEMORY, "out of memory: the files of %s", s->path);
     TRY_GOTO(mem_resize(&s->shards, s->n_shards, s->n_shards + 1, sizeof *s->shards, err));
     TRY_GOTO(safetensors_open_raw(&s->shards[s->n_shards], path, err));
     s->n_shards++;
@@ -188,13 +207,13 @@ done:
     return status;
 }
 
-static semid_status read_shard_entry(safetensors *s, const char *name, const json_t *file,
-                                     semid_error *err) {
+static semid_status read_shard_entry(safetensors *s, json_t *numbers, const char *name,
+                                     const json_t *file, semid_error *err) {
     entry *e = &s->entries[s->n_entries];
     if (!json_is_string(file))
         FAIL(SEMID_ERR_FORMAT, "%s: tensor %s: expected the name of a file", s->path, name);
     size_t shard = 0;
-    TRY(open_shard(s, json_string_value(file), &shard, err));
+    TRY(open_shard(s, numbers, json_string_value(file), &shard, err));
     const entry *there = find_entry(s->shards[shard], name);
     if (!there)
         FAIL(SEMID_ERR_FORMAT, "%s: expected tensor %s in %s, found none", s->path, name,
@@ -208,9 +227,10 @@ static semid_status read_shard_entry(safetensors *s, const char *name, const jso
 }
 
 static semid_status read_index(safetensors *s, semid_error *err) {
-    json_t *index = NULL, *file;
+    json_t *index = NULL, *numbers = json_object(), *file;
     const char *name;
     semid_status status;
+    if (!numbers) FAIL(SEMID_ERR_NO_MEMORY, "out of memory: the files of %s", s->path);
     TRY_GOTO(json_file_load(&index, s->path, err));
     json_t *map = json_object_get(index, "weight_map");
     if (!json_is_object(map))
@@ -218,8 +238,10 @@ static semid_status read_index(safetensors *s, semid_error *err) {
                   "%s: expected an index of safetensors files with a weight_map, found none",
                   s->path);
     TRY_GOTO(mem_calloc(&s->entries, json_object_size(map), sizeof *s->entries, err));
-    json_object_foreach(map, name, file) TRY_GOTO(read_shard_entry(s, name, file, err));
+    json_object_foreach(map, name, file) TRY_GOTO(read_shard_entry(s, numbers, name, file, err));
+    TRY_GOTO(sort_names(s, err));
 done:
+    json_decref(numbers);
     json_decref(index);
     return status;
 }
@@ -276,6 +298,7 @@ void safetensors_close(safetensors *s) {
     }
     for (size_t i = 0; i < s->n_shards; i++) safetensors_close(s->shards[i]);
     mem_free(s->shards);
+    mem_free(s->by_name);
     mem_free(s->entries);
     mem_free(s->path);
     file_map_close(&s->map);

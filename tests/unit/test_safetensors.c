@@ -4,7 +4,10 @@
 #include "formats/embeddings.h"
 #include "support/support.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static semid_error err;
 static const float x[6] = {1, 2, 3, 4, 5, 6};
@@ -172,6 +175,49 @@ static void hostile_indexes_are_refused(void **state) {
                  "expected tensor v in two.safetensors, found none");
 }
 
+static double seconds_to_open(safetensors **out, const char *path) {
+    clock_t begin = clock();
+    assert_ok(safetensors_open(out, path, &err));
+    return (double)(clock() - begin) / CLOCKS_PER_SEC;
+}
+
+/* What an index adds to its file is of the order of reading the file, not its square. */
+static void many_tensors_are_found_fast(void **state) {
+    (void)state;
+    enum { N = 100000, NAME_BYTES = 24 };
+    char(*names)[NAME_BYTES] = malloc(sizeof(char[N][NAME_BYTES]));
+    safetensors_tensor *t = calloc(N, sizeof *t);
+    FILE *index = fopen(test_path("many.safetensors.index.json"), "w");
+    assert_true(names && t && index);
+    for (int i = 0; i < N; i++) {
+        snprintf(names[i], NAME_BYTES, "layers.%05d.weight", (i * 7919 + 1) % N);
+        t[i] = (safetensors_tensor){
+            .name = names[i], .type = DTYPE_U8, .n_dims = 1, .shape = {1}, .data = &bytes3[i % 3]};
+        fprintf(index, "%s\"%s\":\"many.safetensors\"", i ? "," : "{\"weight_map\":{", names[i]);
+    }
+    fputs("}}", index);
+    fclose(index);
+    assert_ok(safetensors_save(test_path("many.safetensors"), t, N, &err));
+    safetensors *file, *all;
+    double alone = seconds_to_open(&file, test_path("many.safetensors"));
+    double indexed = seconds_to_open(&all, test_path("many.safetensors.index.json"));
+    assert_int_equal(safetensors_count(all), N);
+    clock_t begin = clock();
+    for (int i = 0; i < N; i++) {
+        array a;
+        assert_string_equal(safetensors_name(all, (size_t)i), names[i]); /* the index's order */
+        assert_ok(safetensors_get(all, names[i], &a, &err));
+        assert_memory_equal(a.data, &bytes3[i % 3], 1);
+    }
+    double looked_up = (double)(clock() - begin) / CLOCKS_PER_SEC;
+    if (indexed > 10 * alone || looked_up > 10 * alone)
+        fail_msg("%.2f s alone, %.2f s by an index, %.2f s looked up", alone, indexed, looked_up);
+    safetensors_close(all);
+    safetensors_close(file);
+    free(t);
+    free(names);
+}
+
 static void open_failing(const char *path) {
     safetensors *s;
     for (long n = 1;; n++) {
@@ -200,6 +246,7 @@ int main(void) {
         cmocka_unit_test(hostile_headers_are_refused),
         cmocka_unit_test(an_index_is_all_its_files),
         cmocka_unit_test(hostile_indexes_are_refused),
+        cmocka_unit_test(many_tensors_are_found_fast),
         cmocka_unit_test(failed_allocations_leak_nothing),
     };
     return cmocka_run_group_tests_name("safetensors", tests, NULL, NULL);
