@@ -170,6 +170,11 @@ semid_status npy_parse(strided *out, const uint8_t *data, size_t n_bytes, const 
     npy_header h;
     TRY(npy_parse_header(&h, data, n_bytes, label, err));
     strided s = {.big_endian = h.big_endian, .n_dims = h.n_dims, .data = data + h.data_offset};
+    if (h.kind == 'V' && h.item_bytes == 2)
+        FAIL(SEMID_ERR_FORMAT,
+             "%s: expected numbers, found dtype '%s': 2 bytes of a type that .npy cannot name; if "
+             "it is bfloat16, save x.view(ml_dtypes.bfloat16).astype(numpy.float32)",
+             label, h.descr);
     if (!numeric_dtype(&h, &s.type))
         FAIL(SEMID_ERR_FORMAT, "%s: expected numbers, found dtype '%s'", label, h.descr);
     memcpy(s.shape, h.shape, sizeof s.shape);

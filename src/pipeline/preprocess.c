@@ -331,7 +331,8 @@ static semid_status write_table(job *j, int table, semid_error *err) {
     semid_status status = table == ITEMS
                               ? preprocess_write_items(&j->db, j->temp_paths[table], err)
                               : preprocess_write_part(&j->db, table, j->temp_paths[table], err);
-    return status == SEMID_OK ? status : sql_error_in(j->paths[table], err);
+    return status == SEMID_OK ? status
+                              : sql_error_in_temp(j->temp_paths[table], j->paths[table], err);
 }
 
 static semid_status write_tables(job *j, semid_error *err) {

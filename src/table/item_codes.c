@@ -263,7 +263,7 @@ semid_status item_codes_save(const ids *list, const semid_codes *codes, const ch
     select_table(&select, codes->n_levels, concat);
     status = sql_copy(&db, &select, temp_path, err);
     if (status != SEMID_OK) {
-        sql_error_in(path, err);
+        sql_error_in_temp(temp_path, path, err);
         goto done;
     }
     TRY_GOTO(file_temp_commit(temp_path, path, err));

@@ -41,6 +41,23 @@ semid_status sql_error_in(const char *path, semid_error *err) {
     return err->status;
 }
 
+/* Cuts what temp_path has behind path; a message that was cut off may end within it. */
+static void name_final(char *message, const char *temp_path, const char *path) {
+    size_t n_path = strlen(path);
+    const char *rest = temp_path + n_path;
+    while ((message = strstr(message, path))) {
+        message += n_path;
+        size_t n = 0;
+        while (rest[n] && message[n] == rest[n]) n++;
+        if (!rest[n] || !message[n]) memmove(message, message + n, strlen(message + n) + 1);
+    }
+}
+
+semid_status sql_error_in_temp(const char *temp_path, const char *path, semid_error *err) {
+    if (err) name_final(err->message, temp_path, path);
+    return sql_error_in(path, err);
+}
+
 /* ---- opening ---- */
 
 /* DuckDB counts its blocks; the buffers of its writers and sorts, and what else the process needs,

@@ -58,6 +58,8 @@ semid_status sql_copy(sql_db *db, sql_text *select, const char *path, semid_erro
 
 /* Put the file's name before DuckDB's message unless it is in there. Returns err's status. */
 semid_status sql_error_in(const char *path, semid_error *err);
+/* The same for a statement that wrote to file_temp_path's name: the message names `path`. */
+semid_status sql_error_in_temp(const char *temp_path, const char *path, semid_error *err);
 
 /* ---- rows ----
  *     sql_rows rows; sql_query(&rows, ...);

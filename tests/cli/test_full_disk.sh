@@ -28,6 +28,7 @@ full() { # COMMAND...: writes below old/
     text=$(grep -v '^warning: ' <<<"$text")
     [ "$(wc -l <<<"$text")" = 1 ] || fail "$*: more than one line: $text"
     grep -qE "^semid $1: .*(old|tmp).*File too large" <<<"$text" || fail "$*: $text"
+    grep -qE '\.[0-9]+\.tmp' <<<"$text" && fail "$*: names a file that nobody asked for: $text"
     sha256sum --quiet -c sums || fail "$*: the old output changed"
     [ "$(left | wc -l)" = "$(wc -l <sums)" ] || fail "$*: left behind: $(left)"
     rm -r old # and where there was nothing, there is nothing

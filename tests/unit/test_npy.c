@@ -169,6 +169,9 @@ static void every_type_of_numpy_is_read(void **state) {
     array_release(&a);
     assert_fails(npy_load(&a, golden_path("formats/x_c8.npy"), &err), SEMID_ERR_FORMAT,
                  "found dtype '<c8'");
+    assert_fails(npy_load(&a, golden_path("formats/x_bf16.npy"), &err), SEMID_ERR_FORMAT,
+                 "found dtype '<V2': 2 bytes of a type that .npy cannot name; if it is bfloat16, "
+                 "save x.view(ml_dtypes.bfloat16).astype(numpy.float32)");
     assert_fails(npy_load(&a, golden_path("formats/x_record.npy"), &err), SEMID_ERR_FORMAT,
                  "expected an array of one type");
 }

@@ -168,6 +168,9 @@ static void a_file_is_named_once(void **state) {
     assert_string_equal(err.message, "a.parquet: no magic bytes");
     sql_error_in("a.parquet", &err);
     assert_string_equal(err.message, "a.parquet: no magic bytes");
+    error_set(&err, SEMID_ERR_IO, "cannot write \"d/a.csv.7.tmp.csv\"; d/a.csv.old, d/a.csv.7.t");
+    assert_int_equal(sql_error_in_temp("d/a.csv.7.tmp.csv", "d/a.csv", &err), SEMID_ERR_IO);
+    assert_string_equal(err.message, "cannot write \"d/a.csv\"; d/a.csv.old, d/a.csv");
     error_set(&err, SEMID_ERR_INTERRUPTED, "interrupted");
     assert_int_equal(sql_error_in("a.parquet", &err), SEMID_ERR_INTERRUPTED);
     assert_string_equal(err.message, "interrupted");

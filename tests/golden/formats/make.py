@@ -1,6 +1,6 @@
 """Writes the files beside this script, and the seeds of the fuzz targets, with NumPy, PyTorch and
-safetensors: what other programs write, and what must be refused. Run with NumPy 1.26 and
-PyTorch 1.13; the outputs are committed."""
+safetensors: what other programs write, and what must be refused. Run with NumPy 1.26,
+ml_dtypes 0.5 and PyTorch 1.13; the outputs are committed."""
 import io
 import json
 import os
@@ -11,6 +11,7 @@ import zipfile
 import zlib
 from collections import OrderedDict
 
+import ml_dtypes
 import numpy as np
 import torch
 from safetensors.numpy import save as safetensors_bytes
@@ -65,6 +66,7 @@ def good_npy():
     write("x_f4_v3.npy", npy(X, version=(3, 0)))
     write("x_fortran.npy", npy(np.asfortranarray(X)), "npy")
     write("x_big_endian.npy", npy(X.astype(">f8")), "npy")
+    write("x_bf16.npy", npy(X.astype(ml_dtypes.bfloat16)), "npy")
     write("x_c8.npy", npy(X.astype(np.complex64)))
     write("x_record.npy", npy(np.zeros(3, dtype=[("a", "f4"), ("b", "i8")])), "npy")
 
@@ -238,10 +240,26 @@ def good_named():
         "user.weight": "named-00002-of-00002.safetensors"}}).encode())
 
 
+def indexes():
+    """Seeds only: the target puts a.safetensors (u, w) and b.safetensors (v, w) beside them."""
+    for name, files in dict(both={"w": "a", "v": "b", "u": "a"}, one={"w": "b"}, no_tensor={"x": "a"},
+                            no_file={"w": "c"}, other_folder={"w": "../a"}, empty={}).items():
+        index_seed(name, {tensor: f"{file}.safetensors" for tensor, file in files.items()})
+    index_seed("itself", {"w": "index.json"})
+    index_seed("not_a_name", {"w": ["a.safetensors"]})
+    index_seed("nul", {"w\xe9": "a.safetensors\0x"})
+    seed("safetensors_index", "twice", b'{"weight_map": {"w": "a.safetensors", "w": "b.safetensors"}}')
+
+
+def index_seed(name, weight_map):
+    seed("safetensors_index", name, json.dumps({"weight_map": weight_map}).encode())
+
+
 good_npy()
 good_named()
 good_ids()
 good_npz()
 good_pt()
 good_safetensors()
+indexes()
 bad()
