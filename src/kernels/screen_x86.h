@@ -170,27 +170,37 @@ static float limit_of(const float *lower, size_t n_panels) {
     return limit;
 }
 
+/* Returns the least of those not marked, where that is asked for. */
+static inline __attribute__((always_inline)) float
+mark_row(const float *lowers, size_t n_panels, float limit, uint16_t *possible, int has_rest) {
+    sv limits = sv_splat(limit), rest = sv_splat(INFINITY);
+    for (size_t p = 0; p < n_panels; p++) {
+        unsigned mask = 0;
+        for (size_t v = 0; v < PANEL_PARTS; v++) {
+            sv lower = sv_load(lowers + p * PANEL_WIDTH + v * SV_WIDTH);
+            mask |= sv_not_greater(lower, limits) << v * SV_WIDTH;
+            if (has_rest) rest = sv_min(rest, sv_if_greater(lower, limits));
+        }
+        possible[p] = (uint16_t)mask;
+    }
+    return has_rest ? min_lane(rest) : INFINITY;
+}
+
 static void mark_possible(const screen_state *state, size_t n_rows, size_t n_panels, float *least,
                           float *limits, float *rests, uint16_t *possible) {
-    for (size_t r = 0; r < n_rows; r++) {
+    for (size_t r = 0; r < n_rows; r++, possible += SCREEN_MAX_PANELS) {
+        const float *lowers = state->lower[r];
         for (size_t i = 0; i < SV_WIDTH; i++)
             least[r] = state->least[r][i] < least[r] ? state->least[r][i] : least[r];
         if (limits && limits[r] > -INFINITY) {
-            float limit = limit_of(state->lower[r], n_panels);
+            float limit = limit_of(lowers, n_panels);
             limits[r] = limit < limits[r] ? limit : limits[r];
         }
-        sv limit = sv_splat(limits && limits[r] > least[r] ? limits[r] : least[r]);
-        sv rest = sv_splat(INFINITY);
-        for (size_t p = 0; p < n_panels; p++) {
-            unsigned mask = 0;
-            for (size_t v = 0; v < PANEL_PARTS; v++) {
-                sv lower = sv_load(state->lower[r] + p * PANEL_WIDTH + v * SV_WIDTH);
-                mask |= sv_not_greater(lower, limit) << v * SV_WIDTH;
-                rest = sv_min(rest, sv_if_greater(lower, limit));
-            }
-            possible[r * SCREEN_MAX_PANELS + p] = (uint16_t)mask;
-        }
-        if (rests) rests[r] = fminf(rests[r], min_lane(rest));
+        float limit = limits && limits[r] > least[r] ? limits[r] : least[r];
+        if (rests)
+            rests[r] = fminf(rests[r], mark_row(lowers, n_panels, limit, possible, 1));
+        else
+            mark_row(lowers, n_panels, limit, possible, 0);
     }
 }
 
