@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "formats/array.h"
 #include "formats/npy.h"
+#include "pipeline/health.h"
 #include "pipeline/train_encode.h"
 #include "quant/beam.h"
 #include "quant/codebook.h"
@@ -310,7 +311,7 @@ static semid_status add_figures(json_t *report, const semid_codebook *cb, const 
     size_t row_dim = model ? semid_model_dim(model) : semid_codebook_dim(cb);
     double dim = (double)(streamed ? semid_codebook_dim(cb) : row_dim);
     for (size_t l = 0; l < semid_codebook_levels(cb); l++)
-        json_array_append_new(mse, json_real(r->level_errors[l] / dim));
+        json_array_append_new(mse, health_figure(r->level_errors[l] / dim));
     json_t *figures =
         json_pack("{s:I, s:I, s:I, s:I, s:I, s:o, s:f}", "rows", (json_int_t)r->n_rows, "bad_rows",
                   (json_int_t)r->n_bad_rows, "levels", (json_int_t)semid_codebook_levels(cb),

@@ -2,7 +2,7 @@
 
 #include <math.h>
 
-static json_t *real_or_null(double v) {
+json_t *health_figure(double v) {
     return isfinite(v) ? json_real(v) : json_null();
 }
 
@@ -10,8 +10,8 @@ static json_t *level_json(size_t number, const semid_level_quality *q) {
     return json_pack("{s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:o, s:o}", "level", (json_int_t)number,
                      "used", (json_int_t)q->n_used, "used_ratio", q->used_ratio, "perplexity",
                      q->perplexity, "conditional_perplexity", q->conditional_perplexity, "gini",
-                     q->gini, "largest_ratio", q->largest_ratio, "mse", real_or_null(q->mse),
-                     "explained_ratio", real_or_null(q->explained_ratio));
+                     q->gini, "largest_ratio", q->largest_ratio, "mse", health_figure(q->mse),
+                     "explained_ratio", health_figure(q->explained_ratio));
 }
 
 static json_t *codes_json(const semid_quality *q) {

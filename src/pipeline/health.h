@@ -7,6 +7,9 @@
 
 #include <jansson.h>
 
+/* A number, or null where it is not finite: errors can overflow. */
+json_t *health_figure(double v);
+
 /* Adds "levels" (an array, a level each) and "codes" (an object) to `report`. Figures that are not
  * known are null. */
 semid_status health_add(json_t *report, const semid_quality *quality, semid_error *err);

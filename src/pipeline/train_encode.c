@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "pipeline/decoded_errors.h"
+#include "pipeline/health.h"
 #include "quant/balance.h"
 #include "quant/beam.h"
 #include "quant/codebook.h"
@@ -274,9 +275,10 @@ done:
 }
 
 static json_t *change_json(const encode_change *c, size_t n_rows) {
-    return json_pack("{s:I, s:f, s:f, s:f, s:f}", "moved", (json_int_t)c->n_moved, "moved_ratio",
-                     (double)c->n_moved / (double)n_rows, "mse_before", c->before, "mse_after",
-                     c->after, "mse_added_ratio", c->before > 0 ? c->after / c->before - 1 : 0.0);
+    double added = c->before > 0 ? c->after / c->before - 1 : 0;
+    return json_pack("{s:I, s:f, s:o, s:o, s:o}", "moved", (json_int_t)c->n_moved, "moved_ratio",
+                     (double)c->n_moved / (double)n_rows, "mse_before", health_figure(c->before),
+                     "mse_after", health_figure(c->after), "mse_added_ratio", health_figure(added));
 }
 
 semid_status encoded_report(const encoded *e, const encode_choice *choice, json_t *report,

@@ -80,6 +80,15 @@ encode --in "$out/nan.npy" --out "$out/d.npy" --unique --skip-bad-rows >/dev/nul
 [ "$(tail -c +129 "$out/d.npy" | od -An -v -td4 -w8 | sort -u | wc -l)" = 256 ] ||
     fail "not all codes are taken where bad rows leave as many rows"
 
+# Errors that overflow are null in the report, and fail nothing.
+head -c $((128 + 200 * 48)) "$out/x.npy" | sed '1s/(500, 12)/(200, 12)/' >"$out/huge.npy"
+printf '\x00\x00\x80\x7e' | dd of="$out/huge.npy" bs=1 seek=$((128 + 7 * 48)) conv=notrunc status=none
+for choice in "" --balance --unique; do
+    encode --in "$out/huge.npy" --out "$out/d.npy" --json $choice >"$out/huge.json" 2>"$out/message" ||
+        fail "errors that overflow, $choice: $(cat "$out/message")"
+    grep -q null "$out/huge.json" || fail "$choice: expected null for errors that overflow: $(cat "$out/huge.json")"
+done
+
 # codes.npy is a header of 128 bytes and int32 codes.
 tail -c +129 "$out/a.npy" | od -An -v -td4 -w8 | awk '{ print $1 "-" $2 }' >"$out/expected"
 "$BUILD_DIR/examples/encode_vectors" "$out/codebooks.npz" <"$out/x.f32" >"$out/found"
