@@ -58,8 +58,8 @@ typedef struct semid_unique_report {
  * undefined. report may be NULL.
  * Threads: the library's; the codes are the same at any number. Cost: for the rows that share a
  * code and those they push about, one level of encoding; memory: 23 bytes a row, 52 more a row
- * of the largest prefix that is too full, and, for each thread, 4 MB and (K + 512) * (K + dim) floats
- * at most.
+ * of the largest prefix that is too full, and, for each thread, 4 MB and (K + 512) * (K + dim)
+ * floats at most.
  */
 SEMID_API semid_status semid_assign_unique(const semid_codebook *cb, const semid_rows *rows,
                                            int32_t *codes, semid_unique_report *report,

@@ -40,8 +40,8 @@ typedef struct semid_quality {
 /*
  * All figures of codes [N, L] (N >= 1) over K codewords a level. mse [L] and variance (mean squared
  * deviation from the mean vector, a dimension): what the errors came to, or NULL and NaN figures.
- * SEMID_ERR_DATA for no rows or a code that is not in [0, K), SEMID_ERR_UNSUPPORTED (N >= 2^32, L >=
- * 2^16), SEMID_ERR_NO_MEMORY. Release with semid_quality_release. Threads: the library's; the
+ * SEMID_ERR_DATA for no rows or a code that is not in [0, K), SEMID_ERR_UNSUPPORTED (N >= 2^32, L
+ * >= 2^16), SEMID_ERR_NO_MEMORY. Release with semid_quality_release. Threads: the library's; the
  * figures are the same at any number. Cost: O(N L + L K log K) time, 22 bytes a row.
  */
 SEMID_API semid_status semid_quality_measure(semid_quality *out, const semid_codes *codes,
