@@ -158,6 +158,8 @@ with open(sys.argv[1], "wb") as f:
     for _ in range(times):
         block.tofile(f)
 PY
+# A sanitizer takes memory of its own.
+sanitized=$(grep '^SEMID_SANITIZE:STRING=.' "$BUILD_DIR/CMakeCache.txt" || true)
 for options in "rqkmeans --L 2 --iters 3" "rqkmeans --L 2 --iters 2 --holdout 0.3" "rqvae --L 2 --epochs 1"; do
     read -ra options <<<"$options --K 32 --threads 2"
     "$SEMID" train --quiet --in "$out/large.npy" --method "${options[@]}" --out "$out/fits" >/dev/null
@@ -165,7 +167,8 @@ for options in "rqkmeans --L 2 --iters 3" "rqkmeans --L 2 --iters 2 --holdout 0.
         --memory-limit 100MB >"$out/report"
     same "$out/fits" "$out/read" || fail "--memory-limit changes the result: ${options[*]}"
     peak=$(sed -n 's/.*"peak_memory_bytes": *\([0-9]*\).*/\1/p' "$out/report")
-    [ "$peak" -lt 100000000 ] || fail "--memory-limit 100MB: took $peak bytes: ${options[*]}"
+    [ "$peak" -lt 100000000 ] || [ -n "$sanitized" ] ||
+        fail "--memory-limit 100MB: took $peak bytes: ${options[*]}"
 done
 big=(--in "$out/large.npy" --memory-limit 100MB)
 expect 2 'memory-limit: expected at least' "${big[@]}" --K 1024
