@@ -45,9 +45,9 @@ static void add_f64(double *sum, const float *x, size_t n) {
     for (size_t i = 0; i < n; i++) sum[i] += (double)x[i];
 }
 
-/* ---- assignment: vd_min, vd_max, vf_min and vf_max give their second operand where one is NaN
- * ----
- */
+/* ---- assignment ----
+ *
+ * vd_min, vd_max, vf_min and vf_max give their second operand where one is NaN. */
 
 /* A column's distance after the step. A closed one's stays NaN, and no least distance is NaN. */
 static inline vd relax_step(const float *costs, const double *prices, vd base, vd floor, vd row,

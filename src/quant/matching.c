@@ -54,8 +54,7 @@ static void shift_rows(matching *m, size_t row, size_t column) {
     }
 }
 
-/* Where costs overflowed: any column will do. */
-static size_t first_free(const matching *m) {
+size_t matching_first_free(const matching *m) {
     size_t column = 0;
     while (m->row_of[column] >= 0) column++;
     return column;
@@ -113,7 +112,7 @@ bool matching_add(matching *m, size_t row) {
     for (;;) {
         if (!scan(m, from, distance, &column) || !ask_rest(m, distance, &column)) return false;
         if (column == m->n_columns) {
-            matching_take(m, row, first_free(m));
+            matching_take(m, row, matching_first_free(m));
             return true;
         }
         distance = m->distances[column];

@@ -53,6 +53,9 @@ void matching_clear(matching *m);
  * added by a search yet. */
 void matching_take(matching *m, size_t row, size_t column);
 
+/* A column for a row whose costs overflowed: any will do. There must be a free one. */
+size_t matching_first_free(const matching *m);
+
 /* Match one more row; there must be a free column. False if costs() stopped it. */
 bool matching_add(matching *m, size_t row);
 

@@ -140,10 +140,8 @@ static void add_row(matching *m, const table *t, size_t row) {
     m->column_of[row] = -1;
     for (size_t k = 0; k < m->n_columns; k++) m->distances[k] = (double)INFINITY;
     size_t column = reach_free(m, t, relax(m, t, row, 0, -(double)INFINITY));
-    if (column == m->n_columns) { /* where costs overflowed: any column will do */
-        column = 0;
-        while (m->row_of[column] >= 0) column++;
-        matching_take(m, row, column);
+    if (column == m->n_columns) {
+        matching_take(m, row, matching_first_free(m));
         return;
     }
     double distance = m->distances[column];
