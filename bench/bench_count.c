@@ -3,7 +3,7 @@
 #include "base/threads.h"
 #include "bench/bench.h"
 #include "kernels/encoder.h"
-#include "quant/nearest.h"
+#include "codebook/nearest.h"
 #include "semid/kmeans.h"
 #include "semid/rqvae.h"
 

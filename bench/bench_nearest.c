@@ -1,6 +1,6 @@
 /* Nearest codeword, one level and several, against the fp32 peak. */
 #include "bench/bench.h"
-#include "quant/nearest.h"
+#include "codebook/nearest.h"
 
 enum { DIM = 384, ROWS = 8192, LEVELS = 4 };
 

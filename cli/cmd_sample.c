@@ -1,5 +1,5 @@
 #include "cli/commands.h"
-#include "pipeline/sample.h"
+#include "sample/sample.h"
 
 #define AT(field) offsetof(sample_params, field)
 

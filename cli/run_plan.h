@@ -3,7 +3,7 @@
 #define CLI_RUN_PLAN_H
 
 #include "cli/options.h"
-#include "pipeline/run.h"
+#include "run/run.h"
 
 typedef struct run_params {
     const char *out, *config;

@@ -3,7 +3,7 @@
 #define CLI_SOURCE_OPTIONS_H
 
 #include "cli/options.h"
-#include "pipeline/sources.h"
+#include "input/sources.h"
 
 #define OPTION_CONCAT(params)                                                                      \
     {                                                                                              \

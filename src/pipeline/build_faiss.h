@@ -2,7 +2,8 @@
 #ifndef PIPELINE_BUILD_FAISS_H
 #define PIPELINE_BUILD_FAISS_H
 
-#include "pipeline/sources.h"
+#include "input/sources.h"
+#include "pipeline/step.h"
 
 typedef struct build_faiss_params {
     const char *emb, *ids; /* ids NULL: those the embedding file carries */

@@ -7,8 +7,8 @@
 #include "formats/npy.h"
 #include "pipeline/health.h"
 #include "pipeline/train_encode.h"
-#include "quant/beam.h"
-#include "quant/codebook.h"
+#include "codebook/beam.h"
+#include "codebook/codebook.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -4,7 +4,8 @@
 #define PIPELINE_ENCODE_H
 
 #include "formats/embeddings.h"
-#include "pipeline/sources.h"
+#include "input/sources.h"
+#include "pipeline/step.h"
 #include "semid/codebook.h"
 #include "semid/model.h"
 

@@ -2,7 +2,8 @@
 #ifndef PIPELINE_EVAL_H
 #define PIPELINE_EVAL_H
 
-#include "pipeline/sources.h"
+#include "input/sources.h"
+#include "pipeline/step.h"
 
 typedef enum eval_on_empty { EVAL_ON_EMPTY_FULL, EVAL_ON_EMPTY_SKIP } eval_on_empty;
 

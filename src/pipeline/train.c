@@ -7,13 +7,13 @@
 #include "formats/array.h"
 #include "kernels/kernels.h"
 #include "pipeline/health.h"
-#include "pipeline/pca.h"
+#include "input/pca.h"
 #include "pipeline/train_data.h"
 #include "pipeline/train_encode.h"
 #include "pipeline/train_fit.h"
 #include "pipeline/train_model.h"
-#include "pipeline/vectors.h"
-#include "quant/kmeans_start.h"
+#include "input/vectors.h"
+#include "kmeans/kmeans_start.h"
 #include "semid/quality.h"
 
 /* A plain quantizer needs many codewords, and each of them some rows to be learned from. */

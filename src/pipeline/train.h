@@ -2,7 +2,8 @@
 #ifndef PIPELINE_TRAIN_H
 #define PIPELINE_TRAIN_H
 
-#include "pipeline/sources.h"
+#include "input/sources.h"
+#include "pipeline/step.h"
 
 typedef enum train_method { TRAIN_RQKMEANS, TRAIN_RQVAE, TRAIN_VQVAE } train_method;
 

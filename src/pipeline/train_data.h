@@ -3,8 +3,8 @@
 #define PIPELINE_TRAIN_DATA_H
 
 #include "pipeline/train.h"
-#include "pipeline/vectors.h"
-#include "quant/source.h"
+#include "input/vectors.h"
+#include "codebook/source.h"
 #include "semid/model.h"
 
 typedef struct train_data {

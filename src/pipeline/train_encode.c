@@ -4,10 +4,10 @@
 #include "base/memory.h"
 #include "pipeline/decoded_errors.h"
 #include "pipeline/health.h"
-#include "quant/balance.h"
-#include "quant/beam.h"
-#include "quant/codebook.h"
-#include "quant/unique.h"
+#include "kmeans/balance.h"
+#include "codebook/beam.h"
+#include "codebook/codebook.h"
+#include "assign/unique.h"
 
 #include <string.h>
 

@@ -2,7 +2,7 @@
 #ifndef PIPELINE_TRAIN_ENCODE_H
 #define PIPELINE_TRAIN_ENCODE_H
 
-#include "pipeline/vectors.h"
+#include "input/vectors.h"
 #include "semid/codebook.h"
 #include "semid/codes.h"
 #include "semid/model.h"

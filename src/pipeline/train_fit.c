@@ -1,7 +1,7 @@
 #include "pipeline/train_fit.h"
 
 #include "base/memory.h"
-#include "quant/ema_fit.h"
+#include "learn/ema_fit.h"
 #include "semid/rqkmeans.h"
 
 enum { DEFAULT_EPOCHS = 20 };

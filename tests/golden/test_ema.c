@@ -1,7 +1,7 @@
 /* The moving-average update against golden/ema/make.py, a NumPy program. */
 #include "base/memory.h"
 #include "formats/array.h"
-#include "quant/ema.h"
+#include "learn/ema.h"
 #include "support/support.h"
 
 #include <math.h>

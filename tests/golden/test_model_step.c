@@ -1,7 +1,7 @@
 /* Three training steps of networks and codewords against PyTorch (make_model_step.py). */
 #include "base/memory.h"
 #include "formats/array.h"
-#include "quant/model_step.h"
+#include "learn/model_step.h"
 #include "support/support.h"
 
 #include <math.h>

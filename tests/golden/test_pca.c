@@ -1,10 +1,10 @@
 /* Principal components against scikit-learn's (golden/pca/make.py), and what cannot be done. */
-#include "pipeline/pca.h"
+#include "input/pca.h"
 
 #include "base/memory.h"
 #include "base/threads.h"
 #include "formats/array.h"
-#include "pipeline/lapack.h"
+#include "input/lapack.h"
 #include "support/support.h"
 
 #include <math.h>

@@ -3,7 +3,7 @@
 #include "base/memory.h"
 #include "base/rng.h"
 #include "base/threads.h"
-#include "quant/ema.h"
+#include "learn/ema.h"
 #include "semid/quality.h"
 #include "semid/rqkmeans.h"
 #include "semid/rqvae.h"

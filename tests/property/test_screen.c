@@ -2,7 +2,7 @@
 #include "base/memory.h"
 #include "base/rng.h"
 #include "kernels/kernels.h"
-#include "quant/nearest.h"
+#include "codebook/nearest.h"
 #include "support/support.h"
 
 #include <math.h>

@@ -1,5 +1,5 @@
 /* Prices of codewords on data that prefers one of them. */
-#include "quant/balance.h"
+#include "kmeans/balance.h"
 
 #include "base/rng.h"
 #include "semid/kmeans.h"

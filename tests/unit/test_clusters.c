@@ -1,7 +1,7 @@
 /* Rows by codeword and in the order of their codes, against a search of all rows. */
 #include "base/rng.h"
 #include "base/threads.h"
-#include "quant/clusters.h"
+#include "kmeans/clusters.h"
 #include "support/support.h"
 
 #include <string.h>

@@ -2,7 +2,7 @@
 #include "base/memory.h"
 #include "base/rng.h"
 #include "base/threads.h"
-#include "quant/code_order.h"
+#include "codebook/code_order.h"
 #include "support/support.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
 /* Crowds are expected where they are going to be. */
-#include "quant/crowding.h"
+#include "codebook/crowding.h"
 
 #include "support/support.h"
 

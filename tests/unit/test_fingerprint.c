@@ -1,5 +1,5 @@
 /* A fingerprint changes with what is in a file; of a large one with its size and time. */
-#include "pipeline/fingerprint.h"
+#include "run/fingerprint.h"
 #include "support/support.h"
 
 #include <string.h>

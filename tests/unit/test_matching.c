@@ -1,5 +1,5 @@
 /* The cheapest matching, against all matchings of small tables. */
-#include "quant/matching.h"
+#include "assign/matching.h"
 
 #include "base/rng.h"
 #include "support/support.h"

@@ -1,6 +1,6 @@
 /* The cheapest matching of many rows at once: against all matchings of small tables, and by prices
  * that prove it for larger ones. */
-#include "quant/matching.h"
+#include "assign/matching.h"
 
 #include "base/rng.h"
 #include "support/support.h"

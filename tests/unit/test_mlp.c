@@ -1,8 +1,8 @@
 /* Gradients of the networks and of the quantizer between them, against finite differences of an
  * independent forward pass in double precision; AdamW against its formulas. */
 #include "base/memory.h"
-#include "quant/adamw.h"
-#include "quant/model_step.h"
+#include "learn/adamw.h"
+#include "learn/model_step.h"
 #include "support/support.h"
 
 #include <math.h>

@@ -1,4 +1,4 @@
-#include "quant/nearest.h"
+#include "codebook/nearest.h"
 
 #include "base/memory.h"
 #include "base/rng.h"

@@ -1,4 +1,4 @@
-#include "quant/principal.h"
+#include "kmeans/principal.h"
 
 #include "base/memory.h"
 #include "base/rng.h"

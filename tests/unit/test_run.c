@@ -1,5 +1,5 @@
 #include "base/memory.h"
-#include "pipeline/run.h"
+#include "run/run.h"
 #include "support/support.h"
 
 #include <jansson.h>

@@ -1,5 +1,5 @@
 #include "base/memory.h"
-#include "pipeline/sample.h"
+#include "sample/sample.h"
 #include "support/support.h"
 
 #include <jansson.h>

@@ -1,4 +1,4 @@
-#include "quant/shrinkage.h"
+#include "kmeans/shrinkage.h"
 
 #include "support/support.h"
 

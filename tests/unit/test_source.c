@@ -1,5 +1,5 @@
 /* Rows in memory and rows that are read come to the same. */
-#include "quant/source.h"
+#include "codebook/source.h"
 #include "support/support.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
 /* Vectors side by side: the numbers NumPy gives (golden/concat/make.py), and what must fit. */
-#include "pipeline/sources.h"
+#include "input/sources.h"
 
 #include "base/json_file.h"
 #include "base/memory.h"

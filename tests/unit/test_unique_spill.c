@@ -2,8 +2,8 @@
 #include "base/memory.h"
 #include "base/rng.h"
 #include "base/threads.h"
-#include "quant/codebook.h"
-#include "quant/unique.h"
+#include "codebook/codebook.h"
+#include "assign/unique.h"
 #include "support/support.h"
 
 #include <math.h>

@@ -1,5 +1,5 @@
 /* The usable rows of an embedding file: found in one scan, read as if the others were not there. */
-#include "pipeline/vectors.h"
+#include "input/vectors.h"
 #include "support/support.h"
 
 #include <math.h>

@@ -1,0 +1,150 @@
+#include "codebook/code_order.h"
+
+#include "base/memory.h"
+#include "base/threads.h"
+
+#include <string.h>
+
+/* A record is as many codes of a row as fit, behind them the row: radix sort streams through
+ * records by digits of their codes, and never looks up a row. */
+enum { DIGIT_BITS = 8, N_DIGITS = 1 << DIGIT_BITS, MIN_CHUNK_ROWS = 1 << 14, MAX_CHUNKS = 32 };
+
+semid_status code_order_init(code_order *o, const int32_t *codes, size_t n_rows, size_t n_levels,
+                             size_t n_codewords, semid_error *err) {
+    if (n_rows > UINT32_MAX)
+        FAIL(SEMID_ERR_UNSUPPORTED, "rows: expected fewer than 2^32, found %zu", n_rows);
+    if (n_levels > UINT16_MAX)
+        FAIL(SEMID_ERR_UNSUPPORTED, "levels: expected fewer than 2^16, found %zu", n_levels);
+    *o = (code_order){
+        .codes = codes, .n_rows = n_rows, .n_levels = n_levels, .n_codewords = n_codewords};
+    TRY(mem_alloc(&o->rows, n_rows, sizeof *o->rows, err));
+    TRY(mem_alloc(&o->shared, n_rows, sizeof *o->shared, err));
+    TRY(mem_alloc(&o->records, n_rows, sizeof *o->records, err));
+    return mem_alloc(&o->other, n_rows, sizeof *o->other, err);
+}
+
+void code_order_release(code_order *o) {
+    mem_free(o->rows);
+    mem_free(o->shared);
+    mem_free(o->records);
+    mem_free(o->other);
+    *o = (code_order){0};
+}
+
+/* Bits that numbers below n take. */
+static unsigned bits_below(size_t n) {
+    unsigned bits = 0;
+    while (n > 1 && (n - 1) >> bits > 0) bits++;
+    return bits;
+}
+
+typedef struct sorting {
+    code_order *o;
+    unsigned row_bits, code_bits, shift;
+    size_t begin, end; /* levels in the records */
+    size_t chunk_rows;
+    uint32_t starts[MAX_CHUNKS][N_DIGITS];
+} sorting;
+
+static void fill_records(void *user, size_t chunk, size_t begin, size_t end) {
+    (void)chunk;
+    const sorting *s = user;
+    const code_order *o = s->o;
+    for (size_t i = begin; i < end; i++) {
+        const int32_t *codes = o->codes + o->rows[i] * o->n_levels;
+        uint64_t record = 0;
+        for (size_t l = s->begin; l < s->end; l++)
+            record = record << s->code_bits | (uint32_t)codes[l];
+        o->records[i] = record << s->row_bits | o->rows[i];
+    }
+}
+
+static void count_digits(void *user, size_t chunk, size_t begin, size_t end) {
+    sorting *s = user;
+    uint32_t *counts = s->starts[chunk];
+    memset(counts, 0, sizeof s->starts[chunk]);
+    for (size_t i = begin; i < end; i++) counts[s->o->records[i] >> s->shift & (N_DIGITS - 1)]++;
+}
+
+/* From counts to where the first of each goes: by digit, then by chunk. */
+static void add_up(sorting *s, size_t n_chunks) {
+    uint32_t at = 0;
+    for (size_t digit = 0; digit < N_DIGITS; digit++)
+        for (size_t chunk = 0; chunk < n_chunks; chunk++) {
+            uint32_t n = s->starts[chunk][digit];
+            s->starts[chunk][digit] = at;
+            at += n;
+        }
+}
+
+static void deal_records(void *user, size_t chunk, size_t begin, size_t end) {
+    sorting *s = user;
+    uint32_t *starts = s->starts[chunk];
+    for (size_t i = begin; i < end; i++) {
+        uint64_t record = s->o->records[i];
+        s->o->other[starts[record >> s->shift & (N_DIGITS - 1)]++] = record;
+    }
+}
+
+static void take_rows(void *user, size_t chunk, size_t begin, size_t end) {
+    (void)chunk;
+    const sorting *s = user;
+    uint64_t mask = ((uint64_t)1 << s->row_bits) - 1;
+    for (size_t i = begin; i < end; i++) s->o->rows[i] = (uint32_t)(s->o->records[i] & mask);
+}
+
+/* By levels [begin, end); rows that agree in them keep their order. */
+static void sort_by_levels(sorting *s) {
+    code_order *o = s->o;
+    unsigned n_bits = (unsigned)(s->end - s->begin) * s->code_bits;
+    parallel_chunks(o->n_rows, s->chunk_rows, fill_records, s);
+    for (s->shift = s->row_bits; s->shift < s->row_bits + n_bits; s->shift += DIGIT_BITS) {
+        parallel_chunks(o->n_rows, s->chunk_rows, count_digits, s);
+        add_up(s, chunk_count(o->n_rows, s->chunk_rows));
+        parallel_chunks(o->n_rows, s->chunk_rows, deal_records, s);
+        uint64_t *sorted = o->other;
+        o->other = o->records;
+        o->records = sorted;
+    }
+    parallel_chunks(o->n_rows, s->chunk_rows, take_rows, s);
+}
+
+/* The records hold the first levels; rows are looked up only where these agree and there are more.
+ */
+static size_t count_shared(const sorting *s, size_t i) {
+    const code_order *o = s->o;
+    uint64_t differ = (o->records[i] ^ o->records[i - 1]) >> s->row_bits;
+    if (differ != 0) return s->end - 1 - (63 - (unsigned)__builtin_clzll(differ)) / s->code_bits;
+    const int32_t *codes = o->codes + o->rows[i] * o->n_levels;
+    const int32_t *before = o->codes + o->rows[i - 1] * o->n_levels;
+    size_t n = s->end;
+    while (n < o->n_levels && codes[n] == before[n]) n++;
+    return n;
+}
+
+static void compare_neighbours(void *user, size_t chunk, size_t begin, size_t end) {
+    (void)chunk;
+    const sorting *s = user;
+    for (size_t i = begin; i < end; i++) s->o->shared[i] = i > 0 ? (uint16_t)count_shared(s, i) : 0;
+}
+
+void code_order_sort(code_order *o) {
+    sorting s = {
+        .o = o, .row_bits = bits_below(o->n_rows), .code_bits = bits_below(o->n_codewords)};
+    size_t at_once = s.code_bits > 0 ? (64 - s.row_bits) / s.code_bits : o->n_levels;
+    s.chunk_rows = chunk_count(o->n_rows, MAX_CHUNKS);
+    if (s.chunk_rows < MIN_CHUNK_ROWS) s.chunk_rows = MIN_CHUNK_ROWS;
+    for (size_t i = 0; i < o->n_rows; i++) o->rows[i] = (uint32_t)i;
+    for (size_t end = o->n_levels; end > 0; end = s.begin) { /* the last levels first */
+        s.end = end;
+        s.begin = end > at_once ? end - at_once : 0;
+        sort_by_levels(&s);
+    }
+    parallel_chunks(o->n_rows, s.chunk_rows, compare_neighbours, &s);
+}
+
+size_t code_order_run(const code_order *o, size_t begin, size_t end, size_t n_levels) {
+    size_t at = begin + 1;
+    while (at < end && o->shared[at] >= n_levels) at++;
+    return at;
+}

@@ -1,0 +1,34 @@
+/* codebook/model.h - the networks of a model as training sees them. */
+#ifndef CODEBOOK_MODEL_H
+#define CODEBOOK_MODEL_H
+
+#include "base/error.h"
+#include "codebook/mlp.h"
+#include "semid/model.h"
+
+struct semid_model {
+    mlp encoder, decoder; /* mirrored */
+    size_t n_params;
+    float *params; /* [n_params] encoder, then decoder */
+    float *mean;   /* [dim] */
+    float scale;
+};
+
+/* With all numbers zero and scale 1. trains: room for gradients' sake as well. */
+semid_status model_new(semid_model **out, const mlp_shape *encoder, bool trains, semid_error *err);
+/* One layer each way, without ReLU: z = there (x - mean), y = mean + back z; there [latent, dim],
+ * back [dim, latent]. */
+semid_status model_new_linear(semid_model **out, size_t dim, size_t latent, const float *mean,
+                              const float *there, const float *back, semid_error *err);
+/* After the parameters changed. */
+void model_refresh(semid_model *model);
+/* The decoder's part of params. */
+float *model_decoder_params(const semid_model *model);
+
+/* One row [dim] as the encoder takes it, [gemm_pad(dim)]. */
+void model_scale_row(const semid_model *model, const float *x, float *out);
+
+/* The mark that a model's file carries of its codebook. */
+uint32_t model_codebook_mark(const semid_codebook *codebook);
+
+#endif

@@ -1,0 +1,80 @@
+#include "codebook/scores.h"
+
+#include "base/memory.h"
+#include "base/threads.h"
+#include "kernels/kernels.h"
+
+#include <math.h>
+
+struct scores {
+    size_t n_panels, dim;
+    float *panels; /* [n_panels, dim, PANEL_WIDTH] */
+    float *norms;  /* [n_panels * PANEL_WIDTH] */
+};
+
+static void pack(scores *s, const float *codewords, size_t n_codewords) {
+    for (size_t k = 0; k < s->n_panels * PANEL_WIDTH; k++) {
+        float *panel = s->panels + k / PANEL_WIDTH * PANEL_WIDTH * s->dim + k % PANEL_WIDTH;
+        const float *codeword = codewords + k * s->dim;
+        double norm = 0;
+        for (size_t j = 0; k < n_codewords && j < s->dim; j++) {
+            panel[j * PANEL_WIDTH] = codeword[j];
+            norm += (double)codeword[j] * (double)codeword[j];
+        }
+        s->norms[k] = k < n_codewords ? (float)norm : INFINITY;
+    }
+}
+
+semid_status scores_new(scores **out, const float *codewords, size_t n_codewords, size_t dim,
+                        semid_error *err) {
+    semid_status status;
+    scores *s;
+    TRY(mem_calloc(&s, 1, sizeof *s, err));
+    s->n_panels = chunk_count(n_codewords, PANEL_WIDTH);
+    s->dim = dim;
+    TRY_GOTO(mem_calloc(&s->panels, s->n_panels * PANEL_WIDTH, dim * sizeof(float), err));
+    TRY_GOTO(mem_alloc(&s->norms, s->n_panels * PANEL_WIDTH, sizeof(float), err));
+    pack(s, codewords, n_codewords);
+    *out = s;
+    s = NULL;
+done:
+    scores_free(s);
+    return status;
+}
+
+void scores_free(scores *s) {
+    if (!s) return;
+    mem_free(s->panels);
+    mem_free(s->norms);
+    mem_free(s);
+}
+
+size_t scores_stride(const scores *s) {
+    return s->n_panels * PANEL_WIDTH;
+}
+
+const float *scores_norms(const scores *s) {
+    return s->norms;
+}
+
+static void measure_block(const scores *s, const float *x, size_t n, float *out) {
+    float inner[KERNEL_MAX_ROWS * PANEL_WIDTH], floors[PANEL_WIDTH];
+    uint16_t above[KERNEL_MAX_ROWS];
+    for (size_t i = 0; i < PANEL_WIDTH; i++) floors[i] = INFINITY;
+    for (size_t p = 0; p < s->n_panels; p++) {
+        const float *norms = s->norms + p * PANEL_WIDTH;
+        kernels()->inner_f32(x, n, s->panels + p * PANEL_WIDTH * s->dim, s->dim, floors, inner,
+                             above);
+        for (size_t r = 0; r < n; r++)
+            for (size_t i = 0; i < PANEL_WIDTH; i++)
+                out[r * scores_stride(s) + p * PANEL_WIDTH + i] =
+                    norms[i] - 2 * inner[r * PANEL_WIDTH + i];
+    }
+}
+
+void scores_measure(const scores *s, const float *x, size_t n, float *out) {
+    for (size_t row = 0; row < n; row += KERNEL_MAX_ROWS) {
+        size_t rows = n - row < KERNEL_MAX_ROWS ? n - row : KERNEL_MAX_ROWS;
+        measure_block(s, x + row * s->dim, rows, out + row * scores_stride(s));
+    }
+}
