@@ -17,12 +17,12 @@ static void clear_bar(void) {
     terminal.bar_open = false;
 }
 
-static void on_message(void *user, log_level level, const char *line) {
+static void on_message(void *user, semid_log_level level, const char *line) {
     (void)user;
-    if (level == LOG_DEBUG && !terminal.verbose) return;
-    if (level != LOG_WARN && terminal.quiet) return;
+    if (level == SEMID_LOG_DEBUG && !terminal.verbose) return;
+    if (level != SEMID_LOG_WARNING && terminal.quiet) return;
     clear_bar();
-    fprintf(stderr, "%s%s\n", level == LOG_WARN ? "warning: " : "", line);
+    fprintf(stderr, "%s%s\n", level == SEMID_LOG_WARNING ? "warning: " : "", line);
 }
 
 static void format_count(char *buf, size_t n_buf, double x) {
@@ -46,7 +46,7 @@ static void format_seconds(char *buf, size_t n_buf, double s) {
         snprintf(buf, n_buf, "%ldh%02ldm", t / 3600, t / 60 % 60);
 }
 
-static void describe(char *line, size_t n_line, const progress_state *s) {
+static void describe(char *line, size_t n_line, const semid_progress *s) {
     char done[32], total[32], rate[32], time[32];
     double per_s = s->elapsed_s > 0 ? (double)s->done / s->elapsed_s : 0;
     bool eta = !s->finished && s->total > s->done && per_s > 0;
@@ -63,7 +63,7 @@ static void describe(char *line, size_t n_line, const progress_state *s) {
     snprintf(line + n, n_line - (size_t)n, ", %s%s", eta ? "ETA " : "", time);
 }
 
-static void draw_bar(const progress_state *s, const char *text) {
+static void draw_bar(const semid_progress *s, const char *text) {
     enum { WIDTH = 24 };
     size_t filled = s->total ? (size_t)(WIDTH * (double)s->done / (double)s->total) : 0;
     if (filled > WIDTH) filled = WIDTH;
@@ -79,7 +79,7 @@ static void draw_bar(const progress_state *s, const char *text) {
     fflush(stderr);
 }
 
-static void on_progress(void *user, const progress_state *s) {
+static void on_progress(void *user, const semid_progress *s) {
     (void)user;
     if (terminal.quiet) return;
     char text[160];
@@ -101,7 +101,7 @@ void terminal_install(bool quiet, bool verbose) {
     terminal.verbose = verbose;
     const char *term = getenv("TERM");
     terminal.tty = isatty(STDERR_FILENO) && term && strcmp(term, "dumb") != 0;
-    log_set_sink((log_sink){.message = on_message, .progress = on_progress});
+    context_set_sink((log_sink){.message = on_message, .progress = on_progress});
 }
 
 void terminal_finish(void) {

@@ -87,7 +87,7 @@ static semid_status price_level(balancing *b, size_t level, semid_error *err) {
     source rows = source_of(b->sample, b->n_sample, b->dim);
     TRY_GOTO(balance_init(&found, &rows, codewords, b->n_codewords, err));
     for (size_t round = 0; round < MAX_ROUNDS; round++) {
-        if (interrupted()) FAIL_GOTO(SEMID_ERR_INTERRUPTED, "interrupted");
+        TRY_GOTO(check_interrupted(err));
         nearest_set_biased(search, codewords, found.prices);
         nearest_find(search, b->sample, b->n_sample, b->sample_codes, NULL);
         if (balance_settle(&found, b->sample_codes) == BALANCE_REACHED) break;
@@ -107,7 +107,7 @@ static semid_status assign_rows(balancing *b, int32_t *codes, size_t *n_moved, s
     *n_moved = 0;
     for (size_t row = 0; row < n_rows; row += BLOCK_ROWS) {
         size_t n = n_rows - row < BLOCK_ROWS ? n_rows - row : BLOCK_ROWS;
-        if (interrupted()) FAIL(SEMID_ERR_INTERRUPTED, "interrupted");
+        TRY(check_interrupted(err));
         TRY(b->source->read(b->source->user, row, n, b->block, err));
         nearest_find_residual((const nearest *const *)b->searches, L, b->block, n, b->block_codes,
                               NULL, NULL);

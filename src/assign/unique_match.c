@@ -313,7 +313,7 @@ static semid_status match_groups(job *j, size_t begin, size_t end, semid_error *
     failure_init(&j->failure);
     j->first = begin;
     parallel_chunks(end - begin, CHUNK_GROUPS, match_chunk, j);
-    if (interrupted()) FAIL(SEMID_ERR_INTERRUPTED, "interrupted");
+    TRY(check_interrupted(err));
     return failure_status(&j->failure, err);
 }
 

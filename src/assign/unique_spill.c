@@ -114,7 +114,7 @@ static void load_chunk(void *user, size_t chunk, size_t begin, size_t end) {
 static semid_status load_batch(desk *d, size_t n, semid_error *err) {
     reading r = {.d = d};
     failure_init(&r.failure);
-    if (interrupted()) FAIL(SEMID_ERR_INTERRUPTED, "interrupted");
+    TRY(check_interrupted(err));
     parallel_chunks(n, READ_ROWS, load_chunk, &r);
     return failure_status(&r.failure, err);
 }

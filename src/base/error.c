@@ -35,6 +35,16 @@ semid_status error_prefix(semid_error *err, const char *fmt, ...) {
     return err->status;
 }
 
+semid_status check_reserved(const uint64_t *reserved, size_t n_bytes, semid_error *err) {
+    for (size_t i = 0; i < n_bytes / sizeof *reserved; i++)
+        if (reserved[i] != 0)
+            FAIL(SEMID_ERR_ARGUMENT,
+                 "parameters: expected reserved fields to be zero (was the program built against a "
+                 "newer version of the library than %s?)",
+                 SEMID_VERSION);
+    return SEMID_OK;
+}
+
 const char *semid_status_name(semid_status status) {
     switch (status) {
     case SEMID_OK:

@@ -6,6 +6,8 @@
 #include "semid/status.h"
 
 #include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
 
 /* Fill `err` (may be NULL) and return `status`, so that `return error_set(...)` reads well. */
 semid_status error_set(semid_error *err, semid_status status, const char *fmt, ...)
@@ -14,6 +16,10 @@ semid_status error_set(semid_error *err, semid_status status, const char *fmt, .
 /* Put "<prefix>: " before the message that `err` holds. Returns err's status. */
 semid_status error_prefix(semid_error *err, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* SEMID_ERR_ARGUMENT unless the reserved words of a parameter struct, n_bytes in all, are zero: a
+ * program that sets them was built against a newer library. */
+semid_status check_reserved(const uint64_t *reserved, size_t n_bytes, semid_error *err);
 
 /* Return the failure of a call: only in functions that own nothing at that point. */
 #define TRY(call)                                                                                  \

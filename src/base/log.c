@@ -1,21 +1,15 @@
 #include "base/log.h"
 
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <time.h>
 
 static const double REPORT_INTERVAL_S = 0.1;
 
-static log_sink sink;
-static volatile sig_atomic_t interrupt_flag;
-
-void log_set_sink(log_sink new_sink) {
-    sink = new_sink;
-}
-
-void log_message(log_level level, const char *fmt, ...) {
+void log_message(semid_log_level level, const char *fmt, ...) {
+    log_sink sink = context_sink();
     if (!sink.message) return;
+
     char line[2048];
     va_list args;
     va_start(args, fmt);
@@ -33,6 +27,7 @@ double clock_seconds(void) {
 static void report(progress *p, double now) {
     p->last_report_s = now;
     p->state.elapsed_s = now - p->start_s;
+    log_sink sink = context_sink();
     if (sink.progress) sink.progress(sink.user, &p->state);
 }
 
@@ -51,12 +46,4 @@ void progress_add(progress *p, size_t n) {
 void progress_end(progress *p) {
     p->state.finished = true;
     report(p, clock_seconds());
-}
-
-bool interrupted(void) {
-    return interrupt_flag != 0;
-}
-
-void interrupt_request(void) {
-    interrupt_flag = 1;
 }

@@ -126,7 +126,7 @@ semid_status source_block(const source *s, size_t row, const float **x, size_t *
         *x = s->x + row * s->dim;
         return SEMID_OK;
     }
-    if (interrupted()) FAIL(SEMID_ERR_INTERRUPTED, "interrupted");
+    TRY(check_interrupted(err));
     if (*n > s->block_rows) *n = s->block_rows;
     *x = s->block;
     return source_read(s, row, *n, s->block, err);

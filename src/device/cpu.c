@@ -105,7 +105,7 @@ static semid_status scan_inner(const device_scan *scan, semid_error *err) {
     TRY(mem_alloc(&task.panels, n_panels, PANEL_WIDTH * scan->dim * sizeof(float), err));
     parallel_chunks(scan->n_queries, TASK_QUERIES, scan_chunk, &task);
     mem_free(task.panels);
-    if (interrupted()) FAIL(SEMID_ERR_INTERRUPTED, "interrupted");
+    TRY(check_interrupted(err));
     return SEMID_OK;
 }
 

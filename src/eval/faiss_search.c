@@ -123,7 +123,7 @@ semid_status faiss_search_ranks(const faiss_search *s, const rank_queries *q, ui
     TRY_GOTO(mem_alloc(&found, k, BLOCK_QUERIES * sizeof *found, err));
     for (size_t begin = 0; begin < q->n; begin += BLOCK_QUERIES) {
         size_t n = q->n - begin < BLOCK_QUERIES ? q->n - begin : BLOCK_QUERIES;
-        if (interrupted()) FAIL_GOTO(SEMID_ERR_INTERRUPTED, "interrupted");
+        TRY_GOTO(check_interrupted(err));
         TRY_GOTO(s->api->search(s->index, q->profiles + begin * s->dim, n, k, scores, found, err));
         for (size_t i = 0; i < n; i++) {
             uint32_t rank =

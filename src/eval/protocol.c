@@ -292,7 +292,7 @@ static semid_status run_block(method_run *run, size_t n, semid_error *err) {
     const protocol *p = run->p;
     method_result *r = run->result;
     double start_s = clock_seconds();
-    if (interrupted()) FAIL(SEMID_ERR_INTERRUPTED, "interrupted");
+    TRY(check_interrupted(err));
     TRY(profiles_of(p, run->first_row, n, false, run->profiles, err));
     if (run->raw != run->profiles) TRY(profiles_of(p, run->first_row, n, true, run->raw, err));
     if (run->method->model)

@@ -272,7 +272,7 @@ semid_status embeddings_gather(const embeddings *e, const uint64_t *rows, size_t
             TRY(embeddings_read(e, rows[i], n_run, out + i * dim, err));
         }
         if (embeddings_maps(e)) embeddings_drop(e, 0, n_rows);
-        if (interrupted()) FAIL(SEMID_ERR_INTERRUPTED, "interrupted");
+        TRY(check_interrupted(err));
     }
     return SEMID_OK;
 }

@@ -193,7 +193,7 @@ static semid_status check_stored(const zipfile *z, const zip_member *m, const ui
         crc = crc32_update(crc, data + at, n);
         at += n;
         if (at < m->n_bytes) file_map_drop(&z->map, begin, begin + at);
-        if (interrupted()) FAIL(SEMID_ERR_INTERRUPTED, "interrupted");
+        TRY(check_interrupted(err));
     }
     if (crc != m->crc)
         FAIL(SEMID_ERR_FORMAT, "%s: corrupt: member %.*s: expected checksum %08x, found %08x",

@@ -33,7 +33,7 @@ static semid_status find_covariance(fitting *f, semid_error *err) {
     size_t dim = f->dim;
     for (size_t row = 0; row < f->n; row += BLOCK_ROWS) {
         size_t n = f->n - row < BLOCK_ROWS ? f->n - row : BLOCK_ROWS;
-        if (interrupted()) FAIL(SEMID_ERR_INTERRUPTED, "interrupted");
+        TRY(check_interrupted(err));
         for (size_t i = 0; i < n; i++)
             for (size_t j = 0; j < dim; j++)
                 f->block[i * dim + j] = (double)f->x[(row + i) * dim + j] - f->mean[j];

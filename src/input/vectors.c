@@ -79,7 +79,7 @@ static semid_status scan_file(scan *s, vectors *v, semid_error *err) {
     const float *view = embeddings_view(v->file);
     for (size_t row = 0; row < n_file; row += s->block_rows) {
         size_t n = n_file - row < s->block_rows ? n_file - row : s->block_rows;
-        if (interrupted()) FAIL(SEMID_ERR_INTERRUPTED, "interrupted");
+        TRY(check_interrupted(err));
         if (!view) TRY(embeddings_read(v->file, row, n, s->block, err));
         s->rows = view ? view + row * s->dim : s->block;
         parallel_chunks(n, ROWS_PER_CHUNK, scan_chunk, s);

@@ -121,7 +121,7 @@ static semid_status iterate(lloyd *l, size_t max_iters, double tol, progress *p,
     size_t iters = 0;
     TRY(assign(l, NULL, max_iters > 0, &error, err));
     while (iters < max_iters && error > 0) {
-        if (interrupted()) FAIL(SEMID_ERR_INTERRUPTED, "interrupted");
+        TRY(check_interrupted(err));
         TRY(update(l, err));
         iters++;
         TRY(assign(l, NULL, iters < max_iters, &next, err));
@@ -156,7 +156,7 @@ semid_status lloyd_balance(lloyd *l, semid_kmeans_report *report, semid_error *e
     double error;
     TRY_GOTO(balance_init(&b, l->rows, l->codewords, l->n_codewords, err));
     for (int i = 0; i < BALANCE_ITERS; i++) {
-        if (interrupted()) FAIL_GOTO(SEMID_ERR_INTERRUPTED, "interrupted");
+        TRY_GOTO(check_interrupted(err));
         TRY_GOTO(assign(l, b.prices, true, &error, err));
         balance_verdict verdict = balance_settle(&b, l->codes);
         if (verdict == BALANCE_TOO_FAR) continue;

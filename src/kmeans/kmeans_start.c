@@ -260,7 +260,7 @@ static semid_status choose_codewords(plusplus *p, size_t n_codewords, uint64_t s
     if (at_once > MAX_AT_ONCE) at_once = MAX_AT_ONCE;
     rng_init(&r, seed, STREAM_DRAWS);
     while (k < n_codewords && (k == 0 || sum_of(p->sums, p->n_chunks) > 0)) {
-        if (interrupted()) FAIL(SEMID_ERR_INTERRUPTED, "interrupted");
+        TRY(check_interrupted(err));
         draw_trials(p, k == 0, &r);
         parallel_chunks(p->n, p->chunk_rows, measure_trials, p);
         size_t n_taken = take_best(p, at_once < n_codewords - k ? at_once : n_codewords - k, rows);

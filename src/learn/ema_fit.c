@@ -136,7 +136,7 @@ static semid_status count_usage(fit *f, const semid_codebook *start, size_t n, s
     memset(f->usage, 0, f->n_levels * f->n_codewords * sizeof(uint64_t));
     for (size_t row = 0; row < n; row += f->batch.max_rows) {
         size_t take = n - row < f->batch.max_rows ? n - row : f->batch.max_rows;
-        if (interrupted()) FAIL_GOTO(SEMID_ERR_INTERRUPTED, "interrupted");
+        TRY_GOTO(check_interrupted(err));
         TRY_GOTO(gather(f, row, take, f->batch.r, err));
         TRY_GOTO(semid_encode(start, f->batch.r, take, codes, err));
         for (size_t i = 0; i < take * f->n_levels; i++)
@@ -215,7 +215,7 @@ static semid_status train_epoch(fit *f, double *errors, semid_ema_epoch *epoch, 
     shuffle(f, &f->random);
     for (size_t b = 0; b < f->n_batches; b++) {
         size_t begin = b * n_rows / f->n_batches, end = (b + 1) * n_rows / f->n_batches;
-        if (interrupted()) FAIL(SEMID_ERR_INTERRUPTED, "interrupted");
+        TRY(check_interrupted(err));
         TRY(train_batch(f, begin, end - begin, errors, epoch, err));
         progress_add(&f->progress, end - begin);
     }

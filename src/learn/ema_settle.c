@@ -43,7 +43,7 @@ static semid_status assign_level(settling *s, semid_error *err) {
     nearest_set(s->search, s->levels[s->level].codewords);
     for (s->first = 0; s->first < s->n; s->first += s->b->max_rows) {
         size_t take = s->n - s->first < s->b->max_rows ? s->n - s->first : s->b->max_rows;
-        if (interrupted()) FAIL(SEMID_ERR_INTERRUPTED, "interrupted");
+        TRY(check_interrupted(err));
         TRY(source_read(s->rows, s->first, take, s->b->r, err));
         parallel_chunks(take, ROWS_PER_CHUNK, subtract_chunk, s);
         nearest_find(s->search, s->b->r, take, s->b->codes, NULL);

@@ -296,7 +296,7 @@ static semid_status train_epoch(fit *f, size_t e, semid_model_epoch *out, semid_
     memset(t->usage, 0, f->p->n_levels * f->n_codewords * sizeof *t->usage);
     for (size_t b = 0; b < f->n_batches; b++) {
         size_t begin = b * f->n_rows / f->n_batches, end = (b + 1) * f->n_rows / f->n_batches;
-        if (interrupted()) FAIL(SEMID_ERR_INTERRUPTED, "interrupted");
+        TRY(check_interrupted(err));
         gather_job job = {f, f->order + begin};
         parallel_chunks(end - begin, GATHER_ROWS_PER_CHUNK, gather_chunk, &job);
         t->adamw.lr = rate_at(f, t->n_steps);

@@ -50,7 +50,7 @@ static semid_status add_all(const faiss_bridge *faiss, faiss_index *index, const
     progress_begin(&p, "build-faiss", "rows", n_rows);
     for (size_t row = 0; row < n_rows; row += BLOCK_ROWS) {
         size_t n = n_rows - row < BLOCK_ROWS ? n_rows - row : BLOCK_ROWS;
-        if (interrupted()) FAIL_GOTO(SEMID_ERR_INTERRUPTED, "interrupted");
+        TRY_GOTO(check_interrupted(err));
         TRY_GOTO(embeddings_read(e, row, n, x, err));
         embeddings_drop(e, row, row + n);
         TRY_GOTO(catalogue_check_rows(e, x, n, row, err));

@@ -159,7 +159,7 @@ static semid_status encode_rows(stream *s, bool skip_bad_rows, semid_error *err)
     for (size_t row = 0; row < n_rows; row += s->batch_rows) {
         size_t n_read = n_rows - row < s->batch_rows ? n_rows - row : s->batch_rows, n = n_read;
         const float *x;
-        if (interrupted()) FAIL(SEMID_ERR_INTERRUPTED, "interrupted");
+        TRY(check_interrupted(err));
         TRY(read_batch(s, row, &x, &n, err));
         if (skip_bad_rows || s->result.n_bad_rows == 0) TRY(encode_batch(s, x, n, err));
         embeddings_drop(s->in, row, row + n_read);

@@ -215,7 +215,7 @@ static semid_status tokenize_all(tokenize_state *s, progress *p, semid_error *er
     for (;;) {
         size_t used;
         bool more;
-        if (interrupted()) FAIL(SEMID_ERR_INTERRUPTED, "interrupted");
+        TRY(check_interrupted(err));
         TRY(read_block(s, &more, err));
         if (!more) return SEMID_OK;
         TRY(split_lines(s, &used, err));

@@ -35,7 +35,7 @@ static semid_status copy_rows(train_data *data, const vectors *v, const uint64_t
     size_t passed = 0;
     for (size_t i = 0; i < data->n_rows; i += ROWS_AT_ONCE) {
         size_t n = data->n_rows - i < ROWS_AT_ONCE ? data->n_rows - i : ROWS_AT_ONCE;
-        if (interrupted()) FAIL(SEMID_ERR_INTERRUPTED, "interrupted");
+        TRY(check_interrupted(err));
         TRY(embeddings_gather(v->file, rows + i, n, data->owned + i * data->dim, err));
         embeddings_drop(v->file, passed, (size_t)rows[i + n - 1] + 1);
         passed = (size_t)rows[i + n - 1] + 1;

@@ -118,7 +118,7 @@ static semid_status pass(encoder *e, const char *label, block_fn work, semid_err
     for (size_t row = 0; row < n_rows; row += e->batch_rows) {
         size_t n = n_rows - row < e->batch_rows ? n_rows - row : e->batch_rows;
         float *errors = e->errors + (e->keep_errors ? row * L : 0);
-        if (interrupted()) FAIL_GOTO(SEMID_ERR_INTERRUPTED, "interrupted");
+        TRY_GOTO(check_interrupted(err));
         if (!view) TRY_GOTO(vectors_read(e->v, row, n, e->block, err));
         e->rows = view ? view + row * e->v->dim : e->block;
         TRY_GOTO(work(e, row, n, e->result.all.codes.data + row * L, errors, err));

@@ -227,7 +227,7 @@ extern "C" SEMID_API const faiss_bridge *semid_faiss_bridge(void);
 
 const faiss_bridge *semid_faiss_bridge(void) {
     static const faiss_bridge bridge = {
-        create, needs_training,   train,  add,         write,     read, rows,
-        dim,    is_inner_product, search, reconstruct, free_index};
+        omp_set_num_threads, create, needs_training, train,     add, write, read, rows, dim,
+        is_inner_product,    search, reconstruct,    free_index};
     return &bridge;
 }

@@ -20,6 +20,8 @@ extern "C" {
 typedef struct faiss_index faiss_index;
 
 typedef struct faiss_bridge {
+    /* Threads that FAISS may start for a call. */
+    void (*set_threads)(int n);
     /* An empty index of a factory string ("Flat", "IVF256,Flat", "HNSW32" ...). */
     semid_status (*create)(faiss_index **out, size_t dim, const char *factory, bool inner_product,
                            semid_error *err);

@@ -2,6 +2,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/threads.h"
 
 #include <dlfcn.h>
 #include <string.h>
@@ -47,6 +48,7 @@ semid_status faiss_library_load(const faiss_bridge **out, semid_error *err) {
     if (!symbol) FAIL(SEMID_ERR_UNSUPPORTED, "libsemid-faiss.so: expected %s", FAISS_BRIDGE_SYMBOL);
     memcpy(&bridge, &symbol, sizeof bridge);
     *out = bridge();
+    (*out)->set_threads(threads_get());
     return SEMID_OK;
 }
 

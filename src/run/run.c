@@ -259,7 +259,7 @@ semid_status run_steps(const run_step *steps, size_t n_steps, const run_settings
     semid_status status = SEMID_OK;
     if (!done) FAIL(SEMID_ERR_NO_MEMORY, "out of memory: the report");
     for (size_t i = 0; i < n_steps; i++) {
-        if (interrupted()) FAIL_GOTO(SEMID_ERR_INTERRUPTED, "interrupted");
+        TRY_GOTO(check_interrupted(err));
         TRY_GOTO(do_step(steps, i, n_steps, settings, ctx, done, err));
     }
     *report = json_pack("{s:O}", "steps", done);

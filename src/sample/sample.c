@@ -148,7 +148,7 @@ static semid_status write_meta_file(const sample_catalogue *c, const sample_para
     TRY(file_out_open(&f, path, err));
     progress_begin(&bar, "sample", "items", c->n_items);
     for (uint64_t i = 0; i < c->n_items; i++) {
-        if (i % 1024 == 0 && interrupted()) FAIL_GOTO(SEMID_ERR_INTERRUPTED, "interrupted");
+        if (i % 1024 == 0) TRY_GOTO(check_interrupted(err));
         if (bad_line_due(i, c->n_items, p->bad_lines))
             fputs("{\"main_category\": \"Industrial & Scientific\", \"title\": \"cut o\n",
                   f.stream);
@@ -171,7 +171,7 @@ static semid_status write_reviews_file(const sample_catalogue *c, const sample_p
     TRY(file_out_open(&f, path, err));
     progress_begin(&bar, "sample", "users", n_users);
     for (uint64_t i = 0; i < n_users; i++) {
-        if (i % 1024 == 0 && interrupted()) FAIL_GOTO(SEMID_ERR_INTERRUPTED, "interrupted");
+        if (i % 1024 == 0) TRY_GOTO(check_interrupted(err));
         if (bad_line_due(i, n_users, p->bad_lines))
             fputs("{\"rating\": 5.0, \"title\": \"\", \"parent_asin\":\n", f.stream);
         *n_lines += write_user(c, i, f.stream);

@@ -207,7 +207,7 @@ semid_status sql_next(sql_rows *rows, semid_error *err) {
     const duckdb_functions *api = rows->db->api;
     if (rows->chunk) api->duckdb_destroy_data_chunk(&rows->chunk);
     rows->n_rows = 0;
-    if (interrupted()) FAIL(SEMID_ERR_INTERRUPTED, "interrupted");
+    TRY(check_interrupted(err));
     rows->chunk = api->duckdb_fetch_chunk(rows->result);
     if (rows->chunk) {
         rows->n_rows = (size_t)api->duckdb_data_chunk_get_size(rows->chunk);

@@ -6,18 +6,18 @@
 #include <unistd.h>
 
 static char last_line[4096];
-static log_level last_level;
-static progress_state last_state;
+static semid_log_level last_level;
+static semid_progress last_state;
 static int n_messages, n_reports;
 
-static void take_message(void *user, log_level level, const char *line) {
+static void take_message(void *user, semid_log_level level, const char *line) {
     assert_ptr_equal(user, &n_messages);
     snprintf(last_line, sizeof last_line, "%s", line);
     last_level = level;
     n_messages++;
 }
 
-static void take_progress(void *user, const progress_state *state) {
+static void take_progress(void *user, const semid_progress *state) {
     assert_ptr_equal(user, &n_messages);
     last_state = *state;
     n_reports++;
@@ -25,14 +25,14 @@ static void take_progress(void *user, const progress_state *state) {
 
 static int install(void **state) {
     (void)state;
-    log_set_sink((log_sink){take_message, take_progress, &n_messages});
+    context_set_sink((log_sink){take_message, take_progress, &n_messages});
     n_messages = n_reports = 0;
     return 0;
 }
 
 static int uninstall(void **state) {
     (void)state;
-    log_set_sink((log_sink){0});
+    context_set_sink((log_sink){0});
     return 0;
 }
 
@@ -41,11 +41,11 @@ static void messages_reach_the_sink(void **state) {
     static char text[3000];
     log_warn("%s: %d rows", "x.npy", 3);
     assert_string_equal(last_line, "x.npy: 3 rows");
-    assert_int_equal(last_level, LOG_WARN);
+    assert_int_equal(last_level, SEMID_LOG_WARNING);
     log_info("note");
-    assert_int_equal(last_level, LOG_INFO);
+    assert_int_equal(last_level, SEMID_LOG_INFO);
     log_debug("more");
-    assert_int_equal(last_level, LOG_DEBUG);
+    assert_int_equal(last_level, SEMID_LOG_DEBUG);
     memset(text, 'a', sizeof text - 1);
     log_info("%s", text); /* cut, not overrun */
     assert_in_range(strlen(last_line), 1000, sizeof text - 2);
@@ -75,7 +75,7 @@ static void progress_is_told_at_begin_end_and_now_and_then(void **state) {
 static void without_a_sink_they_vanish(void **state) {
     (void)state;
     progress p;
-    log_set_sink((log_sink){0});
+    context_set_sink((log_sink){0});
     log_warn("nobody hears this");
     progress_begin(&p, "a", "b", 1);
     progress_add(&p, 1);
