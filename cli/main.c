@@ -6,7 +6,7 @@
 #include "cli/commands.h"
 #include "cli/terminal.h"
 #include "device/device.h"
-#include "table/register.h"
+#include "table/parquet_formats.h"
 
 #include <signal.h>
 #include <stdlib.h>
@@ -72,7 +72,7 @@ static semid_status run_command(const command *cmd, const void *params, const co
     TRY(device_find(&on, common->device, err));
     threads_set((int)common->threads);
     terminal_install(common->quiet, common->verbose);
-    table_register_formats();
+    parquet_register_formats();
     step_context ctx = {.seed = (uint64_t)common->seed, .device = on->name};
     json_t *report = NULL;
     semid_status status = cmd->run(params, &ctx, &report, err);

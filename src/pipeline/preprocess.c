@@ -3,7 +3,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "pipeline/preprocess_sql.h"
-#include "table/records.h"
+#include "table/record_scan.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -99,19 +99,19 @@ static semid_status set_int(json_t *object, const char *key, int64_t value, semi
 
 static json_t *bad_lines_of(const char *path, const record_counts *counts) {
     json_t *lines = json_array();
-    for (size_t i = 0; i < counts->n_bad && i < RECORDS_FIRST_BAD; i++)
+    for (size_t i = 0; i < counts->n_bad && i < RECORD_FIRST_BAD; i++)
         json_array_append_new(lines, json_integer((json_int_t)counts->first_bad[i]));
     return json_pack("{s:s, s:I, s:o}", "file", path, "count", (json_int_t)counts->n_bad,
                      "first_lines", lines);
 }
 
 /* Lines read, and the bad ones by file. */
-static semid_status report_lines(json_t *object, const record_source *source,
-                                 const path_list *files, int64_t *n_good, semid_error *err) {
+static semid_status report_lines(json_t *object, const record_scan *source, const path_list *files,
+                                 int64_t *n_good, semid_error *err) {
     int64_t good = 0, bad = 0;
     json_t *by_file = json_array();
     for (size_t i = 0; i < files->n_paths; i++) {
-        const record_counts *c = record_source_counts(source, i);
+        const record_counts *c = record_scan_counts(source, i);
         good += (int64_t)c->n_good;
         bad += (int64_t)c->n_bad;
         if (c->n_bad == 0) continue;
@@ -133,12 +133,12 @@ static semid_status report_lines(json_t *object, const record_source *source,
 
 typedef struct scan_progress {
     progress bar;
-    record_source *source;
+    record_scan *source;
 } scan_progress;
 
 static void show_progress(void *user) {
     scan_progress *s = user;
-    progress_add(&s->bar, record_source_consumed(s->source) - s->bar.state.done);
+    progress_add(&s->bar, record_scan_consumed(s->source) - s->bar.state.done);
 }
 
 static size_t total_bytes(const path_list *files) {
@@ -150,13 +150,13 @@ static size_t total_bytes(const path_list *files) {
 typedef semid_status (*load_fn)(sql_db *db, semid_error *err);
 
 /* Run the statement that reads the source, with a bar over the bytes of its files. */
-static semid_status scan(job *j, record_source *source, const char *label, const path_list *files,
+static semid_status scan(job *j, record_scan *source, const char *label, const path_list *files,
                          load_fn load, semid_error *err) {
     scan_progress s = {.source = source};
     progress_begin(&s.bar, label, "bytes", total_bytes(files));
     j->db.on_tick = show_progress;
     j->db.tick_user = &s;
-    semid_status status = record_source_finish(source, load(&j->db, err), err);
+    semid_status status = record_scan_finish(source, load(&j->db, err), err);
     j->db.on_tick = NULL;
     if (status == SEMID_OK) {
         show_progress(&s);
@@ -165,16 +165,16 @@ static semid_status scan(job *j, record_source *source, const char *label, const
     return status;
 }
 
-static semid_status no_reviews(const job *j, const record_source *source, int64_t n_rows,
+static semid_status no_reviews(const job *j, const record_scan *source, int64_t n_rows,
                                semid_error *err) {
-    const char *path = j->reviews.paths[0], *keys = record_source_keys(source);
+    const char *path = j->reviews.paths[0], *keys = record_scan_keys(source);
     if (n_rows == 0) FAIL(SEMID_ERR_DATA, "%s: expected interactions, found no rows", path);
     FAIL(SEMID_ERR_FORMAT,
          "%s: none of %lld rows has user_id, parent_asin and a whole number as timestamp; found %s",
          path, (long long)n_rows, *keys ? keys : "other columns");
 }
 
-static semid_status report_reviews(job *j, const record_source *source, semid_error *err) {
+static semid_status report_reviews(job *j, const record_scan *source, semid_error *err) {
     int64_t n_rows, n_complete, n_rated;
     json_t *object = json_object();
     TRY(set(j->report, "reviews", object, err));
@@ -198,19 +198,19 @@ static semid_status read_reviews(job *j, semid_error *err) {
     static const record_field fields[] = {
         {"user_id", false}, {"parent_asin", false}, {"timestamp", false}, {"rating", false}};
     record_spec spec = {.files = &j->reviews,
-                        .format = j->params->reviews ? RECORDS_JSONL : RECORDS_CSV,
+                        .format = j->params->reviews ? RECORD_JSONL : RECORD_CSV,
                         .fields = fields,
                         .n_fields = sizeof fields / sizeof *fields,
                         .strict = j->params->strict};
-    record_source *source = NULL;
-    TRY(record_source_open(&source, &j->db, "read_reviews", &spec, err));
+    record_scan *source = NULL;
+    TRY(record_scan_open(&source, &j->db, "read_reviews", &spec, err));
     semid_status status = scan(j, source, "reviews", &j->reviews, preprocess_load_reviews, err);
     if (status == SEMID_OK) status = report_reviews(j, source, err);
-    record_source_close(source);
+    record_scan_close(source);
     return status;
 }
 
-static semid_status report_meta(job *j, const record_source *source, semid_error *err) {
+static semid_status report_meta(job *j, const record_scan *source, semid_error *err) {
     int64_t n_rows, counts[3];
     json_t *object = json_object();
     TRY(set(j->report, "meta", object, err));
@@ -223,7 +223,7 @@ static semid_status report_meta(job *j, const record_source *source, semid_error
         FAIL(SEMID_ERR_DATA, "%s: expected records of items, found no rows", j->meta.paths[0]);
     if (counts[0] == 0)
         FAIL(SEMID_ERR_FORMAT, "%s: none of %lld rows has parent_asin; found %s", j->meta.paths[0],
-             (long long)n_rows, record_source_keys(source));
+             (long long)n_rows, record_scan_keys(source));
     return SEMID_OK;
 }
 
@@ -234,15 +234,15 @@ static semid_status read_meta(job *j, semid_error *err) {
                                           {"price", false},          {"main_category", false},
                                           {"average_rating", false}, {"rating_number", false}};
     record_spec spec = {.files = &j->meta,
-                        .format = RECORDS_JSONL,
+                        .format = RECORD_JSONL,
                         .fields = fields,
                         .n_fields = sizeof fields / sizeof *fields,
                         .strict = j->params->strict};
-    record_source *source = NULL;
-    TRY(record_source_open(&source, &j->db, "read_meta", &spec, err));
+    record_scan *source = NULL;
+    TRY(record_scan_open(&source, &j->db, "read_meta", &spec, err));
     semid_status status = scan(j, source, "meta", &j->meta, preprocess_load_meta, err);
     if (status == SEMID_OK) status = report_meta(j, source, err);
-    record_source_close(source);
+    record_scan_close(source);
     if (status != SEMID_OK) return status;
     return preprocess_collect_items(&j->db, err);
 }

@@ -4,7 +4,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/rng.h"
-#include "sample/sample_catalogue.h"
+#include "sample/items.h"
 
 #include <math.h>
 #include <string.h>

@@ -3,7 +3,7 @@
 #include "formats/array_choice.h"
 #include "formats/embeddings.h"
 #include "support/support.h"
-#include "table/register.h"
+#include "table/parquet_formats.h"
 
 #include <string.h>
 
@@ -164,6 +164,6 @@ int main(void) {
         cmocka_unit_test(long_lists_are_cut),
         cmocka_unit_test(failed_allocations_leak_nothing),
     };
-    table_register_formats();
+    parquet_register_formats();
     return cmocka_run_group_tests_name("array_choice", tests, NULL, NULL);
 }

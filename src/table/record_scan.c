@@ -1,4 +1,4 @@
-#include "table/records.h"
+#include "table/record_scan.h"
 
 #include "base/log.h"
 #include "base/memory.h"
@@ -6,7 +6,7 @@
 #include "formats/utf8.h"
 #include "table/csv_scan.h"
 #include "table/json_scan.h"
-#include "table/line_source.h"
+#include "table/line_reader.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -17,14 +17,14 @@ enum { LINE_BITS = 40, MAX_CSV_COLUMNS = 256 };
 /* The header of a CSV file: which column holds each wanted field. CSV is scanned by one thread,
  * which therefore meets the header before the lines under it. */
 typedef struct csv_header {
-    size_t n_columns, columns[RECORDS_MAX_FIELDS];
+    size_t n_columns, columns[RECORD_MAX_FIELDS];
 } csv_header;
 
-struct record_source {
+struct record_scan {
     const duckdb_functions *api;
     record_spec spec;
-    const char *keys[RECORDS_MAX_FIELDS];
-    line_source *lines;
+    const char *keys[RECORD_MAX_FIELDS];
+    line_reader *lines;
     record_counts *counts; /* [n_files] */
     pthread_mutex_t lock;  /* of counts and of what follows */
     char found_keys[256];
@@ -36,7 +36,7 @@ struct record_source {
 
 /* One scanning thread. */
 typedef struct worker {
-    record_source *source;
+    record_scan *source;
     line_block block;
     const char *at;
     uint64_t line;
@@ -47,7 +47,7 @@ typedef struct worker {
 
 /* ---- what was met ---- */
 
-static void set_failure(record_source *s, const semid_error *error, uint64_t at) {
+static void set_failure(record_scan *s, const semid_error *error, uint64_t at) {
     pthread_mutex_lock(&s->lock);
     if (s->status == SEMID_OK || at < s->error_at) {
         s->status = error->status;
@@ -57,19 +57,19 @@ static void set_failure(record_source *s, const semid_error *error, uint64_t at)
     pthread_mutex_unlock(&s->lock);
 }
 
-static void note_bad(record_source *s, size_t file, uint64_t line) {
+static void note_bad(record_scan *s, size_t file, uint64_t line) {
     record_counts *c = &s->counts[file];
-    size_t n = c->n_bad < RECORDS_FIRST_BAD ? (size_t)c->n_bad : RECORDS_FIRST_BAD, at = n;
+    size_t n = c->n_bad < RECORD_FIRST_BAD ? (size_t)c->n_bad : RECORD_FIRST_BAD, at = n;
     c->n_bad++;
     while (at > 0 && c->first_bad[at - 1] > line) at--;
-    if (at == RECORDS_FIRST_BAD) return;
-    if (n == RECORDS_FIRST_BAD) n--;
+    if (at == RECORD_FIRST_BAD) return;
+    if (n == RECORD_FIRST_BAD) n--;
     memmove(&c->first_bad[at + 1], &c->first_bad[at], (n - at) * sizeof *c->first_bad);
     c->first_bad[at] = line;
 }
 
 static void bad_line(worker *w, const char *line, const char *where) {
-    record_source *s = w->source;
+    record_scan *s = w->source;
     size_t file = w->block.file;
     pthread_mutex_lock(&s->lock);
     note_bad(s, file, w->line);
@@ -78,7 +78,7 @@ static void bad_line(worker *w, const char *line, const char *where) {
     semid_error error;
     error_set(&error, SEMID_ERR_FORMAT, "%s: line %llu: expected %s, found a malformed line%s%td",
               s->spec.files->paths[file], (unsigned long long)w->line,
-              s->spec.format == RECORDS_CSV ? "CSV with the fields of the header" : "a JSON object",
+              s->spec.format == RECORD_CSV ? "CSV with the fields of the header" : "a JSON object",
               where ? " at byte " : "", where ? where - line + 1 : 0);
     set_failure(s, &error, (uint64_t)file << LINE_BITS | w->line);
     size_t open = atomic_load(&s->n_open_files);
@@ -86,7 +86,7 @@ static void bad_line(worker *w, const char *line, const char *where) {
     }
 }
 
-static void remember_keys(record_source *s, const char *line, size_t n) {
+static void remember_keys(record_scan *s, const char *line, size_t n) {
     pthread_mutex_lock(&s->lock);
     if (!s->found_keys[0]) json_scan_keys(line, n, s->found_keys, sizeof s->found_keys);
     pthread_mutex_unlock(&s->lock);
@@ -94,7 +94,7 @@ static void remember_keys(record_source *s, const char *line, size_t n) {
 
 /* ---- values ---- */
 
-static void set_null(record_source *s, duckdb_vector column, size_t row) {
+static void set_null(record_scan *s, duckdb_vector column, size_t row) {
     s->api->duckdb_vector_ensure_validity_writable(column);
     s->api->duckdb_validity_set_row_invalid(s->api->duckdb_vector_get_validity(column), row);
 }
@@ -138,8 +138,8 @@ static semid_status put_csv(worker *w, duckdb_vector column, size_t row, csv_spa
 /* Column 0 is ord, the fields follow. *good says whether the line became row `row`. */
 static semid_status json_row(worker *w, const char *line, size_t n, duckdb_vector *columns,
                              size_t row, bool *good, semid_error *err) {
-    record_source *s = w->source;
-    json_span values[RECORDS_MAX_FIELDS];
+    record_scan *s = w->source;
+    json_span values[RECORD_MAX_FIELDS];
     const char *where = json_scan_object(line, n, s->keys, s->spec.n_fields, values);
     *good = !where;
     if (where) {
@@ -170,8 +170,8 @@ static bool field_is(csv_span field, const char *name) {
     return field.n_bytes == strlen(name) && memcmp(field.text, name, field.n_bytes) == 0;
 }
 
-static semid_status parse_header(const record_source *s, const char *path, const char *line,
-                                 size_t n, csv_header *out, semid_error *err) {
+static semid_status parse_header(const record_scan *s, const char *path, const char *line, size_t n,
+                                 csv_header *out, semid_error *err) {
     csv_span fields[MAX_CSV_COLUMNS];
     out->n_columns = csv_scan_line(line, n, fields, MAX_CSV_COLUMNS);
     if (out->n_columns == 0 || out->n_columns > MAX_CSV_COLUMNS)
@@ -202,11 +202,11 @@ static bool take_line(worker *w, const char **line, size_t *n) {
 }
 
 static semid_status next_block(worker *w, semid_error *err) {
-    record_source *s = w->source;
-    TRY(line_source_next(s->lines, &w->block, atomic_load(&s->n_open_files), err));
+    record_scan *s = w->source;
+    TRY(line_reader_next(s->lines, &w->block, atomic_load(&s->n_open_files), err));
     w->at = w->block.bytes;
     w->line = w->block.first_line - 1;
-    if (w->block.n_bytes == 0 || s->spec.format != RECORDS_CSV || w->block.first_line != 1)
+    if (w->block.n_bytes == 0 || s->spec.format != RECORD_CSV || w->block.first_line != 1)
         return SEMID_OK;
     const char *line, *path = s->spec.files->paths[w->block.file];
     size_t n;
@@ -229,8 +229,8 @@ static semid_status scan_block(worker *w, duckdb_vector *columns, int64_t *ord, 
     while (*row < n_max && take_line(w, &line, &n)) {
         if (n == 0) continue;
         bool good;
-        TRY((w->source->spec.format == RECORDS_CSV ? csv_row : json_row)(w, line, n, columns, *row,
-                                                                         &good, err));
+        TRY((w->source->spec.format == RECORD_CSV ? csv_row : json_row)(w, line, n, columns, *row,
+                                                                        &good, err));
         if (good) ord[(*row)++] = (int64_t)((uint64_t)w->block.file << LINE_BITS | w->line);
     }
     count_good(w, *row - first);
@@ -240,7 +240,7 @@ static semid_status scan_block(worker *w, duckdb_vector *columns, int64_t *ord, 
 static semid_status scan_chunk(worker *w, duckdb_data_chunk chunk, size_t *n_rows,
                                semid_error *err) {
     const duckdb_functions *api = w->source->api;
-    duckdb_vector columns[RECORDS_MAX_FIELDS + 1];
+    duckdb_vector columns[RECORD_MAX_FIELDS + 1];
     for (size_t i = 0; i <= w->source->spec.n_fields; i++)
         columns[i] = api->duckdb_data_chunk_get_vector(chunk, i);
     int64_t *ord = api->duckdb_vector_get_data(columns[0]);
@@ -264,7 +264,7 @@ static const duckdb_functions *api_of_process(void) {
 
 static void on_bind(duckdb_bind_info info) {
     const duckdb_functions *api = api_of_process();
-    record_source *s = api->duckdb_bind_get_extra_info(info);
+    record_scan *s = api->duckdb_bind_get_extra_info(info);
     duckdb_logical_type integer = api->duckdb_create_logical_type(DUCKDB_TYPE_BIGINT);
     duckdb_logical_type text = api->duckdb_create_logical_type(DUCKDB_TYPE_VARCHAR);
     api->duckdb_bind_add_result_column(info, "ord", integer);
@@ -278,8 +278,8 @@ static void on_bind(duckdb_bind_info info) {
 
 static void on_init(duckdb_init_info info) {
     const duckdb_functions *api = api_of_process();
-    record_source *s = api->duckdb_init_get_extra_info(info);
-    bool parallel = s->spec.format == RECORDS_JSONL;
+    record_scan *s = api->duckdb_init_get_extra_info(info);
+    bool parallel = s->spec.format == RECORD_JSONL;
     api->duckdb_init_set_max_threads(info, parallel ? (idx_t)threads_get() : 1);
 }
 
@@ -314,7 +314,7 @@ static void on_chunk(duckdb_function_info info, duckdb_data_chunk chunk) {
     api->duckdb_data_chunk_set_size(chunk, n_rows);
 }
 
-static semid_status register_function(record_source *s, sql_db *db, const char *name,
+static semid_status register_function(record_scan *s, sql_db *db, const char *name,
                                       semid_error *err) {
     const duckdb_functions *api = db->api;
     duckdb_table_function f = api->duckdb_create_table_function();
@@ -343,10 +343,10 @@ static semid_status check_csv_files(const path_list *files, semid_error *err) {
     return SEMID_OK;
 }
 
-semid_status record_source_open(record_source **out, sql_db *db, const char *name,
-                                const record_spec *spec, semid_error *err) {
-    record_source *s;
-    if (spec->format == RECORDS_CSV) TRY(check_csv_files(spec->files, err));
+semid_status record_scan_open(record_scan **out, sql_db *db, const char *name,
+                              const record_spec *spec, semid_error *err) {
+    record_scan *s;
+    if (spec->format == RECORD_CSV) TRY(check_csv_files(spec->files, err));
     TRY(mem_calloc(&s, 1, sizeof *s, err));
     pthread_mutex_init(&s->lock, NULL);
     s->api = db->api;
@@ -354,37 +354,37 @@ semid_status record_source_open(record_source **out, sql_db *db, const char *nam
     for (size_t i = 0; i < spec->n_fields; i++) s->keys[i] = spec->fields[i].name;
     atomic_init(&s->n_open_files, spec->files->n_paths);
     semid_status status = SEMID_OK;
-    TRY_GOTO(line_source_open(&s->lines, spec->files, err));
+    TRY_GOTO(line_reader_open(&s->lines, spec->files, err));
     TRY_GOTO(mem_calloc(&s->counts, spec->files->n_paths, sizeof *s->counts, err));
     TRY_GOTO(register_function(s, db, name, err));
 done:
     if (status == SEMID_OK)
         *out = s;
     else
-        record_source_close(s);
+        record_scan_close(s);
     return status;
 }
 
-semid_status record_source_finish(record_source *s, semid_status status, semid_error *err) {
+semid_status record_scan_finish(record_scan *s, semid_status status, semid_error *err) {
     if (s->status == SEMID_OK) return status;
     return error_set(err, s->status, "%s", s->error.message);
 }
 
-const record_counts *record_source_counts(const record_source *s, size_t file) {
+const record_counts *record_scan_counts(const record_scan *s, size_t file) {
     return &s->counts[file];
 }
 
-const char *record_source_keys(const record_source *s) {
+const char *record_scan_keys(const record_scan *s) {
     return s->found_keys;
 }
 
-size_t record_source_consumed(record_source *s) {
-    return line_source_consumed(s->lines);
+size_t record_scan_consumed(record_scan *s) {
+    return line_reader_consumed(s->lines);
 }
 
-void record_source_close(record_source *s) {
+void record_scan_close(record_scan *s) {
     if (!s) return;
-    line_source_close(s->lines);
+    line_reader_close(s->lines);
     mem_free(s->counts);
     pthread_mutex_destroy(&s->lock);
     mem_free(s);

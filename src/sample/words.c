@@ -1,4 +1,4 @@
-#include "sample/sample_words.h"
+#include "sample/words.h"
 
 static const sample_type fasteners[] = {
     {"Hex Bolt", "Bolts",

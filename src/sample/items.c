@@ -1,4 +1,4 @@
-#include "sample/sample_catalogue.h"
+#include "sample/items.h"
 
 #include <math.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 #include "base/memory.h"
 #include "support/support.h"
-#include "table/line_source.h"
+#include "table/line_reader.h"
 
 #include <string.h>
 #include <zlib.h>
@@ -62,14 +62,14 @@ static int tear_down(void **state) {
 
 static semid_status read_all(const char *path, char *out, size_t *n_out, uint64_t *n_blocks) {
     path_list files = {(char *[]){(char *)(uintptr_t)path}, 1};
-    line_source *s;
+    line_reader *s;
     line_block block = {0};
     *n_out = 0;
     *n_blocks = 0;
     uint64_t next_line = 1;
-    TRY(line_source_open(&s, &files, &err));
+    TRY(line_reader_open(&s, &files, &err));
     semid_status status;
-    while ((status = line_source_next(s, &block, 1, &err)) == SEMID_OK && block.n_bytes > 0) {
+    while ((status = line_reader_next(s, &block, 1, &err)) == SEMID_OK && block.n_bytes > 0) {
         assert_int_equal(block.first_line, next_line);
         for (size_t i = 0; i < block.n_bytes; i++) next_line += block.bytes[i] == '\n';
         memcpy(out + *n_out, block.bytes, block.n_bytes);
@@ -77,7 +77,7 @@ static semid_status read_all(const char *path, char *out, size_t *n_out, uint64_
         ++*n_blocks;
     }
     line_block_release(&block);
-    line_source_close(s);
+    line_reader_close(s);
     return status;
 }
 
@@ -208,5 +208,5 @@ int main(void) {
         cmocka_unit_test(ends_of_files),
         cmocka_unit_test(missing_files_and_folders),
     };
-    return cmocka_run_group_tests_name("line_source", tests, set_up, tear_down);
+    return cmocka_run_group_tests_name("line_reader", tests, set_up, tear_down);
 }

@@ -1,4 +1,4 @@
-#include "table/line_source.h"
+#include "table/line_reader.h"
 
 #include "base/memory.h"
 #include "table/byte_stream.h"
@@ -21,14 +21,14 @@ typedef struct line_file {
     size_t n_consumed;
 } line_file;
 
-struct line_source {
+struct line_reader {
     size_t n_files;
     line_file *files;
     atomic_size_t n_consumed;
 };
 
-semid_status line_source_open(line_source **out, const path_list *files, semid_error *err) {
-    line_source *s;
+semid_status line_reader_open(line_reader **out, const path_list *files, semid_error *err) {
+    line_reader *s;
     TRY(mem_calloc(&s, 1, sizeof *s, err));
     semid_status status = mem_calloc(&s->files, files->n_paths, sizeof *s->files, err);
     if (status != SEMID_OK) {
@@ -45,7 +45,7 @@ semid_status line_source_open(line_source **out, const path_list *files, semid_e
     return SEMID_OK;
 }
 
-void line_source_close(line_source *s) {
+void line_reader_close(line_reader *s) {
     if (!s) return;
     for (size_t i = 0; i < s->n_files; i++) {
         byte_stream_close(s->files[i].stream);
@@ -109,7 +109,7 @@ static void skip_byte_order_mark(line_block *b) {
     memset(b->bytes, ' ', 3);
 }
 
-static semid_status next_of(line_source *s, line_file *f, line_block *b, semid_error *err) {
+static semid_status next_of(line_reader *s, line_file *f, line_block *b, semid_error *err) {
     if (f->at_end) return SEMID_OK;
     if (!f->stream) TRY(byte_stream_open(&f->stream, f->path, err));
     TRY(append(b, f->carry, f->n_carry, err));
@@ -132,7 +132,7 @@ static semid_status next_of(line_source *s, line_file *f, line_block *b, semid_e
 
 /* ---- any file ---- */
 
-static semid_status try_file(line_source *s, line_file *f, line_block *b, bool wait,
+static semid_status try_file(line_reader *s, line_file *f, line_block *b, bool wait,
                              semid_error *err) {
     b->n_bytes = 0;
     if (wait)
@@ -146,7 +146,7 @@ static semid_status try_file(line_source *s, line_file *f, line_block *b, bool w
 
 /* First a file that nobody reads at this moment, so that several are decompressed at once; then
  * wait for one. */
-semid_status line_source_next(line_source *s, line_block *block, size_t n_files, semid_error *err) {
+semid_status line_reader_next(line_reader *s, line_block *block, size_t n_files, semid_error *err) {
     block->n_bytes = 0;
     if (n_files > s->n_files) n_files = s->n_files;
     for (int wait = 0; wait < 2; wait++)
@@ -162,6 +162,6 @@ void line_block_release(line_block *block) {
     *block = (line_block){0};
 }
 
-size_t line_source_consumed(line_source *s) {
+size_t line_reader_consumed(line_reader *s) {
     return atomic_load(&s->n_consumed);
 }

@@ -1,7 +1,7 @@
 /* Parquet as a source of ids and embeddings. */
 #include "formats/embeddings.h"
 #include "support/support.h"
-#include "table/register.h"
+#include "table/parquet_formats.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -63,10 +63,10 @@ static void embedding_errors(void **state) {
 
 int main(void) {
     setenv("TMPDIR", test_dir(), 1);
-    table_register_formats();
+    parquet_register_formats();
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(embeddings_from_parquet),
         cmocka_unit_test(embedding_errors),
     };
-    return cmocka_run_group_tests_name("register", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("parquet_formats", tests, NULL, NULL);
 }

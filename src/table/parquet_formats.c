@@ -1,4 +1,4 @@
-#include "table/register.h"
+#include "table/parquet_formats.h"
 
 #include "base/memory.h"
 #include "formats/array_choice.h"
@@ -180,7 +180,7 @@ done:
     return sql_error_in(path, err);
 }
 
-void table_register_formats(void) {
+void parquet_register_formats(void) {
     embeddings_register("parquet", load_embeddings);
     ids_register("parquet", load_ids);
 }

@@ -1,7 +1,7 @@
-/* sample/sample_words.h - what the sample catalogue is written with. Lists are one string, parts
+/* sample/words.h - what the sample catalogue is written with. Lists are one string, parts
  * separated by '|'. */
-#ifndef SAMPLE_SAMPLE_WORDS_H
-#define SAMPLE_SAMPLE_WORDS_H
+#ifndef SAMPLE_WORDS_H
+#define SAMPLE_WORDS_H
 
 #include <stddef.h>
 

@@ -1,13 +1,13 @@
-/* sample/sample_catalogue.h - the items of the sample: which there are, and what each says.
+/* sample/items.h - the items of the sample: which there are, and what each says.
  *
  * Items are numbered 0 .. n-1, a product type after the other, within a type one product line of
  * LINE_ITEMS items after the other. Everything about an item follows from the seed and its number.
  */
-#ifndef SAMPLE_SAMPLE_CATALOGUE_H
-#define SAMPLE_SAMPLE_CATALOGUE_H
+#ifndef SAMPLE_ITEMS_H
+#define SAMPLE_ITEMS_H
 
 #include "base/rng.h"
-#include "sample/sample_words.h"
+#include "sample/words.h"
 
 #include <stdbool.h>
 #include <stdint.h>

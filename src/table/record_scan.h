@@ -1,0 +1,51 @@
+/* table/record_scan.h - records of JSONL or CSV files as a table of DuckDB: one row for each good
+ * line, bad ones counted with their numbers. Several threads scan at once, so rows come in any
+ * order; the column `ord` (BIGINT) gives the order of the files and of the lines in them. */
+#ifndef TABLE_RECORD_SCAN_H
+#define TABLE_RECORD_SCAN_H
+
+#include "table/sql.h"
+
+typedef enum record_format {
+    RECORD_JSONL, /* a JSON object a line */
+    RECORD_CSV    /* a header, then as many fields in each line; UTF-8 */
+} record_format;
+
+/* A column, VARCHAR. NULL when the key is missing or null. */
+typedef struct record_field {
+    const char *name;
+    bool raw_json; /* the value as JSON (a string with its quotes), not the text of it */
+} record_field;
+
+enum { RECORD_MAX_FIELDS = 16, RECORD_FIRST_BAD = 10 };
+
+typedef struct record_spec {
+    const path_list *files; /* must outlive the source */
+    record_format format;
+    const record_field *fields;
+    size_t n_fields;
+    bool strict; /* the first bad line is an error */
+} record_spec;
+
+/* What was met in one file. Blank lines do not count. */
+typedef struct record_counts {
+    uint64_t n_good, n_bad;
+    uint64_t first_bad[RECORD_FIRST_BAD]; /* line numbers, from 1, ascending */
+} record_counts;
+
+typedef struct record_scan record_scan;
+
+/* Make the table function name(); it can be scanned once. The source must outlive the scan. */
+semid_status record_scan_open(record_scan **out, sql_db *db, const char *name,
+                              const record_spec *spec, semid_error *err);
+/* After the statement that scanned it returned `status`: the error that the scan met (also with
+ * strict), else what `status` says. */
+semid_status record_scan_finish(record_scan *s, semid_status status, semid_error *err);
+const record_counts *record_scan_counts(const record_scan *s, size_t file);
+/* "rating, title, ...": the keys of a good line, for the message about missing ones. */
+const char *record_scan_keys(const record_scan *s);
+/* Bytes of the files consumed so far; callable during the scan. */
+size_t record_scan_consumed(record_scan *s);
+void record_scan_close(record_scan *s); /* accepts NULL */
+
+#endif
