@@ -91,23 +91,25 @@ for method in rqkmeans rqvae vqvae; do
 done
 
 # Networks go on from their checkpoint, and begin again where an option has changed since.
+# shellcheck source=tests/support/killed.sh
+. "$SOURCE_DIR/tests/support/killed.sh"
 networks=(run --in "$dir/vectors.npy" --ids "$dir/ids.txt" --methods rqvae --threads 1 --set train.K=16
-    train.L=2 train.hidden=16 train.epochs=400 train.checkpoint-seconds=0)
-kill_networks() { # OUT
-    "$SEMID" "${networks[@]}" --out "$1" >/dev/null 2>"$dir/log" &
-    local pid=$!
-    for _ in $(seq 600); do [ -e "$1/rqvae/checkpoint.safetensors" ] && break; sleep 0.02; done
-    kill -KILL $pid || fail "networks: over before they could be killed"
-    wait $pid 2>/dev/null || true
-    [ -e "$1/rqvae/checkpoint.safetensors" ] || fail "networks: no checkpoint"
-}
+    train.L=2 train.hidden=16 train.checkpoint-seconds=0)
+epochs=400
+until kill_after_file "$dir/parts/rqvae/checkpoint.safetensors" "$SEMID" "${networks[@]}" \
+    train.epochs=$epochs --out "$dir/parts" 2>"$dir/log"; do
+    [ $epochs -lt 400000 ] || fail "networks: over before they could be killed"
+    epochs=$((4 * epochs))
+    rm -rf "$dir/parts"
+done
+networks+=(train.epochs=$epochs)
+[ -e "$dir/parts/rqvae/checkpoint.safetensors" ] || fail "networks: no checkpoint"
+cp -r "$dir/parts" "$dir/changed"
 "$SEMID" "${networks[@]}" --out "$dir/whole" >/dev/null 2>&1
-kill_networks "$dir/parts"
 "$SEMID" "${networks[@]}" --out "$dir/parts" >/dev/null 2>"$dir/log" || fail "$(cat "$dir/log")"
 grep -q 'going on after epoch' "$dir/log" || fail "networks began again: $(cat "$dir/log")"
 cmp "$dir/whole/rqvae/codebooks.npz" "$dir/parts/rqvae/codebooks.npz"
 [ ! -e "$dir/parts/records/train-rqvae.unfinished.json" ] || fail "a record of a stopped step is left"
-kill_networks "$dir/changed"
 "$SEMID" "${networks[@]}" --out "$dir/changed" --seed 7 >/dev/null 2>"$dir/log" || fail "$(cat "$dir/log")"
 grep -q 'going on after epoch' "$dir/log" && fail "networks went on with another seed"
 

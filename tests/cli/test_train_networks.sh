@@ -57,15 +57,20 @@ tail -c +129 "$first/codes.npy" | od -An -v -td4 -w8 | awk '{print $1 "-" $2}' >
 cmp "$out/found" "$out/expected" || fail "encode_vectors gives other codes"
 
 # ---- killed and resumed: the bytes of an uninterrupted run ----
+# shellcheck source=tests/support/killed.sh
+. "$SOURCE_DIR/tests/support/killed.sh"
+epochs=600
 for update in ema grad; do
-    options=("${small[@]}" --epochs 600 --codebook-update "$update" --threads 1)
-    train "${options[@]}" --out "$out/whole"
+    options=("${small[@]}" --codebook-update "$update" --threads 1)
     rm -rf "$out/parts"
-    "$SEMID" train --quiet --in "$x" "${options[@]}" --checkpoint-seconds 0 --out "$out/parts" >/dev/null 2>&1 &
-    for _ in $(seq 1 600); do [ -e "$out/parts/checkpoint.safetensors" ] && break; sleep 0.05; done
-    sleep 0.2
-    kill -9 $! 2>/dev/null || fail "resume: over before it could be killed"
-    wait $! 2>/dev/null || true
+    until kill_after_file "$out/parts/checkpoint.safetensors" "$SEMID" train --quiet --in "$x" "${options[@]}" \
+        --epochs $epochs --checkpoint-seconds 0 --out "$out/parts" 2>/dev/null; do
+        [ $epochs -lt 600000 ] || fail "resume: over before it could be killed"
+        epochs=$((4 * epochs))
+        rm -rf "$out/parts"
+    done
+    options+=(--epochs $epochs)
+    train "${options[@]}" --out "$out/whole"
     [ -e "$out/parts/checkpoint.safetensors" ] || fail "resume: no checkpoint"
     cp -r "$out/parts" "$out/killed-$update"
     "$SEMID" train --in "$x" "${options[@]}" --resume --out "$out/parts" >/dev/null 2>"$out/stderr"
@@ -78,13 +83,13 @@ done
 killed=$out/killed-ema/checkpoint.safetensors
 resume() { # PART ARGUMENTS: a checkpoint that does not fit
     mkdir -p "$out/bad" && cp "$killed" "$out/bad/checkpoint.safetensors"
-    "$SEMID" train --quiet --in "$x" "${small[@]}" --epochs 600 --threads 1 "${@:2}" --resume \
+    "$SEMID" train --quiet --in "$x" "${small[@]}" --epochs $epochs --threads 1 "${@:2}" --resume \
         --out "$out/bad" >/dev/null 2>"$out/stderr" && fail "a checkpoint of another training: $*"
     grep -qF -- "$1" "$out/stderr" || fail "no \"$1\" in: $(cat "$out/stderr")"
 }
 resume "(lr: 0.002), found one of another (0.001)" --lr 0.002
 resume "(seed: 7)" --seed 7
-resume "(epochs: 601)" --epochs 601
+resume "(epochs: $((epochs + 1)))" --epochs $((epochs + 1))
 resume "(codebook-update: \"grad\")" --codebook-update grad
 resume "(rows: 40)" --max-train 40
 resume "(widths: [6,16,8,5])" --latent 5
