@@ -29,7 +29,7 @@ if nm -D --defined-only "$library" | awk '{ print $3 }' | grep -v '^semid_' | gr
     fail "libsemid exports more than semid_*"
 fi
 # It needs no more than a serving process has.
-if ldd "$library" | grep -E 'duckdb|dnnl|faiss|stdc\+\+'; then
+if ldd "$library" | grep -E 'duckdb|faiss|stdc\+\+'; then
     fail "libsemid needs a heavy library"
 fi
 
