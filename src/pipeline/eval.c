@@ -187,6 +187,7 @@ static semid_status open_methods(evaluation *e, semid_error *err) {
         TRY(open_method(m, e, err));
         method_input input = input_of(m);
         semid_status status = protocol_check(&e->protocol_params, &e->items, &input, err);
+        if (status == SEMID_ERR_USAGE) error_prefix(err, "--expand");
         if (status != SEMID_OK) {
             error_prefix(err, "%s", m->folder);
             return status;

@@ -46,8 +46,8 @@ semid_status expand_check(expand_kind kind, const semid_codebook *cb, const semi
              "expected code values below %zu in the inverted index, as in the codebook, found %zu",
              semid_codebook_codewords(cb), semid_inverted_codewords(index) - 1);
     if (kind == EXPAND_HAMMING1 && semid_codebook_is_vq(cb))
-        FAIL(SEMID_ERR_USAGE, "--expand hamming1 needs codes of several levels: with the one token "
-                              "of a VQ it is the whole catalogue");
+        FAIL(SEMID_ERR_USAGE, "hamming1 needs codes of several levels: with the one token of a VQ "
+                              "it is the whole catalogue");
     return SEMID_OK;
 }
 

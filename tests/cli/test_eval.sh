@@ -64,7 +64,7 @@ refuse 2 "--topk: expected different numbers, found 5 twice" --topk 5,10,5
 refuse 2 "--expand: expected one of exact|hamming1|prefix|neighbors|beam" --expand more
 refuse 2 "--use-faiss-rerank: expected --faiss-index FILE" --use-faiss-rerank
 refuse 2 "--faiss-ids: expected --faiss-index FILE" --faiss-ids "$golden/ids.npy"
-refuse 2 "--expand hamming1 needs codes of several levels" --methods vq --expand hamming1
+refuse 2 "--expand: hamming1 needs codes of several levels" --methods vq --expand hamming1
 refuse 2 "--methods: expected different names, found rq twice" --methods rq
 refuse 2 "--out: expected a .csv file" --out "$out/refused.txt"
 refuse 2 "--lastN: expected 1 to" --lastN 0

@@ -102,7 +102,7 @@ until kill_after_file "$dir/parts/rqvae/checkpoint.safetensors" "$SEMID" "${netw
     epochs=$((4 * epochs))
     rm -rf "$dir/parts"
 done
-networks+=(train.epochs=$epochs)
+networks+=("train.epochs=$epochs")
 [ -e "$dir/parts/rqvae/checkpoint.safetensors" ] || fail "networks: no checkpoint"
 cp -r "$dir/parts" "$dir/changed"
 "$SEMID" "${networks[@]}" --out "$dir/whole" >/dev/null 2>&1

@@ -69,7 +69,7 @@ for update in ema grad; do
         epochs=$((4 * epochs))
         rm -rf "$out/parts"
     done
-    options+=(--epochs $epochs)
+    options+=(--epochs "$epochs")
     train "${options[@]}" --out "$out/whole"
     [ -e "$out/parts/checkpoint.safetensors" ] || fail "resume: no checkpoint"
     cp -r "$out/parts" "$out/killed-$update"

@@ -5,7 +5,7 @@
 
 # The words before a command that may then not read a file of mode 000: none for a common user.
 unprivileged=()
-[ "$(id -u)" != 0 ] || unprivileged=(setpriv --bounding-set=-dac_override,-dac_read_search)
+[ "$(id -u)" != 0 ] || unprivileged=(setpriv '--bounding-set=-dac_override,-dac_read_search')
 
 can_refuse_files() { # FOLDER: is a file of mode 000 refused to `unprivileged`, and semid not?
     local refused=0
