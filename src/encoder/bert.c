@@ -36,8 +36,9 @@ static size_t narrow_bytes(precision kind, size_t n_in) {
     return kind == PRECISION_BF16 ? gemm_bf16_pad(n_in) * sizeof(uint16_t) : 0;
 }
 
-static semid_status scratch_init(scratch *s, const model *m, size_t max_len, semid_error *err) {
-    const model_config *c = &m->config;
+static semid_status scratch_init(scratch *s, const text_model *m, size_t max_len,
+                                 semid_error *err) {
+    const text_model_config *c = &m->config;
     size_t widest = c->hidden > c->intermediate ? c->hidden : c->intermediate;
     size_t tokens = max_len > CHUNK_TOKENS ? max_len : CHUNK_TOKENS, hidden = gemm_pad(c->hidden);
     size_t wide = gemm_pad(c->intermediate), head = c->hidden / c->n_heads;
@@ -54,7 +55,7 @@ static semid_status scratch_init(scratch *s, const model *m, size_t max_len, sem
     return mem_alloc(&s->step, tokens, sizeof(float), err);
 }
 
-semid_status bert_workspace_new(bert_workspace **out, const model *m, size_t max_len,
+semid_status bert_workspace_new(bert_workspace **out, const text_model *m, size_t max_len,
                                 semid_error *err) {
     bert_workspace *w;
     TRY(mem_calloc(&w, 1, sizeof *w, err));
@@ -90,7 +91,7 @@ void bert_workspace_free(bert_workspace *w) {
 /* ---- layers ---- */
 
 typedef struct pass {
-    const model *m;
+    const text_model *m;
     const encoder_kernels *kernels;
     const packed_texts *texts;
     const size_t *chunks; /* [n_chunks + 1] into texts */
@@ -177,7 +178,7 @@ static void apply_norm(const pass *p, const norm *n, size_t rows, float *x, cons
 }
 
 static void embed_tokens(const pass *p, const int32_t *tokens, size_t n, float *x) {
-    const model *m = p->m;
+    const text_model *m = p->m;
     int32_t pad_id = m->config.pad_id;
     size_t hidden = m->config.hidden, stride = gemm_pad(hidden), next = (size_t)(pad_id + 1);
     for (size_t i = 0; i < n; i++) {
@@ -185,14 +186,15 @@ static void embed_tokens(const pass *p, const int32_t *tokens, size_t n, float *
         size_t place = tokens[i] == pad_id ? (size_t)pad_id : next++;
         /* cannot fail: the type of the tensor and the token were checked */
         array_to_f32(&m->words, (size_t)tokens[i] * hidden, hidden, row, NULL);
-        p->kernels->layer_norm_f32(row, m->places + place * hidden, m->embedding_norm.gamma,
-                                   m->embedding_norm.beta, hidden, m->config.layer_norm_eps);
+        p->kernels->layer_norm_f32(row, m->position_embeddings + place * hidden,
+                                   m->embedding_norm.gamma, m->embedding_norm.beta, hidden,
+                                   m->config.layer_norm_eps);
     }
 }
 
 /* What a head adds to the scores of n tokens with one another. */
-static void add_distance_bias(const model *m, size_t head, size_t n, float *scores) {
-    size_t max_tokens = model_config_max_tokens(&m->config), stride = gemm_pad(n);
+static void add_distance_bias(const text_model *m, size_t head, size_t n, float *scores) {
+    size_t max_tokens = text_model_config_max_tokens(&m->config), stride = gemm_pad(n);
     const float *row = m->distance_bias + head * (2 * max_tokens - 1);
     for (size_t i = 0; i < n; i++) {
         const float *bias = row + (max_tokens - 1 - i);
@@ -204,7 +206,7 @@ static void add_distance_bias(const model *m, size_t head, size_t n, float *scor
  * a row a token. */
 static void attend(const pass *p, const scratch *s, size_t head, const float *qkv, size_t n,
                    float *out) {
-    const model_config *c = &p->m->config;
+    const text_model_config *c = &p->m->config;
     size_t d = c->hidden / c->n_heads, hidden = gemm_pad(c->hidden), stride = 3 * hidden;
     size_t padded = gemm_pad(n);
     qkv += head * d;
@@ -235,7 +237,7 @@ static void attend(const pass *p, const scratch *s, size_t head, const float *qk
 }
 
 static void self_attention(const pass *p, const scratch *s, size_t first_text, size_t n_texts) {
-    const model_config *c = &p->m->config;
+    const text_model_config *c = &p->m->config;
     const size_t *starts = p->texts->starts;
     size_t hidden = gemm_pad(c->hidden);
     for (size_t t = first_text; t < first_text + n_texts; t++) {
@@ -248,7 +250,7 @@ static void self_attention(const pass *p, const scratch *s, size_t first_text, s
 
 /* Post-norm transformer layer over the tokens of a chunk, x in place. `wide` serves as query, key
  * and value, then as the attention block's output, then as the intermediate activations. */
-static void run_layer(const pass *p, scratch *s, const model_layer *layer, size_t first_text,
+static void run_layer(const pass *p, scratch *s, const text_model_layer *layer, size_t first_text,
                       size_t n_texts, size_t n) {
     size_t hidden = gemm_pad(p->m->config.hidden);
     matrix x = {n, s->x, hidden}, mixed = {n, s->mixed, hidden}, up = {n, s->wide, layer->up.n_out};
@@ -298,7 +300,7 @@ static void run_chunk(void *user, size_t chunk, size_t begin, size_t end) {
     (void)begin, (void)end;
     const pass *p = user;
     const packed_texts *texts = p->texts;
-    const model_config *c = &p->m->config;
+    const text_model_config *c = &p->m->config;
     scratch *s = &p->workspace->workers[threads_worker()];
     size_t first = p->chunks[chunk], last = p->chunks[chunk + 1], stride = gemm_pad(c->hidden);
     const size_t *starts = texts->starts;
@@ -322,8 +324,8 @@ static size_t cut_chunks(const packed_texts *texts, size_t *chunks) {
     return n;
 }
 
-static semid_status check_texts(const model *m, const bert_workspace *w, const packed_texts *texts,
-                                semid_error *err) {
+static semid_status check_texts(const text_model *m, const bert_workspace *w,
+                                const packed_texts *texts, semid_error *err) {
     for (size_t t = 0; t < texts->n_texts; t++) {
         size_t n = texts->starts[t + 1] - texts->starts[t];
         if (n < 1 || n > w->max_len)
@@ -337,8 +339,8 @@ static semid_status check_texts(const model *m, const bert_workspace *w, const p
     return SEMID_OK;
 }
 
-semid_status bert_embed(const model *m, bert_workspace *w, const packed_texts *texts, pooling pool,
-                        bool normalize, float *out, semid_error *err) {
+semid_status bert_embed(const text_model *m, bert_workspace *w, const packed_texts *texts,
+                        pooling pool, bool normalize, float *out, semid_error *err) {
     TRY(check_texts(m, w, texts, err));
     if (pool == POOLING_POOLER && m->pooler.n_out == 0)
         FAIL(SEMID_ERR_UNSUPPORTED, "the model has no pooler: expected tensor pooler.dense.weight");

@@ -4,7 +4,7 @@
 #ifndef ENCODER_BERT_H
 #define ENCODER_BERT_H
 
-#include "encoder/model.h"
+#include "encoder/text_model.h"
 
 #include <stdint.h>
 
@@ -16,13 +16,13 @@ typedef struct packed_texts {
 
 /* Scratch space, a piece for each worker; allocated once for texts of at most max_len tokens. */
 typedef struct bert_workspace bert_workspace;
-semid_status bert_workspace_new(bert_workspace **out, const model *m, size_t max_len,
+semid_status bert_workspace_new(bert_workspace **out, const text_model *m, size_t max_len,
                                 semid_error *err);
 void bert_workspace_free(bert_workspace *w);
 
 /* out [n_texts, hidden]. Texts have 1 to max_len tokens. SEMID_ERR_DATA for a token that the model
  * has no vector for. */
-semid_status bert_embed(const model *m, bert_workspace *w, const packed_texts *texts, pooling pool,
-                        bool normalize, float *out, semid_error *err);
+semid_status bert_embed(const text_model *m, bert_workspace *w, const packed_texts *texts,
+                        pooling pool, bool normalize, float *out, semid_error *err);
 
 #endif

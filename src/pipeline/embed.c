@@ -3,7 +3,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "encoder/encoder.h"
+#include "encoder/text_encoder.h"
 #include "formats/embeddings.h"
 #include "pipeline/embed_partial.h"
 #include "table/item_texts.h"
@@ -14,14 +14,14 @@ enum { COPY_ROWS = 4096 };
 
 typedef struct job {
     const embed_params *params;
-    encoder *e;
+    text_encoder *e;
     item_texts *texts;
     embed_partial *partial;
     ids list;  /* of the items */
     ids batch; /* texts */
     float *x;  /* [batch_size, dim] */
     size_t n_rows, n_kept;
-    encoder_counts counts;
+    text_encoder_counts counts;
     double compute_s;
 } job;
 
@@ -56,11 +56,11 @@ static semid_status fingerprint(const job *j, uint64_t *out, semid_error *err) {
                                         "tokenizer_config.json",
                                         "config_sentence_transformers.json",
                                         "model.safetensors"};
-    int64_t options[] = {j->params->max_len, encoder_pooling(j->e), encoder_normalizes(j->e),
-                         j->params->dtype};
+    int64_t options[] = {j->params->max_len, text_encoder_pooling(j->e),
+                         text_encoder_normalizes(j->e), j->params->dtype};
     uint64_t hash =
         hash_bytes(hash_bytes(0, SEMID_VERSION, strlen(SEMID_VERSION)), options, sizeof options);
-    hash = hash_bytes(hash, encoder_prefix(j->e), strlen(encoder_prefix(j->e)) + 1);
+    hash = hash_bytes(hash, text_encoder_prefix(j->e), strlen(text_encoder_prefix(j->e)) + 1);
     for (size_t i = 0; i < sizeof files / sizeof *files; i++)
         TRY(hash_file(&hash, j->params->model, files[i], err));
     *out = hash;
@@ -72,14 +72,14 @@ static semid_status fingerprint(const job *j, uint64_t *out, semid_error *err) {
 static semid_status open_inputs(job *j, semid_error *err) {
     const embed_params *p = j->params;
     TRY(check_out(p->out, err));
-    TRY(encoder_open(&j->e,
-                     &(encoder_params){.model_dir = p->model,
-                                       .max_len = (size_t)p->max_len,
-                                       .pool = (pooling)p->pooling,
-                                       .normalize = p->normalize,
-                                       .kind = (precision)p->dtype,
-                                       .prefix = p->prefix},
-                     err));
+    TRY(text_encoder_open(&j->e,
+                          &(text_encoder_params){.model_dir = p->model,
+                                                 .max_len = (size_t)p->max_len,
+                                                 .pool = (pooling)p->pooling,
+                                                 .normalize = p->normalize,
+                                                 .kind = (precision)p->dtype,
+                                                 .prefix = p->prefix},
+                          err));
     TRY(item_texts_open(
         &j->texts,
         &(item_texts_params){
@@ -87,10 +87,10 @@ static semid_status open_inputs(job *j, semid_error *err) {
         err));
     j->n_rows = item_texts_rows(j->texts);
     TRY(item_texts_ids(j->texts, &j->list, err));
-    TRY(mem_alloc(&j->x, (size_t)p->batch_size * encoder_dim(j->e), sizeof(float), err));
+    TRY(mem_alloc(&j->x, (size_t)p->batch_size * text_encoder_dim(j->e), sizeof(float), err));
     uint64_t hash;
     TRY(fingerprint(j, &hash, err));
-    return embed_partial_open(&j->partial, p->out, hash, encoder_dim(j->e), p->resume, err);
+    return embed_partial_open(&j->partial, p->out, hash, text_encoder_dim(j->e), p->resume, err);
 }
 
 /* Whether the batch that starts at `row` is kept from an earlier run. */
@@ -105,7 +105,7 @@ static semid_status embed_batch(job *j, semid_error *err) {
     if (interrupted())
         FAIL(SEMID_ERR_INTERRUPTED, "interrupted; --resume goes on from %zu of %zu texts",
              embed_partial_rows(j->partial), j->n_rows);
-    TRY(encoder_embed(j->e, &j->batch, j->x, &j->counts, err));
+    TRY(text_encoder_embed(j->e, &j->batch, j->x, &j->counts, err));
     return embed_partial_append(j->partial, &j->batch, j->x, err);
 }
 
@@ -145,7 +145,7 @@ done:
 }
 
 static semid_status write_rows(const job *j, embeddings_writer *w, semid_error *err) {
-    size_t dim = encoder_dim(j->e), n;
+    size_t dim = text_encoder_dim(j->e), n;
     float *x;
     TRY(mem_alloc(&x, COPY_ROWS * dim, sizeof(float), err));
     semid_status status = SEMID_OK;
@@ -161,7 +161,8 @@ done:
 
 static semid_status write_out(job *j, const char *ids_path, semid_error *err) {
     embeddings_writer *w;
-    TRY(embeddings_writer_open(&w, j->params->out, j->n_rows, encoder_dim(j->e), &j->list, err));
+    TRY(embeddings_writer_open(&w, j->params->out, j->n_rows, text_encoder_dim(j->e), &j->list,
+                               err));
     semid_status status = write_rows(j, w, err);
     if (status == SEMID_OK) status = ids_save(&j->list, ids_path, err);
     if (status == SEMID_OK) status = embeddings_writer_commit(w, err);
@@ -176,9 +177,9 @@ static semid_status make_report(const job *j, const char *ids_path, json_t **out
     json_t *report = json_pack(
         "{s:s, s:s, s:I, s:I, s:s, s:s, s:s, s:b, s:s, s:I, s:I, s:I, s:I, s:I, s:f, s:f}", "out",
         j->params->out, "ids", ids_path, "rows", (json_int_t)j->n_rows, "dim",
-        (json_int_t)encoder_dim(j->e), "dtype", precision_name((precision)j->params->dtype), "isa",
-        kernels()->tier, "pooling", pooling_name(encoder_pooling(j->e)), "normalized",
-        encoder_normalizes(j->e), "prefix", encoder_prefix(j->e), "max_len",
+        (json_int_t)text_encoder_dim(j->e), "dtype", precision_name((precision)j->params->dtype),
+        "isa", kernels()->tier, "pooling", pooling_name(text_encoder_pooling(j->e)), "normalized",
+        text_encoder_normalizes(j->e), "prefix", text_encoder_prefix(j->e), "max_len",
         (json_int_t)j->params->max_len, "rows_kept", (json_int_t)j->n_kept, "tokens",
         (json_int_t)j->counts.n_tokens, "truncated", (json_int_t)j->counts.n_truncated,
         "empty_texts", (json_int_t)item_texts_empty(j->texts), "texts_per_s",
@@ -195,7 +196,7 @@ static void job_release(job *j) {
     ids_release(&j->batch);
     ids_release(&j->list);
     item_texts_close(j->texts);
-    encoder_close(j->e);
+    text_encoder_close(j->e);
 }
 
 semid_status step_embed(const embed_params *params, const step_context *ctx, json_t **report,

@@ -3,7 +3,7 @@
 #include "support/support.h"
 
 #include "base/memory.h"
-#include "encoder/encoder.h"
+#include "encoder/text_encoder.h"
 #include "formats/safetensors.h"
 
 #include <math.h>
@@ -44,15 +44,17 @@ static void normalize(float *x, size_t dim) {
 
 static void check_pooling(const variant *v, pooling pool, tristate scaled, const array *expected) {
     ids texts = read_texts(v);
-    encoder *e;
-    encoder_counts counts = {0};
+    text_encoder *e;
+    text_encoder_counts counts = {0};
     float found[MAX_TEXTS * MAX_DIM], row[MAX_DIM];
-    encoder_params params = {variant_path(v, ""), v->max_len, pool, scaled, PRECISION_F32, NULL};
-    assert_ok(encoder_open(&e, &params, &err));
-    size_t dim = encoder_dim(e), which = pool == POOLING_AUTO ? 0 : (size_t)pool - POOLING_MEAN;
+    text_encoder_params params = {variant_path(v, ""), v->max_len, pool, scaled,
+                                  PRECISION_F32,       NULL};
+    assert_ok(text_encoder_open(&e, &params, &err));
+    size_t dim = text_encoder_dim(e),
+           which = pool == POOLING_AUTO ? 0 : (size_t)pool - POOLING_MEAN;
     assert_int_equal(expected->shape[1], texts.n_ids);
     assert_int_equal(expected->shape[2], dim);
-    assert_ok(encoder_embed(e, &texts, found, &counts, &err));
+    assert_ok(text_encoder_embed(e, &texts, found, &counts, &err));
     assert_int_equal(counts.n_truncated, v->n_truncated);
     for (size_t t = 0; t < texts.n_ids; t++) {
         assert_ok(array_to_f32(expected, (which * texts.n_ids + t) * dim, dim, row, &err));
@@ -62,21 +64,21 @@ static void check_pooling(const variant *v, pooling pool, tristate scaled, const
                 fail_msg("%s, %s, text %zu [%zu]: expected %.7g, found %.7g", v->name,
                          pooling_name(pool), t, j, (double)row[j], (double)found[t * dim + j]);
     }
-    encoder_close(e);
+    text_encoder_close(e);
     ids_release(&texts);
 }
 
 /* Low precision leaves the direction of a vector nearly as it is. */
 static void check_cosines(const variant *v, const array *expected, precision kind, double least) {
     ids texts = read_texts(v);
-    encoder *e;
-    encoder_counts counts = {0};
+    text_encoder *e;
+    text_encoder_counts counts = {0};
     float found[MAX_TEXTS * MAX_DIM], row[MAX_DIM];
-    encoder_params params = {variant_path(v, ""), v->max_len, POOLING_MEAN,
-                             TRISTATE_YES,        kind,       NULL};
-    assert_ok(encoder_open(&e, &params, &err));
-    size_t dim = encoder_dim(e);
-    assert_ok(encoder_embed(e, &texts, found, &counts, &err));
+    text_encoder_params params = {variant_path(v, ""), v->max_len, POOLING_MEAN,
+                                  TRISTATE_YES,        kind,       NULL};
+    assert_ok(text_encoder_open(&e, &params, &err));
+    size_t dim = text_encoder_dim(e);
+    assert_ok(text_encoder_embed(e, &texts, found, &counts, &err));
     for (size_t t = 0; t < texts.n_ids; t++) {
         double cosine = 0;
         assert_ok(array_to_f32(expected, t * dim, dim, row, &err));
@@ -85,7 +87,7 @@ static void check_cosines(const variant *v, const array *expected, precision kin
         if (!(cosine >= least))
             fail_msg("%s, %s, text %zu: cosine %.6f", v->name, precision_name(kind), t, cosine);
     }
-    encoder_close(e);
+    text_encoder_close(e);
     ids_release(&texts);
 }
 
@@ -171,12 +173,12 @@ static void write_shards(const safetensors *whole, FILE *index) {
 static void embed_texts(const char *folder, float *out) {
     const variant v = {"gelu", "texts.txt", 24, 1};
     ids texts = read_texts(&v);
-    encoder *e;
-    encoder_counts counts = {0};
-    encoder_params params = {folder, 24, POOLING_MEAN, TRISTATE_YES, PRECISION_F32, NULL};
-    assert_ok(encoder_open(&e, &params, &err));
-    assert_ok(encoder_embed(e, &texts, out, &counts, &err));
-    encoder_close(e);
+    text_encoder *e;
+    text_encoder_counts counts = {0};
+    text_encoder_params params = {folder, 24, POOLING_MEAN, TRISTATE_YES, PRECISION_F32, NULL};
+    assert_ok(text_encoder_open(&e, &params, &err));
+    assert_ok(text_encoder_embed(e, &texts, out, &counts, &err));
+    text_encoder_close(e);
     ids_release(&texts);
 }
 
@@ -184,7 +186,7 @@ static void weights_in_several_files(void **state) {
     (void)state;
     static float whole[MAX_TEXTS * MAX_DIM], sharded[MAX_TEXTS * MAX_DIM];
     safetensors *weights;
-    encoder *e;
+    text_encoder *e;
     assert_ok(dir_create(test_path("sharded"), &err));
     copy_file("bert/gelu/config.json", "sharded/config.json");
     copy_file("bert/gelu/vocab.txt", "sharded/vocab.txt");
@@ -198,9 +200,9 @@ static void weights_in_several_files(void **state) {
     embed_texts(test_path("sharded"), sharded);
     assert_memory_equal(sharded, whole, sizeof whole);
     assert_int_equal(remove(test_path("sharded/model-1.safetensors")), 0);
-    encoder_params params = {test_path("sharded"), 24,  POOLING_MEAN, TRISTATE_YES,
-                             PRECISION_F32,        NULL};
-    assert_fails(encoder_open(&e, &params, &err), SEMID_ERR_IO, "model-1.safetensors");
+    text_encoder_params params = {test_path("sharded"), 24,  POOLING_MEAN, TRISTATE_YES,
+                                  PRECISION_F32,        NULL};
+    assert_fails(text_encoder_open(&e, &params, &err), SEMID_ERR_IO, "model-1.safetensors");
 }
 
 int main(void) {

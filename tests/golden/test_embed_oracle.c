@@ -2,7 +2,7 @@
  * to .npy. Needs the shared data and the weights. */
 #include "support/support.h"
 
-#include "encoder/model.h"
+#include "encoder/text_model.h"
 #include "pipeline/embed.h"
 
 #include "base/memory.h"

@@ -1,4 +1,4 @@
-#include "encoder/model.h"
+#include "encoder/text_model.h"
 
 #include "base/file.h"
 #include "base/memory.h"
@@ -7,6 +7,11 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+
+const char *precision_name(precision kind) {
+    static const char *const names[] = {"f32", "bf16", "int8"};
+    return names[kind];
+}
 
 /* ---- tensors ---- */
 
@@ -166,8 +171,8 @@ static void norm_release(norm *n) {
 
 /* ---- the model ---- */
 
-static semid_status read_qkv(model_layer *layer, const reader *r, const char *base, precision kind,
-                             size_t hidden, semid_error *err) {
+static semid_status read_qkv(text_model_layer *layer, const reader *r, const char *base,
+                             precision kind, size_t hidden, semid_error *err) {
     const char *parts[] = {r->names->query, r->names->key, r->names->value};
     char name[NAME_BYTES];
     array a;
@@ -181,8 +186,8 @@ static semid_status read_qkv(model_layer *layer, const reader *r, const char *ba
     return SEMID_OK;
 }
 
-static semid_status read_layer(model_layer *layer, const reader *r, size_t i, precision kind,
-                               const model_config *c, semid_error *err) {
+static semid_status read_layer(text_model_layer *layer, const reader *r, size_t i, precision kind,
+                               const text_model_config *c, semid_error *err) {
     char base[64], name[NAME_BYTES];
     snprintf(base, sizeof base, "encoder.layer.%zu", i);
     TRY(read_qkv(layer, r, base, kind, c->hidden, err));
@@ -199,31 +204,32 @@ static semid_status read_layer(model_layer *layer, const reader *r, size_t i, pr
 }
 
 /* The token type of everything is 0, so its vector can go with the position's. */
-static semid_status add_type(model *m, const reader *r, semid_error *err) {
-    const model_config *c = &m->config;
+static semid_status add_type(text_model *m, const reader *r, semid_error *err) {
+    const text_model_config *c = &m->config;
     float *type0 = NULL;
     TRY(copy_tensor(r, "embeddings.token_type_embeddings.weight", c->n_types, c->hidden, &type0,
                     err));
     for (size_t i = 0; i < c->n_positions; i++)
-        for (size_t j = 0; j < c->hidden; j++) m->places[i * c->hidden + j] += type0[j];
+        for (size_t j = 0; j < c->hidden; j++)
+            m->position_embeddings[i * c->hidden + j] += type0[j];
     mem_free(type0);
     return SEMID_OK;
 }
 
-static semid_status read_embeddings(model *m, const reader *r, semid_error *err) {
-    const model_config *c = &m->config;
+static semid_status read_embeddings(text_model *m, const reader *r, semid_error *err) {
+    const text_model_config *c = &m->config;
     TRY(find_tensor(r, "embeddings.word_embeddings.weight", c->n_words, c->hidden, &m->words, err));
     TRY(copy_tensor(r, "embeddings.position_embeddings.weight", c->n_positions, c->hidden,
-                    &m->places, err));
+                    &m->position_embeddings, err));
     if (c->n_types > 0) TRY(add_type(m, r, err));
     return read_norm(r, "embeddings.LayerNorm", c->hidden, &m->embedding_norm, err);
 }
 
 /* One row of biases a head, from the table of buckets. */
-static semid_status read_distance_bias(model *m, const reader *r, semid_error *err) {
-    const model_config *c = &m->config;
+static semid_status read_distance_bias(text_model *m, const reader *r, semid_error *err) {
+    const text_model_config *c = &m->config;
     float *table;
-    size_t n = model_config_max_tokens(c), row = 2 * n - 1;
+    size_t n = text_model_config_max_tokens(c), row = 2 * n - 1;
     float scale = sqrtf((float)(c->hidden / c->n_heads));
     TRY(copy_tensor(r, "encoder.relative_attention_bias.weight", RELATIVE_BUCKETS, c->n_heads,
                     &table, err));
@@ -237,8 +243,8 @@ static semid_status read_distance_bias(model *m, const reader *r, semid_error *e
     return status;
 }
 
-static semid_status read_weights(model *m, const char *path, semid_error *err) {
-    const model_config *c = &m->config;
+static semid_status read_weights(text_model *m, const char *path, semid_error *err) {
+    const text_model_config *c = &m->config;
     reader r = {.file = m->file, .path = path, .names = &names_of[c->arch], .prefix = ""};
     char key[KEY_BYTES];
     snprintf(key, sizeof key, "%sembeddings.word_embeddings.weight", r.names->prefix);
@@ -264,28 +270,29 @@ static semid_status find_weights(char **out, const char *model_dir, semid_error 
     return SEMID_OK;
 }
 
-semid_status model_open(model **out, const char *model_dir, precision kind, semid_error *err) {
-    model *m = NULL;
+semid_status text_model_open(text_model **out, const char *model_dir, precision kind,
+                             semid_error *err) {
+    text_model *m = NULL;
     char *path = NULL;
     semid_status status = SEMID_OK;
     TRY(mem_calloc(&m, 1, sizeof *m, err));
     m->kind = kind;
-    TRY_GOTO(model_config_load(&m->config, model_dir, err));
+    TRY_GOTO(text_model_config_load(&m->config, model_dir, err));
     TRY_GOTO(find_weights(&path, model_dir, err));
     TRY_GOTO(safetensors_open(&m->file, path, err));
     TRY_GOTO(read_weights(m, path, err));
     safetensors_drop_pages(m->file); /* what is needed was copied; words are read as they come */
     *out = m;
 done:
-    if (status != SEMID_OK) model_close(m);
+    if (status != SEMID_OK) text_model_close(m);
     mem_free(path);
     return status;
 }
 
-void model_close(model *m) {
+void text_model_close(text_model *m) {
     if (!m) return;
     for (size_t i = 0; m->layers && i < m->config.n_layers; i++) {
-        model_layer *layer = &m->layers[i];
+        text_model_layer *layer = &m->layers[i];
         linear_release(&layer->qkv);
         linear_release(&layer->attention_out);
         linear_release(&layer->up);
@@ -296,9 +303,9 @@ void model_close(model *m) {
     linear_release(&m->pooler);
     norm_release(&m->embedding_norm);
     mem_free(m->layers);
-    mem_free(m->places);
+    mem_free(m->position_embeddings);
     mem_free(m->distance_bias);
     safetensors_close(m->file);
-    model_config_release(&m->config);
+    text_model_config_release(&m->config);
     mem_free(m);
 }

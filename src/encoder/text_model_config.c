@@ -1,4 +1,4 @@
-#include "encoder/model.h"
+#include "encoder/text_model_config.h"
 
 #include "base/file.h"
 #include "base/json_file.h"
@@ -13,11 +13,6 @@ enum { MAX_HIDDEN = 16384, MAX_LAYERS = 256, MAX_INTERMEDIATE = 65536, MAX_ROWS 
 const char *pooling_name(pooling p) {
     static const char *const names[] = {"auto", "mean", "cls", "pooler"};
     return names[p];
-}
-
-const char *precision_name(precision kind) {
-    static const char *const names[] = {"f32", "bf16", "int8"};
-    return names[kind];
 }
 
 /* The JSON object in dir/name; *out stays NULL when an optional file is missing. */
@@ -83,7 +78,7 @@ static semid_status check_variant(const json_t *config, const char *path, semid_
 }
 
 /* Where positions start counting. */
-static semid_status read_pad_id(const json_t *config, const char *path, model_config *c,
+static semid_status read_pad_id(const json_t *config, const char *path, text_model_config *c,
                                 semid_error *err) {
     const json_t *value = json_object_get(config, "pad_token_id");
     json_int_t id = 1;
@@ -134,7 +129,7 @@ static semid_status read_eps(const json_t *config, const char *path, float *out,
     return SEMID_OK;
 }
 
-static semid_status read_model(const json_t *config, const char *path, model_config *c,
+static semid_status read_model(const json_t *config, const char *path, text_model_config *c,
                                semid_error *err) {
     TRY(read_architecture(config, path, &c->arch, err));
     TRY(check_variant(config, path, err));
@@ -155,7 +150,7 @@ static semid_status read_model(const json_t *config, const char *path, model_con
     return read_eps(config, path, &c->layer_norm_eps, err);
 }
 
-static semid_status load_model(model_config *c, const char *dir, semid_error *err) {
+static semid_status load_model(text_model_config *c, const char *dir, semid_error *err) {
     json_t *config = NULL;
     char *path = NULL;
     semid_status status = load_object(&config, &path, dir, "config.json", false, err);
@@ -170,7 +165,7 @@ static semid_status load_model(model_config *c, const char *dir, semid_error *er
 static const char pooling_prefix[] = "pooling_mode_";
 
 /* The flags pooling_mode_*: exactly one is set, and it is one of ours. */
-static semid_status read_pooling(const json_t *config, const char *path, model_config *c,
+static semid_status read_pooling(const json_t *config, const char *path, text_model_config *c,
                                  semid_error *err) {
     size_t n_prefix = strlen(pooling_prefix);
     const char *key, *found = string_or(config, "pooling_mode", NULL);
@@ -198,7 +193,7 @@ static semid_status read_pooling(const json_t *config, const char *path, model_c
     return SEMID_OK;
 }
 
-static semid_status load_pooling(model_config *c, const char *dir, const char *module,
+static semid_status load_pooling(text_model_config *c, const char *dir, const char *module,
                                  semid_error *err) {
     json_t *config = NULL;
     char *folder = NULL, *path = NULL;
@@ -214,7 +209,7 @@ done:
 }
 
 /* modules.json lists the stages: a transformer, pooling, and perhaps normalisation. */
-static semid_status read_module(model_config *c, const char *dir, const char *path,
+static semid_status read_module(text_model_config *c, const char *dir, const char *path,
                                 const json_t *module, semid_error *err) {
     const char *type = string_or(module, "type", "unknown");
     const char *dot = strrchr(type, '.'), *name = dot ? dot + 1 : type;
@@ -236,7 +231,7 @@ static semid_status read_module(model_config *c, const char *dir, const char *pa
          type);
 }
 
-static semid_status load_modules(model_config *c, const char *dir, semid_error *err) {
+static semid_status load_modules(text_model_config *c, const char *dir, semid_error *err) {
     json_t *modules = NULL, *module;
     char *path = NULL;
     size_t i;
@@ -255,7 +250,7 @@ done:
 
 /* ---- the two small files ---- */
 
-static semid_status load_max_length(model_config *c, const char *dir, semid_error *err) {
+static semid_status load_max_length(text_model_config *c, const char *dir, semid_error *err) {
     json_t *config = NULL;
     char *path = NULL;
     semid_status status = load_object(&config, &path, dir, "sentence_bert_config.json", true, err);
@@ -266,7 +261,7 @@ static semid_status load_max_length(model_config *c, const char *dir, semid_erro
     return status;
 }
 
-static semid_status load_prompt(model_config *c, const char *dir, semid_error *err) {
+static semid_status load_prompt(text_model_config *c, const char *dir, semid_error *err) {
     json_t *config = NULL;
     char *path = NULL;
     semid_status status =
@@ -281,8 +276,9 @@ static semid_status load_prompt(model_config *c, const char *dir, semid_error *e
     return status;
 }
 
-semid_status model_config_load(model_config *out, const char *model_dir, semid_error *err) {
-    model_config c = {0};
+semid_status text_model_config_load(text_model_config *out, const char *model_dir,
+                                    semid_error *err) {
+    text_model_config c = {0};
     semid_status status = SEMID_OK;
     if (!path_is_dir(model_dir))
         FAIL(SEMID_ERR_IO, "%s: expected a model folder, found %s", model_dir,
@@ -293,15 +289,15 @@ semid_status model_config_load(model_config *out, const char *model_dir, semid_e
     TRY_GOTO(load_max_length(&c, model_dir, err));
     *out = c;
 done:
-    if (status != SEMID_OK) model_config_release(&c);
+    if (status != SEMID_OK) text_model_config_release(&c);
     return status;
 }
 
-void model_config_release(model_config *c) {
+void text_model_config_release(text_model_config *c) {
     mem_free(c->prompt);
-    *c = (model_config){0};
+    *c = (text_model_config){0};
 }
 
-size_t model_config_max_tokens(const model_config *c) {
+size_t text_model_config_max_tokens(const text_model_config *c) {
     return c->n_positions - (size_t)(c->pad_id + 1);
 }

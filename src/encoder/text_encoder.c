@@ -1,4 +1,4 @@
-#include "encoder/encoder.h"
+#include "encoder/text_encoder.h"
 
 #include "base/log.h"
 #include "base/memory.h"
@@ -16,8 +16,8 @@ typedef struct tokenized {
     semid_status status;
 } tokenized;
 
-struct encoder {
-    model *m;
+struct text_encoder {
+    text_model *m;
     tokenizer *words;
     bert_workspace *workspace;
     size_t max_len;
@@ -35,10 +35,10 @@ struct encoder {
 
 /* ---- opening ---- */
 
-static semid_status check_max_len(const encoder *e, semid_error *err) {
-    const model_config *c = &e->m->config;
+static semid_status check_max_len(const text_encoder *e, semid_error *err) {
+    const text_model_config *c = &e->m->config;
     size_t least = tokenizer_n_before(e->words) + tokenizer_n_after(e->words) + 1;
-    size_t most = model_config_max_tokens(c);
+    size_t most = text_model_config_max_tokens(c);
     if (e->max_len < least || e->max_len > most)
         FAIL(SEMID_ERR_ARGUMENT, "max-len: expected %zu to %zu, the model's positions, found %zu",
              least, most, e->max_len);
@@ -48,7 +48,7 @@ static semid_status check_max_len(const encoder *e, semid_error *err) {
     return SEMID_OK;
 }
 
-static semid_status check_parts(const encoder *e, const char *model_dir, semid_error *err) {
+static semid_status check_parts(const text_encoder *e, const char *model_dir, semid_error *err) {
     TRY(check_max_len(e, err));
     if (e->pool == POOLING_POOLER && e->m->pooler.n_out == 0)
         FAIL(SEMID_ERR_UNSUPPORTED,
@@ -72,13 +72,14 @@ static void warn_of_emulation(precision kind) {
             tier->tier);
 }
 
-semid_status encoder_open(encoder **out, const encoder_params *params, semid_error *err) {
-    encoder *e = NULL;
+semid_status text_encoder_open(text_encoder **out, const text_encoder_params *params,
+                               semid_error *err) {
+    text_encoder *e = NULL;
     semid_status status = SEMID_OK;
     TRY(mem_calloc(&e, 1, sizeof *e, err));
-    TRY_GOTO(model_open(&e->m, params->model_dir, params->kind, err));
+    TRY_GOTO(text_model_open(&e->m, params->model_dir, params->kind, err));
     TRY_GOTO(tokenizer_open(&e->words, params->model_dir, err));
-    const model_config *c = &e->m->config;
+    const text_model_config *c = &e->m->config;
     e->max_len = params->max_len;
     e->prefix = params->prefix ? params->prefix : c->prompt;
     e->pool = params->pool == POOLING_AUTO ? c->pool : params->pool;
@@ -89,11 +90,11 @@ semid_status encoder_open(encoder **out, const encoder_params *params, semid_err
     TRY_GOTO(bert_workspace_new(&e->workspace, e->m, e->max_len, err));
     *out = e;
 done:
-    if (status != SEMID_OK) encoder_close(e);
+    if (status != SEMID_OK) text_encoder_close(e);
     return status;
 }
 
-void encoder_close(encoder *e) {
+void text_encoder_close(text_encoder *e) {
     if (!e) return;
     for (size_t i = 0; i < e->n_texts; i++) token_ids_release(&e->texts[i].tokens);
     mem_free(e->texts);
@@ -101,23 +102,23 @@ void encoder_close(encoder *e) {
     mem_free(e->starts);
     bert_workspace_free(e->workspace);
     tokenizer_close(e->words);
-    model_close(e->m);
+    text_model_close(e->m);
     mem_free(e);
 }
 
-size_t encoder_dim(const encoder *e) {
+size_t text_encoder_dim(const text_encoder *e) {
     return e->m->config.hidden;
 }
 
-pooling encoder_pooling(const encoder *e) {
+pooling text_encoder_pooling(const text_encoder *e) {
     return e->pool;
 }
 
-bool encoder_normalizes(const encoder *e) {
+bool text_encoder_normalizes(const text_encoder *e) {
     return e->normalize;
 }
 
-const char *encoder_prefix(const encoder *e) {
+const char *text_encoder_prefix(const text_encoder *e) {
     return e->prefix;
 }
 
@@ -125,7 +126,7 @@ const char *encoder_prefix(const encoder *e) {
 
 /* One more than allowed is asked for: a text that fills it was cut, and loses its last word piece
  * before what goes after every text. */
-static semid_status tokenize_text(const encoder *e, const char *text, size_t n_bytes,
+static semid_status tokenize_text(const text_encoder *e, const char *text, size_t n_bytes,
                                   tokenized *out) {
     token_ids *t = &out->tokens;
     size_t n_after = tokenizer_n_after(e->words);
@@ -139,7 +140,7 @@ static semid_status tokenize_text(const encoder *e, const char *text, size_t n_b
     return SEMID_OK;
 }
 
-static semid_status tokenize_prefixed(const encoder *e, const char *text, size_t n_bytes,
+static semid_status tokenize_prefixed(const text_encoder *e, const char *text, size_t n_bytes,
                                       tokenized *out) {
     size_t n_prefix = strlen(e->prefix);
     char *whole = NULL;
@@ -153,7 +154,7 @@ static semid_status tokenize_prefixed(const encoder *e, const char *text, size_t
 }
 
 typedef struct tokenize_job {
-    encoder *e;
+    text_encoder *e;
     const ids *texts;
 } tokenize_job;
 
@@ -168,7 +169,7 @@ static void tokenize_chunk(void *user, size_t chunk, size_t begin, size_t end) {
     }
 }
 
-static semid_status reserve_texts(encoder *e, size_t n, semid_error *err) {
+static semid_status reserve_texts(text_encoder *e, size_t n, semid_error *err) {
     if (n <= e->n_texts) return SEMID_OK;
     TRY(mem_resize(&e->texts, e->n_texts, n, sizeof *e->texts, err));
     memset(e->texts + e->n_texts, 0, (n - e->n_texts) * sizeof *e->texts);
@@ -177,7 +178,8 @@ static semid_status reserve_texts(encoder *e, size_t n, semid_error *err) {
 }
 
 /* All tokens of the first n texts, one text after the other. */
-static semid_status pack_tokens(encoder *e, size_t n, encoder_counts *counts, semid_error *err) {
+static semid_status pack_tokens(text_encoder *e, size_t n, text_encoder_counts *counts,
+                                semid_error *err) {
     TRY(mem_reserve(&e->starts, &e->starts_capacity, n + 1, sizeof *e->starts, err));
     e->starts[0] = 0;
     for (size_t i = 0; i < n; i++) {
@@ -194,15 +196,15 @@ static semid_status pack_tokens(encoder *e, size_t n, encoder_counts *counts, se
     return SEMID_OK;
 }
 
-semid_status encoder_embed(encoder *e, const ids *texts, float *out, encoder_counts *counts,
-                           semid_error *err) {
+semid_status text_encoder_embed(text_encoder *e, const ids *texts, float *out,
+                                text_encoder_counts *counts, semid_error *err) {
     size_t n = texts->n_ids, bad;
     TRY(reserve_texts(e, n, err));
     parallel_chunks(n, 16, tokenize_chunk, &(tokenize_job){e, texts});
     TRY(pack_tokens(e, n, counts, err));
     packed_texts packed = {.n_texts = n, .starts = e->starts, .tokens = e->tokens};
     TRY(bert_embed(e->m, e->workspace, &packed, e->pool, e->normalize, out, err));
-    if (rows_not_finite(out, n, encoder_dim(e), &bad) > 0)
+    if (rows_not_finite(out, n, text_encoder_dim(e), &bad) > 0)
         FAIL(SEMID_ERR_DATA, "the model gives a vector that is not finite for the text \"%.60s\"",
              ids_get(texts, bad, NULL));
     return SEMID_OK;

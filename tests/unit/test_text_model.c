@@ -1,7 +1,7 @@
 /* Model folders that are not what they should be: each is refused with a message that says why. */
 #include "support/support.h"
 
-#include "encoder/encoder.h"
+#include "encoder/text_encoder.h"
 
 #include "base/memory.h"
 #include "formats/safetensors.h"
@@ -46,11 +46,11 @@ static void set_config(const char *member) {
 }
 
 static semid_status open_model(pooling pool, size_t max_len) {
-    encoder *e;
-    encoder_params params = {folder, max_len, pool, TRISTATE_UNSET, PRECISION_F32, NULL};
+    text_encoder *e;
+    text_encoder_params params = {folder, max_len, pool, TRISTATE_UNSET, PRECISION_F32, NULL};
     memset(&err, 0, sizeof err);
-    semid_status status = encoder_open(&e, &params, &err);
-    if (status == SEMID_OK) encoder_close(e);
+    semid_status status = text_encoder_open(&e, &params, &err);
+    if (status == SEMID_OK) text_encoder_close(e);
     return status;
 }
 
@@ -178,25 +178,25 @@ static void write_pooling(const char *json) {
 
 static void the_folder_says_how_to_pool(void **state) {
     (void)state;
-    encoder *e;
-    encoder_params params = {folder, 40, POOLING_AUTO, TRISTATE_UNSET, PRECISION_F32, NULL};
-    assert_ok(encoder_open(&e, &params, &err));
-    assert_int_equal(encoder_pooling(e), POOLING_MEAN);
-    assert_false(encoder_normalizes(e));
-    encoder_close(e);
+    text_encoder *e;
+    text_encoder_params params = {folder, 40, POOLING_AUTO, TRISTATE_UNSET, PRECISION_F32, NULL};
+    assert_ok(text_encoder_open(&e, &params, &err));
+    assert_int_equal(text_encoder_pooling(e), POOLING_MEAN);
+    assert_false(text_encoder_normalizes(e));
+    text_encoder_close(e);
     write_pooling("{\"pooling_mode_cls_token\": true, \"pooling_mode_mean_tokens\": false}");
     write_text(
         "modules.json",
         "[{\"path\": \"1_Pooling\", \"type\": \"sentence_transformers.models.Pooling\"}, "
         "{\"path\": \"2_Normalize\", \"type\": \"sentence_transformers.models.Normalize\"}]");
-    assert_ok(encoder_open(&e, &params, &err));
-    assert_int_equal(encoder_pooling(e), POOLING_CLS);
-    assert_true(encoder_normalizes(e));
-    encoder_close(e);
+    assert_ok(text_encoder_open(&e, &params, &err));
+    assert_int_equal(text_encoder_pooling(e), POOLING_CLS);
+    assert_true(text_encoder_normalizes(e));
+    text_encoder_close(e);
     params.normalize = TRISTATE_NO;
-    assert_ok(encoder_open(&e, &params, &err));
-    assert_false(encoder_normalizes(e));
-    encoder_close(e);
+    assert_ok(text_encoder_open(&e, &params, &err));
+    assert_false(text_encoder_normalizes(e));
+    text_encoder_close(e);
 }
 
 static void other_modules_are_refused(void **state) {
@@ -216,13 +216,14 @@ static void other_modules_are_refused(void **state) {
 
 static void embed_cut_text(const char *prefix, const char *text, size_t max_len, float x[24]) {
     ids texts = {0};
-    encoder *e;
-    encoder_counts counts = {0};
-    encoder_params params = {folder, max_len, POOLING_MEAN, TRISTATE_UNSET, PRECISION_F32, prefix};
+    text_encoder *e;
+    text_encoder_counts counts = {0};
+    text_encoder_params params = {folder,         max_len,       POOLING_MEAN,
+                                  TRISTATE_UNSET, PRECISION_F32, prefix};
     assert_ok(ids_append(&texts, text, strlen(text), &err));
-    assert_ok(encoder_open(&e, &params, &err));
-    assert_ok(encoder_embed(e, &texts, x, &counts, &err));
-    encoder_close(e);
+    assert_ok(text_encoder_open(&e, &params, &err));
+    assert_ok(text_encoder_embed(e, &texts, x, &counts, &err));
+    text_encoder_close(e);
     ids_release(&texts);
 }
 
