@@ -3,6 +3,8 @@
 #ifndef ENCODER_UNICODE_H
 #define ENCODER_UNICODE_H
 
+#include "base/utf8.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -46,13 +48,5 @@ size_t unicode_decompose(uint32_t c, uint32_t out[3]);
 
 /* The combining class of a character that is no CHAR_MARK. */
 uint8_t unicode_combining_class(uint32_t c);
-
-enum { UTF8_MAX_BYTES = 4 };
-
-/* The code point at *text, which moves past it; U+FFFD for every maximal invalid part, as the
- * Unicode standard (3.9, U+FFFD substitution) and Python's errors="replace" have it. */
-uint32_t utf8_next(const char **text, const char *end);
-/* Appends c at `out`; returns the end. */
-char *utf8_put(char *out, uint32_t c);
 
 #endif

@@ -2,9 +2,9 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/utf8.h"
 #include "formats/ids_npy.h"
 #include "formats/pt.h"
-#include "formats/utf8.h"
 
 #include <string.h>
 

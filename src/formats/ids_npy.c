@@ -2,8 +2,8 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/utf8.h"
 #include "formats/ids_pickle.h"
-#include "formats/utf8.h"
 
 #include <string.h>
 

@@ -3,7 +3,7 @@
 #include "formats/pickle.h"
 
 #include "base/memory.h"
-#include "formats/utf8.h"
+#include "base/utf8.h"
 
 #include <string.h>
 

@@ -1,8 +1,7 @@
 #include "table/json_scan.h"
 
-#include "formats/utf8.h"
+#include "base/json_string.h"
 
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -25,51 +24,10 @@ static const char *skip_space(const scanner *s, const char *p) {
     return p;
 }
 
-/* Eight bytes at once: true when none of them ends or interrupts plain ASCII text in a string. */
-static bool plain_text(const char *p) {
-    const uint64_t ones = 0x0101010101010101u, tops = 0x8080808080808080u;
-    uint64_t x, quote, backslash;
-    memcpy(&x, p, sizeof x);
-    quote = x ^ (ones * '"');
-    backslash = x ^ (ones * '\\');
-    uint64_t hit = (quote - ones) | (backslash - ones) | (x - ones * 0x20) | x;
-    return (hit & tops) == 0;
-}
-
-static bool is_hex(char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
-
-static const char *scan_escape(scanner *s, const char *p) {
-    if (s->end - p < 2) return fail(s, p);
-    if (p[1] != 'u') return strchr("\"\\/bfnrt", p[1]) && p[1] ? p + 2 : fail(s, p);
-    if (s->end - p < 6) return fail(s, p);
-    for (int i = 2; i < 6; i++)
-        if (!is_hex(p[i])) return fail(s, p);
-    return p + 6;
-}
-
 static const char *scan_string(scanner *s, const char *p) {
     if (p == s->end || *p != '"') return fail(s, p);
     p++;
-    while (p < s->end) {
-        while (s->end - p >= 8 && plain_text(p)) p += 8;
-        if (p == s->end) break;
-        unsigned char c = (unsigned char)*p;
-        if (c == '"') return p + 1;
-        if (c < 0x20) return fail(s, p);
-        if (c == '\\') {
-            if (!(p = scan_escape(s, p))) return NULL;
-        } else if (c < 0x80) {
-            p++;
-        } else {
-            uint32_t code_point;
-            size_t n = utf8_decode(p, (size_t)(s->end - p), &code_point);
-            if (n == 0) return fail(s, p);
-            p += n;
-        }
-    }
-    return fail(s, s->end);
+    return json_string_scan(&p, s->end, true) == JSON_STRING_QUOTE ? p + 1 : fail(s, p);
 }
 
 static const char *scan_word(scanner *s, const char *p, const char *word) {
@@ -220,52 +178,8 @@ void json_scan_keys(const char *line, size_t n_bytes, char *buf, size_t n_buf) {
     scan_line(line, n_bytes, list_key, &(key_list){buf, n_buf, 0});
 }
 
-static uint32_t hex4(const char *p) {
-    uint32_t v = 0;
-    for (int i = 0; i < 4; i++) {
-        char c = p[i];
-        v = v * 16 + (uint32_t)(c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
-    }
-    return v;
-}
-
-/* \uXXXX at p, with its low surrogate if one follows. Returns the position behind. */
-static const char *decode_unicode(const char *p, const char *end, char **out) {
-    uint32_t c = hex4(p + 2);
-    p += 6;
-    if (c >= 0xd800 && c < 0xdc00 && end - p >= 6 && p[0] == '\\' && p[1] == 'u') {
-        uint32_t low = hex4(p + 2);
-        if (low >= 0xdc00 && low < 0xe000) {
-            c = 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
-            p += 6;
-        }
-    }
-    size_t n = utf8_encode(c, *out);
-    *out += n ? n : utf8_encode(0xfffd, *out);
-    return p;
-}
-
 size_t json_scan_text(json_span value, char *buf) {
-    if (value.text[0] != '"') {
-        memcpy(buf, value.text, value.n_bytes);
-        return value.n_bytes;
-    }
-    const char *p = value.text + 1, *end = value.text + value.n_bytes - 1;
-    char *out = buf;
-    while (p < end) {
-        const char *escape = memchr(p, '\\', (size_t)(end - p));
-        size_t n = (size_t)((escape ? escape : end) - p);
-        memcpy(out, p, n);
-        out += n;
-        p += n;
-        if (!escape) break;
-        if (p[1] == 'u') {
-            p = decode_unicode(p, end, &out);
-            continue;
-        }
-        static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
-        *out++ = to[strchr(from, p[1]) - from];
-        p += 2;
-    }
-    return (size_t)(out - buf);
+    if (value.text[0] == '"') return json_string_unescape(value.text + 1, value.n_bytes - 2, buf);
+    memcpy(buf, value.text, value.n_bytes);
+    return value.n_bytes;
 }

@@ -3,7 +3,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/threads.h"
-#include "formats/utf8.h"
+#include "base/utf8.h"
 #include "table/csv_scan.h"
 #include "table/json_scan.h"
 #include "table/line_reader.h"

@@ -1,6 +1,6 @@
 /* Lines as they come: the scanner stays inside them, and what it accepts has values that decode to
  * UTF-8 within their own length. */
-#include "formats/utf8.h"
+#include "base/utf8.h"
 #include "table/json_scan.h"
 
 #include <stdint.h>
