@@ -2,7 +2,7 @@
 #include "cli/health_table.h"
 #include "cli/options.h"
 #include "cli/source_options.h"
-#include "pipeline/train.h"
+#include "train/train.h"
 #include "semid/model.h"
 
 #define AT(field) .offset = offsetof(train_params, field)

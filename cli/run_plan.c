@@ -3,7 +3,7 @@
 #include "base/file.h"
 #include "base/memory.h"
 #include "cli/commands.h"
-#include "pipeline/train.h"
+#include "train/train.h"
 
 #include <string.h>
 

@@ -3,11 +3,11 @@
 #define CLI_SOURCE_OPTIONS_H
 
 #include "cli/options.h"
-#include "input/sources.h"
+#include "input/concat.h"
 
 #define OPTION_CONCAT(params)                                                                      \
     {                                                                                              \
-        .name = "concat", .type = OPTION_LIST, .offset = offsetof(params, sources.concat),         \
+        .name = "concat", .type = OPTION_LIST, .offset = offsetof(params, concat.files),           \
         .metavar = "FILE",                                                                         \
         .help = "More vectors of the same items, row by row beside the first, such as those of "   \
                 "images"                                                                           \
@@ -15,8 +15,8 @@
 
 #define OPTION_CONCAT_WEIGHTS(params)                                                              \
     {                                                                                              \
-        .name = "concat-weights", .type = OPTION_LIST,                                             \
-        .offset = offsetof(params, sources.weights), .metavar = "W,W,...",                         \
+        .name = "concat-weights", .type = OPTION_LIST, .offset = offsetof(params, concat.weights), \
+        .metavar = "W,W,...",                                                                      \
         .help = "How much each file counts, the first included; default: as in training, else "    \
                 "all alike"                                                                        \
     }
@@ -24,7 +24,7 @@
 #define OPTION_CONCAT_NORMALIZE(params)                                                            \
     {                                                                                              \
         .name = "concat-normalize", .type = OPTION_TRISTATE,                                       \
-        .offset = offsetof(params, sources.normalize),                                             \
+        .offset = offsetof(params, concat.normalize),                                              \
         .help = "Scale the rows of each file to length 1 before they are weighed; default: as in " \
                 "training, else yes"                                                               \
     }

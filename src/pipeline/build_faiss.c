@@ -99,7 +99,7 @@ semid_status step_build_faiss(const build_faiss_params *params, const step_conte
     embeddings *e = NULL;
     ids list = {0};
     json_t *meta = NULL;
-    TRY_GOTO(sources_open(&e, NULL, params->emb, &params->sources, NULL, err));
+    TRY_GOTO(concat_open(&e, NULL, params->emb, &params->concat, NULL, err));
     TRY_GOTO(catalogue_ids_load(&list, e, params->ids, err));
     TRY_GOTO(faiss_library_load(&faiss, err));
     status = faiss->create(&index, embeddings_dim(e), params->factory, true, err);

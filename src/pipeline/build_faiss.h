@@ -2,12 +2,12 @@
 #ifndef PIPELINE_BUILD_FAISS_H
 #define PIPELINE_BUILD_FAISS_H
 
-#include "input/sources.h"
+#include "input/concat.h"
 #include "pipeline/step.h"
 
 typedef struct build_faiss_params {
     const char *emb, *ids; /* ids NULL: those the embedding file carries */
-    source_params sources; /* beside emb */
+    concat_params concat;  /* beside emb */
     const char *outdir;    /* gets index.faiss, ids.npy and index.meta.json */
     const char *factory;   /* FAISS factory string; the metric is the inner product */
     bool normalize;        /* rows to unit length first */

@@ -3,12 +3,12 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "codebook/beam.h"
+#include "codebook/codebook.h"
 #include "formats/array.h"
 #include "formats/npy.h"
 #include "pipeline/health.h"
 #include "pipeline/train_encode.h"
-#include "codebook/beam.h"
-#include "codebook/codebook.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -277,7 +277,7 @@ static semid_status encode_catalogue(const semid_codebook *cb, const semid_model
     vectors v = {0};
     encoded e = {0};
     TRY(check_out_path(params->out, err));
-    TRY_GOTO(sources_open(&file, NULL, params->in, &params->sources, params->load, err));
+    TRY_GOTO(concat_open(&file, NULL, params->in, &params->concat, params->load, err));
     v = vectors_unscanned(file);
     TRY_GOTO(encode_vectors(&e, cb, &v, &choice, params, err));
     TRY_GOTO(catalogue_result(result, &e, &v, err));
@@ -293,7 +293,7 @@ static semid_status encode_file(const semid_codebook *cb, const semid_model *mod
                                 const encode_params *params, encode_result *result,
                                 semid_error *err) {
     embeddings *in = NULL;
-    TRY(sources_open(&in, NULL, params->in, &params->sources, params->load, err));
+    TRY(concat_open(&in, NULL, params->in, &params->concat, params->load, err));
     semid_status status =
         encode_stream(cb, model, in, params->out, (size_t)params->beam, (size_t)params->batch_size,
                       params->skip_bad_rows, result, err);

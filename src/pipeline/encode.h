@@ -4,16 +4,16 @@
 #define PIPELINE_ENCODE_H
 
 #include "formats/embeddings.h"
-#include "input/sources.h"
+#include "input/concat.h"
 #include "pipeline/step.h"
 #include "semid/codebook.h"
 #include "semid/model.h"
 
 typedef struct encode_params {
     const char *load, *in, *out;
-    source_params sources; /* beside `in` */
-    int64_t batch_size;    /* rows */
-    int64_t beam;          /* width; 1: greedy */
+    concat_params concat; /* beside `in` */
+    int64_t batch_size;   /* rows */
+    int64_t beam;         /* width; 1: greedy */
     bool balance, unique, skip_bad_rows;
 } encode_params;
 

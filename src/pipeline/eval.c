@@ -165,7 +165,7 @@ static semid_status open_method(method_files *m, const evaluation *e, semid_erro
              path_exists(m->folder) ? "a file" : "nothing");
     TRY(semid_codebook_load(&m->codebook, m->codebook_path, err));
     TRY(semid_model_beside(&m->model, m->codebook_path, m->codebook, err));
-    TRY(sources_check(e->layout, m->codebook_path, err));
+    TRY(concat_check(e->layout, m->codebook_path, err));
     TRY(semid_inverted_open(&m->index, m->index_path, err));
     return find_space(m, &e->items, e->p->reference, err);
 }
@@ -290,7 +290,7 @@ static semid_status load_items(evaluation *e, semid_error *err) {
     semid_status status = SEMID_OK;
     TRY_GOTO(path_join(&folder, e->p->outputs_dir, e->p->methods.items[0], err));
     TRY_GOTO(path_join(&codebooks, folder, "codebooks.npz", err));
-    TRY_GOTO(sources_open(&file, &e->layout, e->p->items_emb, &e->p->sources, codebooks, err));
+    TRY_GOTO(concat_open(&file, &e->layout, e->p->items_emb, &e->p->concat, codebooks, err));
     TRY_GOTO(catalogue_load(&e->items, file, e->p->items_ids, err));
 done:
     mem_free(folder);

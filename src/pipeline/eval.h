@@ -2,7 +2,7 @@
 #ifndef PIPELINE_EVAL_H
 #define PIPELINE_EVAL_H
 
-#include "input/sources.h"
+#include "input/concat.h"
 #include "pipeline/step.h"
 
 typedef enum eval_on_empty { EVAL_ON_EMPTY_FULL, EVAL_ON_EMPTY_SKIP } eval_on_empty;
@@ -10,7 +10,7 @@ typedef enum eval_on_empty { EVAL_ON_EMPTY_FULL, EVAL_ON_EMPTY_SKIP } eval_on_em
 typedef struct eval_params {
     const char *train, *valid, *test;    /* valid may be NULL */
     const char *items_emb, *items_ids;   /* items_ids NULL: those the embedding file carries */
-    source_params sources;               /* beside items_emb */
+    concat_params concat;                /* beside items_emb */
     const char *faiss_index, *faiss_ids; /* ids NULL: ids.npy beside the index */
     string_list methods;                 /* folders in outputs_dir */
     const char *outputs_dir;

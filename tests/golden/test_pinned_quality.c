@@ -10,7 +10,7 @@
 #include "base/memory.h"
 #include "base/rng.h"
 #include "formats/array.h"
-#include "pipeline/train.h"
+#include "train/train.h"
 #include "support/support.h"
 
 #include <math.h>

@@ -1,4 +1,4 @@
-#include "pipeline/train_data.h"
+#include "train/train_data.h"
 
 #include "base/log.h"
 #include "base/memory.h"

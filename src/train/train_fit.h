@@ -1,10 +1,10 @@
-/* pipeline/train_fit.h - the three methods of training behind one call. */
-#ifndef PIPELINE_TRAIN_FIT_H
-#define PIPELINE_TRAIN_FIT_H
+/* train/train_fit.h - the three methods of training behind one call. */
+#ifndef TRAIN_TRAIN_FIT_H
+#define TRAIN_TRAIN_FIT_H
 
-#include "pipeline/train.h"
-#include "pipeline/train_data.h"
 #include "semid/codebook.h"
+#include "train/train_data.h"
+#include "train/train_params.h"
 
 #include <jansson.h>
 

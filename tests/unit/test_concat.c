@@ -1,5 +1,5 @@
 /* Vectors side by side: the numbers NumPy gives (golden/concat/make.py), and what must fit. */
-#include "input/sources.h"
+#include "input/concat.h"
 
 #include "base/json_file.h"
 #include "base/memory.h"
@@ -32,16 +32,16 @@ static int find_files(void **state) {
     return 0;
 }
 
-static source_params both(size_t n_weights, tristate normalize) {
-    return (source_params){.concat = {.items = files.concat, .n_items = 1},
+static concat_params both(size_t n_weights, tristate normalize) {
+    return (concat_params){.files = {.items = files.concat, .n_items = 1},
                            .weights = {.items = files.weights, .n_items = n_weights},
                            .normalize = normalize};
 }
 
 static semid_status open_both(embeddings **out, json_t **layout, size_t n_weights,
                               tristate normalize, const char *codebooks) {
-    source_params p = both(n_weights, normalize);
-    return sources_open(out, layout, files.text, &p, codebooks, &err);
+    concat_params p = both(n_weights, normalize);
+    return concat_open(out, layout, files.text, &p, codebooks, &err);
 }
 
 static void compare(const embeddings *e, const char *expected_name) {
@@ -80,8 +80,8 @@ static void one_file_stays_as_it_is(void **state) {
     (void)state;
     embeddings *e;
     json_t *layout;
-    source_params none = {0};
-    assert_ok(sources_open(&e, &layout, files.image, &none, NULL, &err));
+    concat_params none = {0};
+    assert_ok(concat_open(&e, &layout, files.image, &none, NULL, &err));
     assert_true(json_is_null(layout));
     assert_non_null(embeddings_view(e));
     embeddings_close(e);
@@ -114,22 +114,22 @@ static void what_is_noted_is_the_default(void **state) {
     embeddings_close(e);
 }
 
-static void refuse(semid_status status, const char *part, const char *in, const source_params *p,
+static void refuse(semid_status status, const char *part, const char *in, const concat_params *p,
                    const char *codebooks) {
     embeddings *e = NULL;
-    assert_fails(sources_open(&e, NULL, in, p, codebooks, &err), status, part);
+    assert_fails(concat_open(&e, NULL, in, p, codebooks, &err), status, part);
     assert_null(e);
 }
 
 static void what_does_not_fit_is_refused(void **state) {
     (void)state;
-    source_params p = both(0, TRISTATE_UNSET), none = {0};
+    concat_params p = both(0, TRISTATE_UNSET), none = {0};
     const char *codebooks = note(2, TRISTATE_UNSET);
     refuse(SEMID_ERR_SHAPE, "expected 2 files side by side", files.text, &none, codebooks);
     refuse(SEMID_ERR_SHAPE, "expected vectors of dimension 5 as file 1", files.image, &p,
            codebooks);
     char *three[] = {files.image, files.image};
-    p.concat = (string_list){.items = three, .n_items = 2};
+    p.files = (string_list){.items = three, .n_items = 2};
     refuse(SEMID_ERR_SHAPE, "trained on 2 files side by side, found 3", files.text, &p, codebooks);
     p = both(0, TRISTATE_NO);
     refuse(SEMID_ERR_DATA, "--concat-normalize: expected it as in", files.text, &p, codebooks);
@@ -138,16 +138,16 @@ static void what_does_not_fit_is_refused(void **state) {
     p.weights.items = other;
     refuse(SEMID_ERR_DATA, "--concat-weights: expected 1 for ", files.text, &p, codebooks);
     p = both(0, TRISTATE_UNSET);
-    p.concat.items = files.concat_short;
+    p.files.items = files.concat_short;
     refuse(SEMID_ERR_SHAPE, "image_short.npy: expected 60 rows as in ", files.text, &p, NULL);
     embeddings *e;
-    assert_ok(sources_open(&e, NULL, golden_path("concat/unit_2_1.npy"), &none, codebooks, &err));
+    assert_ok(concat_open(&e, NULL, golden_path("concat/unit_2_1.npy"), &none, codebooks, &err));
     embeddings_close(e); /* put together elsewhere */
 }
 
 static void wrong_usage_is_named(void **state) {
     (void)state;
-    source_params p = both(1, TRISTATE_UNSET);
+    concat_params p = both(1, TRISTATE_UNSET);
     refuse(SEMID_ERR_USAGE, "expected 2 numbers, one for each file, found 1", files.text, &p, NULL);
     static const char *const bad[] = {"0", "-1", "x", "1x", "nan", "inf", ""};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
@@ -157,15 +157,15 @@ static void wrong_usage_is_named(void **state) {
         refuse(SEMID_ERR_USAGE, "--concat-weights: expected numbers above 0, found", files.text, &p,
                NULL);
     }
-    source_params alone = {.normalize = TRISTATE_NO};
+    concat_params alone = {.normalize = TRISTATE_NO};
     refuse(SEMID_ERR_USAGE, "--concat-normalize: expected --concat FILE", files.text, &alone, NULL);
-    alone = (source_params){.weights = {.items = files.weights, .n_items = 1}};
+    alone = (concat_params){.weights = {.items = files.weights, .n_items = 1}};
     refuse(SEMID_ERR_USAGE, "--concat-weights: expected --concat FILE", files.text, &alone, NULL);
 }
 
 static void damaged_notes_are_refused(void **state) {
     (void)state;
-    source_params p = both(0, TRISTATE_UNSET);
+    concat_params p = both(0, TRISTATE_UNSET);
     static const char text[] = "{\"concat\": {\"sources\": [{\"dim\": 5}, {\"dim\": 3}]}}";
     test_write_file(test_path("metrics.json"), text, strlen(text));
     refuse(SEMID_ERR_FORMAT, "metrics.json: expected a weight above 0 for file 1", files.text, &p,
@@ -178,10 +178,10 @@ static void other_layouts_are_noticed(void **state) {
     json_t *layout;
     assert_ok(open_both(&e, &layout, 2, TRISTATE_UNSET, NULL));
     embeddings_close(e);
-    assert_ok(sources_check(layout, note(2, TRISTATE_UNSET), &err));
-    assert_fails(sources_check(layout, note(0, TRISTATE_UNSET), &err), SEMID_ERR_DATA,
+    assert_ok(concat_check(layout, note(2, TRISTATE_UNSET), &err));
+    assert_fails(concat_check(layout, note(0, TRISTATE_UNSET), &err), SEMID_ERR_DATA,
                  "metrics.json: expected the files, weights");
-    assert_fails(sources_check(layout, note(2, TRISTATE_NO), &err), SEMID_ERR_DATA, "found others");
+    assert_fails(concat_check(layout, note(2, TRISTATE_NO), &err), SEMID_ERR_DATA, "found others");
     json_decref(layout);
 }
 
@@ -203,12 +203,12 @@ static void ids_of_the_files_must_agree(void **state) {
     embeddings *e;
     ids list;
     char first[512], second[512], *concat[] = {second};
-    source_params p = {.concat = {.items = concat, .n_items = 1}};
+    concat_params p = {.files = {.items = concat, .n_items = 1}};
     snprintf(first, sizeof first, "%s", test_path("first.pt"));
     snprintf(second, sizeof second, "%s", test_path("second.pt"));
     save_with_ids(first, "b");
     save_with_ids(second, "b");
-    assert_ok(sources_open(&e, NULL, first, &p, NULL, &err));
+    assert_ok(concat_open(&e, NULL, first, &p, NULL, &err));
     assert_ok(embeddings_ids(e, &list, &err));
     assert_int_equal(list.n_ids, 2);
     ids_release(&list);
@@ -246,5 +246,5 @@ int main(void) {
         cmocka_unit_test(ids_of_the_files_must_agree),
         cmocka_unit_test(failed_allocations_leak_nothing),
     };
-    return cmocka_run_group_tests_name("sources", tests, find_files, NULL);
+    return cmocka_run_group_tests_name("concat", tests, find_files, NULL);
 }

@@ -1,11 +1,11 @@
-/* pipeline/train_data.h - which rows training sees, and which it does not. */
-#ifndef PIPELINE_TRAIN_DATA_H
-#define PIPELINE_TRAIN_DATA_H
+/* train/train_data.h - which rows training sees, and which it does not. */
+#ifndef TRAIN_TRAIN_DATA_H
+#define TRAIN_TRAIN_DATA_H
 
-#include "pipeline/train.h"
-#include "input/vectors.h"
 #include "codebook/source.h"
+#include "input/vectors.h"
 #include "semid/model.h"
+#include "train/train_params.h"
 
 typedef struct train_data {
     source rows;  /* to train on: `owned`, in place in the file where training leaves it as it is

@@ -1,4 +1,4 @@
-#include "pipeline/train_fit.h"
+#include "train/train_fit.h"
 
 #include "base/memory.h"
 #include "learn/ema_fit.h"

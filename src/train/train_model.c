@@ -1,4 +1,4 @@
-#include "pipeline/train_model.h"
+#include "train/train_model.h"
 
 #include "base/file.h"
 #include "base/memory.h"

@@ -1,15 +1,18 @@
-/* pipeline/train.h - learn codebooks from vectors, encode the catalogue, measure both. */
-#ifndef PIPELINE_TRAIN_H
-#define PIPELINE_TRAIN_H
+/* train/train_params.h - what `semid train` is asked for. */
+#ifndef TRAIN_TRAIN_PARAMS_H
+#define TRAIN_TRAIN_PARAMS_H
 
-#include "input/sources.h"
-#include "pipeline/step.h"
+#include "base/string_list.h"
+#include "input/concat.h"
+
+#include <stdbool.h>
+#include <stdint.h>
 
 typedef enum train_method { TRAIN_RQKMEANS, TRAIN_RQVAE, TRAIN_VQVAE } train_method;
 
 typedef struct train_params {
     const char *in, *out, *init, *load, *encode;
-    source_params sources; /* beside `in` */
+    concat_params concat;  /* beside `in` */
     int method;            /* train_method */
     int64_t L, K;          /* 0: those of init or load, else 4 and 256 (VQ: 1 and see train.c) */
     int64_t max_train;     /* 0: all rows */
@@ -31,11 +34,5 @@ typedef struct train_params {
     int64_t encode_batch_size, beam;
     bool balance, unique, train, allow_fewer, skip_bad_rows;
 } train_params;
-
-/* Writes codebooks.npz, codes.npy, metrics.json (the report) and, with networks,
- * model.safetensors into `out`, and, where rows were
- * left out, codes.rows.npy: the numbers of those that have codes. */
-semid_status step_train(const train_params *params, const step_context *ctx, json_t **report,
-                        semid_error *err);
 
 #endif

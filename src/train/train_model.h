@@ -1,9 +1,9 @@
-/* pipeline/train_model.h - training with networks around the quantizer (--hidden). */
-#ifndef PIPELINE_TRAIN_MODEL_H
-#define PIPELINE_TRAIN_MODEL_H
+/* train/train_model.h - training with networks around the quantizer (--hidden). */
+#ifndef TRAIN_TRAIN_MODEL_H
+#define TRAIN_TRAIN_MODEL_H
 
-#include "pipeline/train_fit.h"
 #include "semid/model.h"
+#include "train/train_fit.h"
 
 /* What is asked for beside each other: usage errors. */
 semid_status train_model_check(const train_params *params, semid_error *err);

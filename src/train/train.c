@@ -1,20 +1,20 @@
-#include "pipeline/train.h"
+#include "train/train.h"
 
 #include "base/file.h"
 #include "base/json_file.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "formats/array.h"
-#include "kernels/kernels.h"
-#include "pipeline/health.h"
 #include "input/pca.h"
-#include "pipeline/train_data.h"
-#include "pipeline/train_encode.h"
-#include "pipeline/train_fit.h"
-#include "pipeline/train_model.h"
 #include "input/vectors.h"
+#include "kernels/kernels.h"
 #include "kmeans/kmeans_start.h"
+#include "pipeline/health.h"
+#include "pipeline/train_encode.h"
 #include "semid/quality.h"
+#include "train/train_data.h"
+#include "train/train_fit.h"
+#include "train/train_model.h"
 
 /* A plain quantizer needs many codewords, and each of them some rows to be learned from. */
 enum { VQ_CODEWORDS = 4096, VQ_ROWS_PER_CODEWORD = 8, RQ_LEVELS = 4, RQ_CODEWORDS = 256 };
@@ -49,7 +49,7 @@ static semid_status check_usage(const train_params *p, semid_error *err) {
         FAIL(SEMID_ERR_USAGE, "--holdout: nothing is held out with --no-train");
     if (p->encode && p->holdout > 0)
         FAIL(SEMID_ERR_USAGE, "--holdout measures the training file: it excludes --encode");
-    if (p->encode && p->sources.concat.n_items > 0)
+    if (p->encode && p->concat.files.n_items > 0)
         FAIL(SEMID_ERR_USAGE, "--concat and --encode: expected one of them, found both; encode the "
                               "other vectors with semid encode");
     if (p->balance && p->beam > 1)
@@ -134,10 +134,10 @@ static semid_status check_start_dim(const training *t, semid_error *err) {
 }
 
 static semid_status open_file(training *t, vectors *out, const char *path,
-                              const source_params *sources, semid_error *err) {
+                              const concat_params *sources, semid_error *err) {
     embeddings *file;
     json_t *layout;
-    TRY(sources_open(&file, &layout, path, sources, start_path(t->p), err));
+    TRY(concat_open(&file, &layout, path, sources, start_path(t->p), err));
     json_decref(t->layout);
     t->layout = layout;
     return vectors_scan(out, file, t->p->skip_bad_rows, err);
@@ -146,13 +146,13 @@ static semid_status open_file(training *t, vectors *out, const char *path,
 /* What is encoded in the end is opened before the fit: a mistake there must not cost one. */
 static semid_status open_vectors(training *t, semid_error *err) {
     const train_params *p = t->p;
-    static const source_params alone = {0};
-    if (p->train) TRY(open_file(t, &t->train_vectors, p->in, &p->sources, err));
+    static const concat_params alone = {0};
+    if (p->train) TRY(open_file(t, &t->train_vectors, p->in, &p->concat, err));
     t->encoded_vectors = &t->train_vectors;
     if (p->train && !p->encode) return SEMID_OK;
     t->encoded_vectors = &t->encode_vectors;
     if (p->encode) return open_file(t, &t->encode_vectors, p->encode, &alone, err);
-    return open_file(t, &t->encode_vectors, p->in, &p->sources, err);
+    return open_file(t, &t->encode_vectors, p->in, &p->concat, err);
 }
 
 static semid_status fit_pca(training *t, semid_error *err) {
