@@ -111,6 +111,16 @@ void protocol_release(protocol *p) {
 
 /* ---- one method ---- */
 
+/* How its codes are expanded: residual levels and the tokens of a VQ have their own number of
+ * neighbors. */
+static semid_expand_params expansion_of(const protocol_params *params,
+                                        const semid_codebook *codebook) {
+    semid_expand_params expand = params->expand;
+    expand.n_neighbors =
+        semid_codebook_is_vq(codebook) ? params->vq_neighbors : params->rq_neighbors;
+    return expand;
+}
+
 semid_status protocol_check(const protocol_params *params, const catalogue *items,
                             const method_input *method, semid_error *err) {
     const semid_model *model = method->model;
@@ -119,11 +129,16 @@ semid_status protocol_check(const protocol_params *params, const catalogue *item
         FAIL(SEMID_ERR_SHAPE, "expected %s of %zu dimensions, as in %s, found %zu",
              model ? "a model for vectors" : "codewords", items->dim, embeddings_path(items->file),
              dim);
-    return expand_check(params->expand.kind, method->codebook, method->index, err);
+    if (params->expand.kind == SEMID_EXPAND_HAMMING1 && semid_codebook_is_vq(method->codebook))
+        FAIL(SEMID_ERR_USAGE, "hamming1 needs codes of several levels: with the one token "
+                              "of a VQ it is the whole catalogue");
+
+    semid_expand_params expand = expansion_of(params, method->codebook);
+    return semid_expand_check(&expand, method->codebook, method->index, err);
 }
 
 typedef struct worker {
-    expand_scratch *scratch;
+    semid_expander_workspace *workspace;
     uint32_t *rows; /* [n_items] candidates */
     float *scores;  /* [n_items] */
 } worker;
@@ -132,7 +147,7 @@ typedef struct method_run {
     const protocol *p;
     const method_input *method;
     method_result *result;
-    expander *expander;
+    semid_expander *expander;
     uint32_t *item_rows; /* [items of the index] their catalogue rows, or ROW_NONE */
     uint32_t *n_listed;  /* [n_rows] candidates and items that the catalogue does not know */
     worker *workers;
@@ -167,7 +182,7 @@ static semid_status make_workers(method_run *run, semid_error *err) {
     TRY(mem_calloc(&run->workers, run->n_workers, sizeof *run->workers, err));
     for (size_t i = 0; i < run->n_workers; i++) {
         worker *w = &run->workers[i];
-        TRY(expand_scratch_new(&w->scratch, run->expander, err));
+        TRY(semid_expander_workspace_new(&w->workspace, run->expander, err));
         TRY(mem_alloc(&w->rows, n_items, sizeof *w->rows, err));
         TRY(mem_alloc(&w->scores, n_items, sizeof *w->scores, err));
     }
@@ -178,9 +193,8 @@ static semid_status begin_run(method_run *run, semid_error *err) {
     const protocol *p = run->p;
     const semid_codebook *cb = run->method->codebook;
     method_result *r = run->result;
-    expand_params expand = p->params.expand;
-    expand.n_neighbors = semid_codebook_is_vq(cb) ? p->params.vq_neighbors : p->params.rq_neighbors;
-    TRY(expander_new(&run->expander, cb, run->method->index, &expand, err));
+    semid_expand_params expand = expansion_of(&p->params, cb);
+    TRY(semid_expander_new(NULL, &run->expander, cb, run->method->index, &expand, err));
     TRY(map_items(run, err));
     TRY(make_workers(run, err));
     TRY(mem_alloc(&run->profiles, BLOCK_ROWS, p->items->dim * sizeof(float), err));
@@ -200,7 +214,7 @@ static semid_status begin_run(method_run *run, semid_error *err) {
 
 static void end_run(method_run *run) {
     for (size_t i = 0; run->workers && i < run->n_workers; i++) {
-        expand_scratch_free(run->workers[i].scratch);
+        semid_expander_workspace_free(run->workers[i].workspace);
         mem_free(run->workers[i].rows);
         mem_free(run->workers[i].scores);
     }
@@ -210,7 +224,7 @@ static void end_run(method_run *run) {
     mem_free(run->profiles);
     mem_free(run->item_rows);
     mem_free(run->n_listed);
-    expander_free(run->expander);
+    semid_expander_free(run->expander);
 }
 
 static bool is_hidden(const protocol *p, uint32_t user, uint32_t item, uint32_t target) {
@@ -248,8 +262,8 @@ static void evaluate_rows(void *user, size_t chunk, size_t begin, size_t end) {
         size_t row = run->first_row + i;
         const semid_code_range *ranges;
         bool has_target;
-        size_t n_ranges = expand_query(run->expander, run->queries + i * run->query_dim,
-                                       r->codes + row * r->n_levels, w->scratch, &ranges);
+        size_t n_ranges = semid_expander_codes(run->expander, run->queries + i * run->query_dim,
+                                               r->codes + row * r->n_levels, w->workspace, &ranges);
         uint32_t n = collect(run, w, row, ranges, n_ranges, &has_target);
         uint32_t rank = n == 0 ? RANK_NONE
                                : rank_among(&run->p->candidates, run->profiles + i * dim,

@@ -8,14 +8,14 @@
 #include "eval/profile.h"
 #include "eval/rank.h"
 #include "eval/test_rows.h"
-#include "retrieval/expand.h"
+#include "semid/expand.h"
 #include "semid/model.h"
 
 typedef struct protocol_params {
     const device *device;
     profile_kind profile;
     size_t last_n;
-    expand_params expand; /* n_neighbors is set per method from the two below */
+    semid_expand_params expand; /* n_neighbors is set per method from the two below */
     size_t rq_neighbors, vq_neighbors;
     bool skip_empty;     /* a row without candidates is a miss; else the catalogue is searched */
     bool reference;      /* queries are profiles, equal scores by highest row, sizes as listed */

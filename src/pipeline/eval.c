@@ -80,7 +80,7 @@ static protocol_params protocol_params_of(const eval_params *p, const eval_topk 
     protocol_params out = {
         .profile = (profile_kind)p->profile,
         .last_n = (size_t)p->last_n,
-        .expand = {.kind = p->reference ? EXPAND_NEIGHBORS : (expand_kind)p->expand,
+        .expand = {.kind = p->reference ? SEMID_EXPAND_NEIGHBORS : (semid_expand_kind)p->expand,
                    .n_candidates = (size_t)p->candidates,
                    .beam_width = (size_t)p->beam},
         .rq_neighbors = (size_t)p->expand_rq_m,

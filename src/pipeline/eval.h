@@ -16,7 +16,7 @@ typedef struct eval_params {
     const char *outputs_dir;
     const char *out;  /* .csv; the report goes beside it as .json */
     const char *rows; /* .csv of every evaluated row; may be NULL */
-    int expand;       /* expand_kind */
+    int expand;       /* semid_expand_kind */
     int64_t expand_rq_m, expand_vq_t, candidates, beam;
     int on_empty; /* eval_on_empty */
     bool reference, use_faiss_rerank, mask_history;

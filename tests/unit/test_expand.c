@@ -1,7 +1,7 @@
 /* Every expansion against a search of all codes, on a catalogue dense enough to have neighbours. */
 #include "base/memory.h"
 #include "base/rng.h"
-#include "retrieval/expand.h"
+#include "semid/expand.h"
 #include "support/support.h"
 
 #include <math.h>
@@ -89,7 +89,7 @@ static size_t bucket(size_t code) {
 }
 
 /* in_beam [codes]: whether the first n_levels values are among the best prefixes. */
-static void beam_slowly(const float *query, const expand_params *p, bool *taken) {
+static void beam_slowly(const float *query, const semid_expand_params *p, bool *taken) {
     size_t n_codes = semid_inverted_codes(inverted), n = 0;
     scored *list = calloc(n_codes, sizeof *list);
     bool *in_beam = malloc(n_codes);
@@ -123,7 +123,7 @@ static void beam_slowly(const float *query, const expand_params *p, bool *taken)
     free(in_beam);
 }
 
-static bool is_neighbor(const expand_params *p, size_t level, int32_t chosen, int32_t other) {
+static bool is_neighbor(const semid_expand_params *p, size_t level, int32_t chosen, int32_t other) {
     const float *c = codewords + level * K * DIM;
     size_t n_before = 0;
     double wanted = 0;
@@ -150,7 +150,7 @@ static size_t n_different(const int32_t *a, const int32_t *b, size_t *last) {
     return n;
 }
 
-static void prefix_slowly(const expand_params *p, const int32_t *code, bool *taken) {
+static void prefix_slowly(const semid_expand_params *p, const int32_t *code, bool *taken) {
     for (size_t n_levels = L; n_levels > 0; n_levels--) {
         size_t n_items = 0;
         for (size_t i = 0; i < semid_inverted_codes(inverted); i++) {
@@ -161,33 +161,34 @@ static void prefix_slowly(const expand_params *p, const int32_t *code, bool *tak
     }
 }
 
-static void expand_slowly(const expand_params *p, const float *query, const int32_t *code,
+static void expand_slowly(const semid_expand_params *p, const float *query, const int32_t *code,
                           bool *taken) {
-    if (p->kind == EXPAND_BEAM) {
+    if (p->kind == SEMID_EXPAND_BEAM) {
         beam_slowly(query, p, taken);
         return;
     }
-    if (p->kind == EXPAND_PREFIX) {
+    if (p->kind == SEMID_EXPAND_PREFIX) {
         prefix_slowly(p, code, taken);
         return;
     }
     for (size_t i = 0; i < semid_inverted_codes(inverted); i++) {
         const int32_t *other = semid_inverted_code(inverted, i);
         size_t l = 0, n = n_different(code, other, &l);
-        taken[i] = n == 0 || (n == 1 && p->kind == EXPAND_HAMMING1) ||
-                   (n == 1 && p->kind == EXPAND_NEIGHBORS && is_neighbor(p, l, code[l], other[l]));
+        taken[i] =
+            n == 0 || (n == 1 && p->kind == SEMID_EXPAND_HAMMING1) ||
+            (n == 1 && p->kind == SEMID_EXPAND_NEIGHBORS && is_neighbor(p, l, code[l], other[l]));
     }
 }
 
-static void check(const expand_params *p) {
-    expander *e;
-    expand_scratch *s;
+static void check(const semid_expand_params *p) {
+    semid_expander *e;
+    semid_expander_workspace *s;
     rng r;
     size_t n_codes = semid_inverted_codes(inverted);
     bool *expected = malloc(n_codes), *found = malloc(n_codes);
-    assert_ok(expand_check(p->kind, cb, inverted, &err));
-    assert_ok(expander_new(&e, cb, inverted, p, &err));
-    assert_ok(expand_scratch_new(&s, e, &err));
+    assert_ok(semid_expand_check(p, cb, inverted, &err));
+    assert_ok(semid_expander_new(NULL, &e, cb, inverted, p, &err));
+    assert_ok(semid_expander_workspace_new(&s, e, &err));
     rng_init(&r, 77, 0);
     for (size_t q = 0; q < N_QUERIES; q++) {
         float query[DIM];
@@ -196,7 +197,7 @@ static void check(const expand_params *p) {
         for (size_t j = 0; j < DIM; j++) query[j] = (float)(2 * rng_normal(&r));
         assert_ok(semid_encode(cb, query, 1, code, &err));
         memset(found, 0, n_codes);
-        size_t n = expand_query(e, query, code, s, &ranges);
+        size_t n = semid_expander_codes(e, query, code, s, &ranges);
         for (size_t i = 0; i < n; i++)
             for (size_t c = ranges[i].first; c < ranges[i].first + ranges[i].n; c++) {
                 assert_false(found[c]); /* without overlap */
@@ -207,26 +208,85 @@ static void check(const expand_params *p) {
     }
     free(expected);
     free(found);
-    expand_scratch_free(s);
-    expander_free(e);
+    semid_expander_workspace_free(s);
+    semid_expander_free(e);
+}
+
+/* The rows of all ranges, and how many there are where they do not fit. */
+static void rows_of_a_query(void **state) {
+    (void)state;
+    semid_expand_params p = semid_expand_params_default();
+    semid_expander *e;
+    semid_expander_workspace *s;
+    const semid_code_range *ranges;
+    const float query[DIM] = {0};
+    uint32_t rows[N], expected[N];
+    assert_ok(semid_expander_new(NULL, &e, cb, inverted, &p, &err));
+    assert_ok(semid_expander_workspace_new(&s, e, &err));
+    size_t n_ranges = semid_expander_codes(e, query, NULL, s, &ranges), n = 0;
+    assert_true(n_ranges > 1);
+    for (size_t i = 0; i < n_ranges; i++) {
+        size_t n_rows;
+        const uint32_t *found = semid_inverted_rows(inverted, ranges[i], &n_rows);
+        for (size_t j = 0; j < n_rows; j++) expected[n++] = found[j];
+    }
+    for (size_t capacity = 0; capacity <= n; capacity++) {
+        memset(rows, 0xff, sizeof rows);
+        assert_int_equal(semid_expander_rows(e, query, NULL, s, rows, capacity), n);
+        assert_memory_equal(rows, expected, capacity * sizeof *rows);
+        if (capacity < N) assert_int_equal(rows[capacity], UINT32_MAX);
+    }
+    semid_expander_workspace_free(s);
+    semid_expander_free(e);
+}
+
+static void refuse(semid_expand_params p, const char *part) {
+    semid_expander *e = NULL;
+    assert_fails(semid_expander_new(NULL, &e, cb, inverted, &p, &err), SEMID_ERR_ARGUMENT, part);
+    assert_null(e);
+}
+
+static void impossible_parameters(void **state) {
+    (void)state;
+    semid_codebook *vq;
+    semid_expand_params hamming = {.kind = SEMID_EXPAND_HAMMING1};
+    refuse((semid_expand_params){.kind = (semid_expand_kind)5}, "expected 0 to 4, found 5");
+    refuse((semid_expand_params){.kind = SEMID_EXPAND_NEIGHBORS},
+           "n_neighbors: expected 1 to 1024");
+    refuse((semid_expand_params){.kind = SEMID_EXPAND_NEIGHBORS, .n_neighbors = 1025},
+           "found 1025");
+    refuse((semid_expand_params){.kind = SEMID_EXPAND_BEAM}, "beam_width: expected at least 1");
+    refuse((semid_expand_params){.reserved = {1}}, "reserved");
+
+    semid_inverted *tokens;
+    int32_t code[] = {0, 1};
+    const char *const ids[] = {"a", "b"};
+    semid_codes codes = {.n_rows = 2, .n_levels = 1, .data = code};
+    assert_ok(semid_inverted_build(test_path("vq.sid"), &codes, ids, &err));
+    assert_ok(semid_inverted_open(&tokens, test_path("vq.sid"), &err));
+    assert_ok(semid_codebook_new(&vq, 1, K, DIM, true, codewords, &err));
+    assert_fails(semid_expand_check(&hamming, vq, tokens, &err), SEMID_ERR_ARGUMENT,
+                 "expected codes of several levels");
+    semid_codebook_free(vq);
+    semid_inverted_close(tokens);
 }
 
 static void exact_and_hamming1(void **state) {
     (void)state;
-    check(&(expand_params){.kind = EXPAND_EXACT});
-    check(&(expand_params){.kind = EXPAND_HAMMING1});
+    check(&(semid_expand_params){.kind = SEMID_EXPAND_EXACT});
+    check(&(semid_expand_params){.kind = SEMID_EXPAND_HAMMING1});
 }
 
 static void prefix(void **state) {
     (void)state;
     for (size_t n = 1; n < 1000; n = 3 * n + 1)
-        check(&(expand_params){.kind = EXPAND_PREFIX, .n_candidates = n});
+        check(&(semid_expand_params){.kind = SEMID_EXPAND_PREFIX, .n_candidates = n});
 }
 
 static void neighbors(void **state) {
     (void)state;
     for (size_t n = 1; n <= K + 1; n++)
-        check(&(expand_params){.kind = EXPAND_NEIGHBORS, .n_neighbors = n});
+        check(&(semid_expand_params){.kind = SEMID_EXPAND_NEIGHBORS, .n_neighbors = n});
 }
 
 static void beam(void **state) {
@@ -234,19 +294,23 @@ static void beam(void **state) {
     const size_t widths[] = {1, 2, 3, 8, 64, 1000}, candidates[] = {1, 10, 100000};
     for (size_t w = 0; w < 6; w++)
         for (size_t c = 0; c < 3; c++)
-            check(&(expand_params){
-                .kind = EXPAND_BEAM, .beam_width = widths[w], .n_candidates = candidates[c]});
+            check(&(semid_expand_params){
+                .kind = SEMID_EXPAND_BEAM, .beam_width = widths[w], .n_candidates = candidates[c]});
 }
 
 static void what_does_not_belong_together(void **state) {
     (void)state;
     semid_codebook *other;
     assert_ok(semid_codebook_new(&other, 2, K, DIM, false, codewords, &err));
-    assert_fails(expand_check(EXPAND_EXACT, other, inverted, &err), SEMID_ERR_SHAPE,
+    assert_fails(semid_expand_check(&(semid_expand_params){.kind = SEMID_EXPAND_EXACT}, other,
+                                    inverted, &err),
+                 SEMID_ERR_SHAPE,
                  "expected codes of 2 levels in the inverted index, as in the codebook, found 3");
     semid_codebook_free(other);
     assert_ok(semid_codebook_new(&other, L, K - 1, DIM, false, codewords, &err));
-    assert_fails(expand_check(EXPAND_EXACT, other, inverted, &err), SEMID_ERR_SHAPE,
+    assert_fails(semid_expand_check(&(semid_expand_params){.kind = SEMID_EXPAND_EXACT}, other,
+                                    inverted, &err),
+                 SEMID_ERR_SHAPE,
                  "expected code values below 8 in the inverted index, as in the codebook, found 8");
     semid_codebook_free(other);
 }
@@ -257,6 +321,8 @@ int main(void) {
         cmocka_unit_test(prefix),
         cmocka_unit_test(neighbors),
         cmocka_unit_test(beam),
+        cmocka_unit_test(rows_of_a_query),
+        cmocka_unit_test(impossible_parameters),
         cmocka_unit_test(what_does_not_belong_together),
     };
     return cmocka_run_group_tests_name("expand", tests, set_up, tear_down);

@@ -59,7 +59,7 @@ static int tear_down(void **state) {
 static protocol_params exact_params(void) {
     return (protocol_params){.device = cpu,
                              .profile = PROFILE_MEAN,
-                             .expand = {.kind = EXPAND_EXACT},
+                             .expand = {.kind = SEMID_EXPAND_EXACT},
                              .rq_neighbors = 2,
                              .vq_neighbors = 3,
                              .rank_limit = 10};
@@ -130,7 +130,7 @@ static void the_reference_counts_what_is_listed(void **state) {
     (void)state;
     protocol_params params = exact_params();
     params.reference = true;
-    params.expand.kind = EXPAND_HAMMING1;
+    params.expand.kind = SEMID_EXPAND_HAMMING1;
     method_result r = run(&params, NULL);
     /* 1-0 and its neighbours 0-0 and 1-1, whose item the catalogue does not know. */
     assert_int_equal(r.n_cand[1], 4);

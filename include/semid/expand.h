@@ -1,0 +1,94 @@
+/*
+ * semid/expand.h - candidates: from a query to the codes whose items are worth ranking.
+ *
+ * An item is found under its code alone, so a query that falls beside the right codeword would miss
+ * it. Each kind of expansion widens the query's code in its own way. All take only codes that the
+ * index has, and give ranges of codes without overlap: semid_inverted_rows turns a range into
+ * items.
+ *
+ * An expander is read-only once made and may be shared by threads; each thread needs a workspace of
+ * its own, so that no call allocates.
+ */
+#ifndef SEMID_EXPAND_H
+#define SEMID_EXPAND_H
+
+#include "semid/codebook.h"
+#include "semid/context.h"
+#include "semid/inverted.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum semid_expand_kind {
+    SEMID_EXPAND_EXACT = 0,     /* the query's code alone */
+    SEMID_EXPAND_HAMMING1 = 1,  /* and every code that differs from it at one level */
+    SEMID_EXPAND_PREFIX = 2,    /* the longest prefix of the code that has n_candidates items; at
+                                   least the first level is kept */
+    SEMID_EXPAND_NEIGHBORS = 3, /* the code, and those with one level replaced by one of the
+                                   n_neighbors codewords nearest to the chosen one */
+    SEMID_EXPAND_BEAM = 4       /* the codes nearest to the query, searched level by level with
+                                   beam_width prefixes, nearest first until they have n_candidates
+                                   items */
+} semid_expand_kind;
+
+enum { SEMID_EXPAND_MAX_NEIGHBORS = 1024 };
+
+typedef struct semid_expand_params {
+    semid_expand_kind kind;
+    size_t n_neighbors;  /* NEIGHBORS: per level, the chosen one included; 1 to the maximum above */
+    size_t n_candidates; /* PREFIX, BEAM: items that are enough */
+    size_t beam_width;   /* BEAM: at least 1 */
+    uint64_t reserved[8];
+} semid_expand_params;
+
+/* BEAM of width 64 until there are 1000 items; 4 neighbors. */
+SEMID_API semid_expand_params semid_expand_params_default(void);
+
+/*
+ * Do the codebook and the index belong together, and are the parameters possible for them?
+ * SEMID_ERR_ARGUMENT (a parameter out of range; HAMMING1 with a single level, where it is the whole
+ * catalogue), SEMID_ERR_SHAPE (levels or codewords differ).
+ */
+SEMID_API semid_status semid_expand_check(const semid_expand_params *params,
+                                          const semid_codebook *cb, const semid_inverted *index,
+                                          semid_error *err);
+
+typedef struct semid_expander semid_expander;
+
+/*
+ * params: borrowed for the call. cb and index must outlive the expander. *out is the caller's,
+ * released with semid_expander_free. Statuses of semid_expand_check, SEMID_ERR_NO_MEMORY.
+ * Threads: the context's. Cost: NEIGHBORS L K^2 dim operations and 4 L K n_neighbors bytes; BEAM
+ * one pass over the codes and up to 16 bytes for each of their distinct prefixes; else nothing.
+ */
+SEMID_API semid_status semid_expander_new(semid_context *context, semid_expander **out,
+                                          const semid_codebook *cb, const semid_inverted *index,
+                                          const semid_expand_params *params, semid_error *err);
+SEMID_API void semid_expander_free(semid_expander *expander);
+
+/* What one thread works in. Released with semid_expander_workspace_free. SEMID_ERR_NO_MEMORY. */
+typedef struct semid_expander_workspace semid_expander_workspace;
+SEMID_API semid_status semid_expander_workspace_new(semid_expander_workspace **out,
+                                                    const semid_expander *expander,
+                                                    semid_error *err);
+SEMID_API void semid_expander_workspace_free(semid_expander_workspace *workspace);
+
+/*
+ * query: [dim] in the space of the codebook, read by BEAM alone. code: [levels] the query's code,
+ * read by all others (semid_encode). Returns the number of ranges; *ranges points into the
+ * workspace until its next use. BEAM gives them nearest first.
+ */
+SEMID_API size_t semid_expander_codes(const semid_expander *expander, const float *query,
+                                      const int32_t *code, semid_expander_workspace *workspace,
+                                      const semid_code_range **ranges);
+
+/* The same as items: the first `capacity` rows go to rows. Returns how many there are. */
+SEMID_API size_t semid_expander_rows(const semid_expander *expander, const float *query,
+                                     const int32_t *code, semid_expander_workspace *workspace,
+                                     uint32_t *rows, size_t capacity);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
