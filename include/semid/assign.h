@@ -4,24 +4,17 @@
  * Encoding item by item lets many items take the same code, and some codewords take more items than
  * others. The functions here change which codeword an item gets, never the codebook.
  *
- * Rows are read through a function, so that a catalogue may lie on disk: it is called from several
- * threads, for the same rows more than once.
+ * Rows are read through a function (rows.h), so that a catalogue may lie on disk.
  */
 #ifndef SEMID_ASSIGN_H
 #define SEMID_ASSIGN_H
 
 #include "semid/codebook.h"
+#include "semid/rows.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-typedef struct semid_rows {
-    size_t n_rows;
-    /* Rows [row, row + n) into out [n, dim]; finite numbers. */
-    semid_status (*read)(void *user, size_t row, size_t n, float *out, semid_error *err);
-    void *user;
-} semid_rows;
 
 /*
  * Codes [n_rows, L] that use all codewords about equally, at little error: each level takes the

@@ -4,9 +4,9 @@
 #ifndef SEMID_RQKMEANS_H
 #define SEMID_RQKMEANS_H
 
-#include "semid/assign.h"
 #include "semid/codebook.h"
 #include "semid/kmeans.h"
+#include "semid/rows.h"
 
 #ifdef __cplusplus
 extern "C" {

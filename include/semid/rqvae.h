@@ -4,8 +4,8 @@
 #ifndef SEMID_RQVAE_H
 #define SEMID_RQVAE_H
 
-#include "semid/assign.h"
 #include "semid/ema.h"
+#include "semid/rows.h"
 
 #ifdef __cplusplus
 extern "C" {

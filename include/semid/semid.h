@@ -12,6 +12,7 @@
 #include "semid/kmeans.h"
 #include "semid/model.h"
 #include "semid/quality.h"
+#include "semid/rows.h"
 #include "semid/rqkmeans.h"
 #include "semid/rqvae.h"
 #include "semid/status.h"

@@ -4,8 +4,8 @@
 #ifndef SEMID_VQVAE_H
 #define SEMID_VQVAE_H
 
-#include "semid/assign.h"
 #include "semid/ema.h"
+#include "semid/rows.h"
 
 #ifdef __cplusplus
 extern "C" {

@@ -84,7 +84,7 @@ static semid_status price_level(balancing *b, size_t level, semid_error *err) {
     const float *codewords = semid_codebook_level(b->cb, level);
     balance found = {0};
     nearest *search = b->searches[level];
-    source rows = source_of(b->sample, b->n_sample, b->dim);
+    row_source rows = row_source_of(b->sample, b->n_sample, b->dim);
     TRY_GOTO(balance_init(&found, &rows, codewords, b->n_codewords, err));
     for (size_t round = 0; round < MAX_ROUNDS; round++) {
         TRY_GOTO(check_interrupted(err));
@@ -143,6 +143,7 @@ semid_status semid_assign_balanced(const semid_codebook *cb, const semid_rows *r
                                    size_t *n_moved, semid_error *err) {
     float *prices = NULL;
     size_t moved;
+    TRY(check_reserved(rows->reserved, sizeof rows->reserved, err));
     TRY(balance_assign(cb, rows, codes, &prices, &moved, err));
     mem_free(prices);
     if (n_moved) *n_moved = moved;

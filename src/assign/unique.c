@@ -77,5 +77,6 @@ done:
 
 semid_status semid_assign_unique(const semid_codebook *cb, const semid_rows *rows, int32_t *codes,
                                  semid_unique_report *report, semid_error *err) {
+    TRY(check_reserved(rows->reserved, sizeof rows->reserved, err));
     return unique_assign(cb, rows, NULL, codes, NULL, NULL, report, err);
 }

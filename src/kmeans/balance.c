@@ -30,7 +30,7 @@ static double gap_of_row(const float *row, size_t n) {
 }
 
 /* The mean over rows that lie evenly spaced. */
-static semid_status measure_gap(double *out, const source *from, const float *codewords,
+static semid_status measure_gap(double *out, const row_source *from, const float *codewords,
                                 size_t n_codewords, semid_error *err) {
     semid_status status;
     scores *s = NULL;
@@ -43,7 +43,7 @@ static semid_status measure_gap(double *out, const source *from, const float *co
     for (size_t i = 0; i < n_rows; i += SCALE_BLOCK_ROWS) {
         size_t rows = n_rows - i < SCALE_BLOCK_ROWS ? n_rows - i : SCALE_BLOCK_ROWS;
         for (size_t r = 0; r < rows; r++)
-            TRY_GOTO(source_read(from, (i + r) * n / n_rows, 1, block + r * dim, err));
+            TRY_GOTO(row_source_read(from, (i + r) * n / n_rows, 1, block + r * dim, err));
         scores_measure(s, block, rows, found);
         for (size_t r = 0; r < rows; r++)
             sum += gap_of_row(found + r * scores_stride(s), n_codewords);
@@ -56,7 +56,7 @@ done:
     return status;
 }
 
-semid_status balance_init(balance *b, const source *rows, const float *codewords,
+semid_status balance_init(balance *b, const row_source *rows, const float *codewords,
                           size_t n_codewords, semid_error *err) {
     double gap = 0;
     *b = (balance){.n_codewords = n_codewords, .n_rows = rows->n};

@@ -9,7 +9,7 @@
 #define KMEANS_BALANCE_H
 
 #include "codebook/nearest.h"
-#include "codebook/source.h"
+#include "codebook/row_source.h"
 #include "semid/assign.h"
 
 typedef struct balance {
@@ -22,7 +22,7 @@ typedef struct balance {
 } balance;
 
 /* Prices of zero for these rows and the codewords [K, dim], whose distances give the scale. */
-semid_status balance_init(balance *b, const source *rows, const float *codewords,
+semid_status balance_init(balance *b, const row_source *rows, const float *codewords,
                           size_t n_codewords, semid_error *err);
 void balance_release(balance *b);
 

@@ -19,12 +19,12 @@ semid_kmeans_params semid_kmeans_params_default(void) {
                                  .seed = 42};
 }
 
-static semid_status check_finite(const source *rows, semid_error *err) {
+static semid_status check_finite(const row_source *rows, semid_error *err) {
     size_t n = 0, n_bad = 0, first_bad = 0;
     for (size_t row = 0; row < rows->n; row += n) {
         const float *x;
         size_t bad = 0;
-        TRY(source_block(rows, row, &x, &n, err));
+        TRY(row_source_block(rows, row, &x, &n, err));
         size_t n_more = rows_not_finite(x, n, rows->dim, &bad);
         if (n_bad == 0) first_bad = row + bad;
         n_bad += n_more;
@@ -37,7 +37,7 @@ static semid_status check_finite(const source *rows, semid_error *err) {
     return SEMID_OK;
 }
 
-semid_status kmeans_check(const source *rows, const semid_kmeans_params *params,
+semid_status kmeans_check(const row_source *rows, const semid_kmeans_params *params,
                           size_t *n_codewords, semid_error *err) {
     size_t k = params->n_codewords, n_distinct;
     if (rows->n == 0 || rows->dim == 0)
@@ -72,7 +72,7 @@ enum { MAX_AXES = 64 };
 
 /* What the start works on: the rows, or where there are many a sample drawn by the seed. *sample is
  * the caller's, NULL if the rows are in memory and themselves serve. */
-static semid_status draw_sample(float **sample, size_t *n_sample, const source *from,
+static semid_status draw_sample(float **sample, size_t *n_sample, const row_source *from,
                                 const semid_kmeans_params *params, semid_error *err) {
     semid_status status;
     uint64_t *rows = NULL;
@@ -84,7 +84,7 @@ static semid_status draw_sample(float **sample, size_t *n_sample, const source *
     TRY_GOTO(mem_alloc(&rows, *n_sample, sizeof *rows, err));
     TRY_GOTO(mem_alloc(sample, *n_sample, from->dim * sizeof **sample, err));
     rng_sample_sorted(&r, from->n, *n_sample, rows);
-    TRY_GOTO(source_gather(from, rows, *n_sample, *sample, err));
+    TRY_GOTO(row_source_gather(from, rows, *n_sample, *sample, err));
 done:
     mem_free(rows);
     return status;
@@ -95,7 +95,7 @@ static semid_status best_start(const float *x, size_t n, size_t dim, size_t n_st
                                shrinkage *prior, const semid_kmeans_params *params,
                                float *codewords, semid_error *err) {
     semid_status status;
-    source rows = source_of(x, n, dim);
+    row_source rows = row_source_of(x, n, dim);
     lloyd l = {.rows = &rows, .n_codewords = params->n_codewords, .prior = prior};
     semid_kmeans_report report;
     double least = INFINITY;
@@ -163,9 +163,9 @@ static semid_status start(const lloyd *l, const principal *axes, const semid_kme
     return status;
 }
 
-semid_status kmeans_run(const source *rows, const semid_kmeans_params *params, const char *label,
-                        float *codewords, int32_t *codes, semid_kmeans_report *report,
-                        semid_error *err) {
+semid_status kmeans_run(const row_source *rows, const semid_kmeans_params *params,
+                        const char *label, float *codewords, int32_t *codes,
+                        semid_kmeans_report *report, semid_error *err) {
     semid_status status;
     principal axes = {0};
     shrinkage prior = {0};
@@ -195,7 +195,7 @@ semid_status semid_kmeans_fit(const float *x, size_t n, size_t dim,
     semid_status status;
     int32_t *own_codes = NULL;
     float *found = NULL;
-    source rows = source_of(x, n, dim);
+    row_source rows = row_source_of(x, n, dim);
     semid_kmeans_params checked = *params;
     semid_kmeans_report made;
     TRY(kmeans_check(&rows, params, &checked.n_codewords, err));

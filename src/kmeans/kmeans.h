@@ -2,18 +2,18 @@
 #ifndef KMEANS_KMEANS_H
 #define KMEANS_KMEANS_H
 
-#include "codebook/source.h"
+#include "codebook/row_source.h"
 #include "semid/kmeans.h"
 
 /* Same contract, but rows hold no NaN or Inf (the caller checked); with fewer distinct rows than K
  * some codewords repeat others. `label` names the progress. */
-semid_status kmeans_run(const source *rows, const semid_kmeans_params *params, const char *label,
-                        float *codewords, int32_t *codes, semid_kmeans_report *report,
-                        semid_error *err);
+semid_status kmeans_run(const row_source *rows, const semid_kmeans_params *params,
+                        const char *label, float *codewords, int32_t *codes,
+                        semid_kmeans_report *report, semid_error *err);
 
 /* Parameters in range, every value finite. *n_codewords: K, or with allow_fewer the number of
  * distinct rows; without, fewer of those are SEMID_ERR_DATA. */
-semid_status kmeans_check(const source *rows, const semid_kmeans_params *params,
+semid_status kmeans_check(const row_source *rows, const semid_kmeans_params *params,
                           size_t *n_codewords, semid_error *err);
 
 #endif

@@ -33,7 +33,7 @@ static semid_status assign(lloyd *l, const float *prices, bool sum, double *erro
     clusters_clear(&l->members);
     for (size_t row = 0; row < n_rows; row += n) {
         const float *x;
-        TRY(source_block(l->rows, row, &x, &n, err));
+        TRY(row_source_block(l->rows, row, &x, &n, err));
         nearest_find(l->search, x, n, l->codes + row, l->distances + row);
         if (sum) clusters_add(&l->members, l->codes + row, x, n);
     }
@@ -84,7 +84,7 @@ static semid_status fill_empty_clusters(lloyd *l, semid_error *err) {
         size_t from = largest_cluster(c), row = farthest_row(l, from);
         if (c->counts[from] < 2 || !(l->distances[row] > 0)) break;
         l->distances[row] = 0; /* taken */
-        TRY_GOTO(source_read(l->rows, row, 1, x, err));
+        TRY_GOTO(row_source_read(l->rows, row, 1, x, err));
         move_row(l, x, from, k);
     }
 done:

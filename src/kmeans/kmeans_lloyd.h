@@ -2,14 +2,14 @@
 #ifndef KMEANS_KMEANS_LLOYD_H
 #define KMEANS_KMEANS_LLOYD_H
 
-#include "kmeans/clusters.h"
 #include "codebook/nearest.h"
+#include "codebook/row_source.h"
+#include "kmeans/clusters.h"
 #include "kmeans/shrinkage.h"
-#include "codebook/source.h"
 #include "semid/kmeans.h"
 
 typedef struct lloyd {
-    const source *rows;
+    const row_source *rows;
     size_t n_codewords;
     float *codewords; /* [n_codewords, dim], the caller's */
     int32_t *codes;   /* [n], the caller's */

@@ -65,14 +65,14 @@ static void row_set_add(row_set *set, const float *row) {
     set->slots[at] = ++set->n_rows;
 }
 
-semid_status distinct_rows(const source *from, size_t enough, size_t *out, semid_error *err) {
+semid_status distinct_rows(const row_source *from, size_t enough, size_t *out, semid_error *err) {
     semid_status status;
     row_set set = {0};
     size_t n = 0;
     const float *x;
     TRY_GOTO(row_set_init(&set, from->dim, enough, err));
     for (size_t row = 0; row < from->n && set.n_rows < enough; row += n) {
-        TRY_GOTO(source_block(from, row, &x, &n, err));
+        TRY_GOTO(row_source_block(from, row, &x, &n, err));
         for (size_t i = 0; i < n && set.n_rows < enough; i++) row_set_add(&set, x + i * from->dim);
     }
     *out = set.n_rows;
@@ -86,8 +86,8 @@ static void repeat_first(float *codewords, size_t dim, size_t from, size_t n_cod
         memcpy(codewords + k * dim, codewords, dim * sizeof *codewords);
 }
 
-semid_status start_random(const source *from, size_t n_codewords, uint64_t seed, float *codewords,
-                          semid_error *err) {
+semid_status start_random(const row_source *from, size_t n_codewords, uint64_t seed,
+                          float *codewords, semid_error *err) {
     semid_status status;
     row_set set = {0};
     uint64_t *rows = NULL;
@@ -101,7 +101,7 @@ semid_status start_random(const source *from, size_t n_codewords, uint64_t seed,
     for (size_t i = 0; i < n; i++) rows[i] = i;
     rng_shuffle_u64(&r, rows, n);
     for (size_t i = 0; i < n && set.n_rows < n_codewords; i++) {
-        TRY_GOTO(source_read(from, rows[i], 1, row, err));
+        TRY_GOTO(row_source_read(from, rows[i], 1, row, err));
         row_set_add(&set, row);
     }
     memcpy(codewords, set.rows, set.n_rows * dim * sizeof *codewords);

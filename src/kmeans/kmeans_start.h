@@ -2,13 +2,13 @@
 #ifndef KMEANS_KMEANS_START_H
 #define KMEANS_KMEANS_START_H
 
-#include "codebook/source.h"
+#include "codebook/row_source.h"
 
 #include <stddef.h>
 #include <stdint.h>
 
 /* Distinct rows, counted no further than `enough`. */
-semid_status distinct_rows(const source *from, size_t enough, size_t *out, semid_error *err);
+semid_status distinct_rows(const row_source *from, size_t enough, size_t *out, semid_error *err);
 
 /* K rows of x [n, dim] by greedy k-means++: each next one is, of 16 draws with probability
  * proportional to the squared distance to the nearest so far, the one that leaves the least total
@@ -19,7 +19,7 @@ semid_status start_plusplus(const float *x, size_t n, size_t dim, size_t n_codew
 
 /* K distinct rows, each set of K rows equally likely as far as rows are distinct; repeats the first
  * when there are fewer. */
-semid_status start_random(const source *from, size_t n_codewords, uint64_t seed, float *codewords,
-                          semid_error *err);
+semid_status start_random(const row_source *from, size_t n_codewords, uint64_t seed,
+                          float *codewords, semid_error *err);
 
 #endif

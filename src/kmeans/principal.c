@@ -26,7 +26,7 @@ typedef struct covariance {
     float *matrix;  /* [dim, dim] */
 } covariance;
 
-static semid_status take_rows(covariance *c, const source *from, uint64_t *rows, float *block,
+static semid_status take_rows(covariance *c, const row_source *from, uint64_t *rows, float *block,
                               uint64_t seed, semid_error *err) {
     size_t n = c->n_rows, dim = c->dim;
     if (n == from->n) {
@@ -38,7 +38,7 @@ static semid_status take_rows(covariance *c, const source *from, uint64_t *rows,
     }
     for (size_t first = 0; first < n; first += CHUNK_ROWS) {
         size_t take = n - first < CHUNK_ROWS ? n - first : CHUNK_ROWS;
-        TRY(source_gather(from, rows + first, take, block, err));
+        TRY(row_source_gather(from, rows + first, take, block, err));
         for (size_t i = 0; i < take; i++)
             for (size_t j = 0; j < dim; j++) c->columns[j * n + first + i] = block[i * dim + j];
     }
@@ -65,8 +65,8 @@ static void fill_matrix_rows(void *user, size_t chunk, size_t begin, size_t end)
                                         (float)c->n_rows;
 }
 
-static semid_status covariance_init(covariance *c, const source *from, uint64_t seed, float *mean,
-                                    semid_error *err) {
+static semid_status covariance_init(covariance *c, const row_source *from, uint64_t seed,
+                                    float *mean, semid_error *err) {
     semid_status status;
     uint64_t *rows = NULL;
     float *block = NULL;
@@ -234,8 +234,8 @@ done:
     return status;
 }
 
-semid_status principal_fit(principal *out, const source *from, size_t n_directions, uint64_t seed,
-                           semid_error *err) {
+semid_status principal_fit(principal *out, const row_source *from, size_t n_directions,
+                           uint64_t seed, semid_error *err) {
     semid_status status;
     size_t dim = from->dim;
     covariance c = {0};

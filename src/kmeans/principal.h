@@ -2,7 +2,7 @@
 #ifndef KMEANS_PRINCIPAL_H
 #define KMEANS_PRINCIPAL_H
 
-#include "codebook/source.h"
+#include "codebook/row_source.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -17,8 +17,8 @@ typedef struct principal {
 
 /* From all rows, or a seeded sample of them when there are many; n_directions <= dim.
  * Orthogonal iteration with a Rayleigh-Ritz step (Golub & Van Loan, 8.2). */
-semid_status principal_fit(principal *out, const source *from, size_t n_directions, uint64_t seed,
-                           semid_error *err);
+semid_status principal_fit(principal *out, const row_source *from, size_t n_directions,
+                           uint64_t seed, semid_error *err);
 
 /* Coordinates of rows x [n, dim] along the directions, from the mean: out [n, n_directions]. */
 void principal_project(const principal *p, const float *x, size_t n, float *out);

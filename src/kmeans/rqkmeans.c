@@ -42,7 +42,7 @@ static semid_status check_init(const semid_rqkmeans_params *params, size_t dim, 
 }
 
 /* What the codewords do not explain is left over: in place, or whenever rows are read. */
-static void leave_rest(source *rows, float *x, size_t level, const float *codewords,
+static void leave_rest(row_source *rows, float *x, size_t level, const float *codewords,
                        const int32_t *codes) {
     if (!x) {
         rows->n_levels = level + 1;
@@ -52,7 +52,7 @@ static void leave_rest(source *rows, float *x, size_t level, const float *codewo
     parallel_chunks(rows->n, CHUNK_ROWS, subtract_rows, &s);
 }
 
-semid_status rqkmeans_fit_levels(source *rows, float *x, const semid_rqkmeans_params *params,
+semid_status rqkmeans_fit_levels(row_source *rows, float *x, const semid_rqkmeans_params *params,
                                  float *codewords, int32_t *codes, double *level_errors,
                                  semid_error *err) {
     semid_kmeans_params p = params->kmeans;
@@ -73,7 +73,7 @@ semid_status rqkmeans_fit_levels(source *rows, float *x, const semid_rqkmeans_pa
 }
 
 /* x: the rows where they are in memory, to be worked in. */
-static semid_status fit(semid_codebook **out, source *rows, float *x,
+static semid_status fit(semid_codebook **out, row_source *rows, float *x,
                         const semid_rqkmeans_params *params, double *level_errors,
                         semid_error *err) {
     semid_status status;
@@ -101,16 +101,16 @@ done:
 semid_status semid_rqkmeans_fit(semid_codebook **out, float *x, size_t n, size_t dim,
                                 const semid_rqkmeans_params *params, double *level_errors,
                                 semid_error *err) {
-    source rows = source_of(x, n, dim);
+    row_source rows = row_source_of(x, n, dim);
     return fit(out, &rows, x, params, level_errors, err);
 }
 
 semid_status semid_rqkmeans_fit_rows(semid_codebook **out, const semid_rows *from, size_t dim,
                                      const semid_rqkmeans_params *params, double *level_errors,
                                      semid_error *err) {
-    source rows;
-    TRY(source_open(&rows, from, dim, err));
+    row_source rows;
+    TRY(row_source_open(&rows, from, dim, err));
     semid_status status = fit(out, &rows, NULL, params, level_errors, err);
-    source_release(&rows);
+    row_source_release(&rows);
     return status;
 }

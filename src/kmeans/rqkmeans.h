@@ -2,13 +2,13 @@
 #ifndef KMEANS_RQKMEANS_H
 #define KMEANS_RQKMEANS_H
 
-#include "codebook/source.h"
+#include "codebook/row_source.h"
 #include "semid/rqkmeans.h"
 
 /* Codewords [L, K, dim], for rows that have been checked. x: the rows where they are in memory,
  * then left holding the residuals, and codes is [n]; NULL where they are read, and codes is [L, n].
  */
-semid_status rqkmeans_fit_levels(source *rows, float *x, const semid_rqkmeans_params *params,
+semid_status rqkmeans_fit_levels(row_source *rows, float *x, const semid_rqkmeans_params *params,
                                  float *codewords, int32_t *codes, double *level_errors,
                                  semid_error *err);
 

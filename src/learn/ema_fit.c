@@ -23,7 +23,7 @@ enum { STREAM_START = 100, STREAM_TRAIN }; /* of the seed */
 
 typedef struct fit {
     const semid_ema_params *p;
-    const source *rows;
+    const row_source *rows;
     bool vq;
     size_t n_rows, n_levels, n_codewords, dim, n_batches;
     ema_level *levels; /* [n_levels] */
@@ -86,11 +86,11 @@ static semid_status check(const fit *f, semid_error *err) {
 
 /* The rows order[first], ... of the epoch. Those that are read come for several batches at once. */
 static semid_status gather(fit *f, size_t first, size_t n, float *out, semid_error *err) {
-    if (f->rows->x) return source_gather_u32(f->rows, f->order + first, n, out, err);
+    if (f->rows->x) return row_source_gather_u32(f->rows, f->order + first, n, out, err);
     if (first < f->window_begin || first + n > f->window_end) {
         size_t left = f->n_rows - first, take = left < f->window_rows ? left : f->window_rows;
         f->window_end = 0;
-        TRY(source_gather_u32(f->rows, f->order + first, take, f->window, err));
+        TRY(row_source_gather_u32(f->rows, f->order + first, take, f->window, err));
         f->window_begin = first;
         f->window_end = first + take;
     }
@@ -120,7 +120,7 @@ static semid_status start_by_kmeans(const fit *f, semid_codebook **out, semid_er
     size_t n = kmeans_rows(f);
     float *sample = NULL;
     TRY(mem_alloc(&sample, n * f->dim, sizeof(float), err));
-    semid_status status = source_gather_u32(f->rows, f->order, n, sample, err);
+    semid_status status = row_source_gather_u32(f->rows, f->order, n, sample, err);
     if (status == SEMID_OK)
         status =
             ema_start_kmeans(out, f->n_levels, f->n_codewords, sample, n, f->dim, f->p->seed, err);
@@ -303,7 +303,7 @@ static void release(fit *f) {
 }
 
 semid_status ema_fit(semid_codebook **out, size_t n_levels, bool vq, const semid_ema_params *params,
-                     const source *rows, semid_ema_epoch *epochs, semid_error *err) {
+                     const row_source *rows, semid_ema_epoch *epochs, semid_error *err) {
     semid_status status = SEMID_OK;
     fit f = {.p = params,
              .rows = rows,

@@ -14,7 +14,7 @@ enum { MAX_ROUNDS = 8, TRIES = 64, ROWS_PER_CHUNK = 64 };
 typedef struct settling {
     ema_level *levels;
     size_t n_levels, level, n, dim;
-    const source *rows;
+    const row_source *rows;
     int32_t *codes;   /* [n, n_levels] */
     uint64_t *counts; /* [K] rows of each codeword of this level */
     nearest *search;
@@ -44,7 +44,7 @@ static semid_status assign_level(settling *s, semid_error *err) {
     for (s->first = 0; s->first < s->n; s->first += s->b->max_rows) {
         size_t take = s->n - s->first < s->b->max_rows ? s->n - s->first : s->b->max_rows;
         TRY(check_interrupted(err));
-        TRY(source_read(s->rows, s->first, take, s->b->r, err));
+        TRY(row_source_read(s->rows, s->first, take, s->b->r, err));
         parallel_chunks(take, ROWS_PER_CHUNK, subtract_chunk, s);
         nearest_find(s->search, s->b->r, take, s->b->codes, NULL);
         for (size_t i = 0; i < take; i++) {
@@ -63,7 +63,7 @@ static semid_status move_codeword(settling *s, size_t k, size_t *n_moved, semid_
         size_t row = (size_t)rng_below(s->random, s->n);
         int32_t *code = &s->codes[row * s->n_levels + s->level];
         if (s->counts[*code] < 2) continue;
-        TRY(source_read(s->rows, row, 1, r, err));
+        TRY(row_source_read(s->rows, row, 1, r, err));
         subtract_levels(s, row, r);
         if (!ema_is_missed(r, level->codewords + (size_t)*code * s->dim, s->dim)) continue;
         memcpy(level->codewords + k * s->dim, r, s->dim * sizeof(float));
@@ -88,7 +88,7 @@ static semid_status settle_level(settling *s, size_t *n_revived, semid_error *er
     return assign_level(s, err);
 }
 
-semid_status ema_settle(ema_level *levels, size_t n_levels, const source *rows, ema_batch *b,
+semid_status ema_settle(ema_level *levels, size_t n_levels, const row_source *rows, ema_batch *b,
                         rng *random, size_t *n_revived, semid_error *err) {
     semid_status status = SEMID_OK;
     settling s = {.levels = levels,

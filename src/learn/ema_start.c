@@ -11,7 +11,7 @@ semid_status ema_start_kmeans(semid_codebook **out, size_t n_levels, size_t n_co
     semid_status status;
     float *codewords = NULL;
     int32_t *codes = NULL;
-    source rows = source_of(x, n, dim);
+    row_source rows = row_source_of(x, n, dim);
     semid_rqkmeans_params params = semid_rqkmeans_params_default();
     params.n_levels = n_levels;
     params.kmeans.n_codewords = n_codewords;

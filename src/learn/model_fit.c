@@ -321,7 +321,7 @@ static semid_status settle(fit *f, size_t *n_revived, semid_error *err) {
     float *z;
     TRY(mem_alloc(&z, f->n_rows, f->latent * sizeof *z, err));
     semid_status status = semid_model_project(f->model, f->x, f->n_rows, z, err);
-    source rows = source_of(z, f->n_rows, f->latent);
+    row_source rows = row_source_of(z, f->n_rows, f->latent);
     if (status == SEMID_OK)
         status = ema_settle(f->trainer.levels, f->p->n_levels, &rows, &f->trainer.batch,
                             &f->trainer.random, n_revived, err);

@@ -98,7 +98,7 @@ static semid_status copy_sample(train_data *data, const vectors *v, semid_error 
     TRY(copy_rows(data, v, data->numbers, err));
     mem_free(data->numbers);
     data->numbers = NULL;
-    data->rows = source_of(data->owned, data->n_rows, data->dim);
+    data->rows = row_source_of(data->owned, data->n_rows, data->dim);
     return SEMID_OK;
 }
 
@@ -107,7 +107,7 @@ static semid_status read_later(train_data *data, const vectors *v, semid_error *
     data->reader = (vectors_reader){.v = v, .numbers = data->numbers};
     data->from =
         (semid_rows){.n_rows = data->n_rows, .read = vectors_reader_read, .user = &data->reader};
-    return source_open(&data->rows, &data->from, data->dim, err);
+    return row_source_open(&data->rows, &data->from, data->dim, err);
 }
 
 static semid_status take(train_data *data, const vectors *v, const train_params *p, uint64_t seed,
@@ -118,7 +118,7 @@ static semid_status take(train_data *data, const vectors *v, const train_params 
     bool all = data->n_rows == v->n_rows, read = must_read(data, p);
     const float *view = all && p->method != TRAIN_RQKMEANS ? vectors_view(v) : NULL;
     if (view && !read) {
-        data->rows = source_of(view, data->n_rows, data->dim);
+        data->rows = row_source_of(view, data->n_rows, data->dim);
         return SEMID_OK;
     }
     if (!all || v->usable || !read) TRY(draw_numbers(data, v, n_left, seed, err));
@@ -134,7 +134,7 @@ semid_status train_data_take(train_data *out, const vectors *v, const train_para
 }
 
 void train_data_drop_rows(train_data *data) {
-    source_release(&data->rows);
+    row_source_release(&data->rows);
     mem_free(data->owned);
     mem_free(data->numbers);
     data->owned = NULL;
@@ -153,7 +153,7 @@ semid_status train_data_project(train_data *data, const semid_model *model, semi
     train_data_drop_rows(data);
     data->owned = z;
     data->dim = latent;
-    data->rows = source_of(z, data->n_rows, latent);
+    data->rows = row_source_of(z, data->n_rows, latent);
     return SEMID_OK;
 }
 

@@ -2,15 +2,15 @@
 #ifndef TRAIN_TRAIN_DATA_H
 #define TRAIN_TRAIN_DATA_H
 
-#include "codebook/source.h"
+#include "codebook/row_source.h"
 #include "input/vectors.h"
 #include "semid/model.h"
 #include "train/train_params.h"
 
 typedef struct train_data {
-    source rows;  /* to train on: `owned`, in place in the file where training leaves it as it is
-                     (RQ-KMeans works in it), or where memory is short read as they are needed */
-    float *owned; /* [n_rows, dim] */
+    row_source rows; /* to train on: `owned`, in place in the file where training leaves it as it is
+                    (RQ-KMeans works in it), or where memory is short read as they are needed */
+    float *owned;    /* [n_rows, dim] */
     uint64_t *numbers;     /* [n_rows] of rows that are read, in the file; NULL: all rows */
     vectors_reader reader; /* of rows that are read */
     semid_rows from;       /* the same */

@@ -29,7 +29,7 @@ static void finds_the_axes_of_greatest_variance(void **state) {
     const size_t order[M] = {7, 30, 2, 11};
     float *x = make_rows(N, scale);
     principal p;
-    assert_ok(principal_fit(&p, &(source){.x = x, .n = N, .dim = DIM}, M, 1, &err));
+    assert_ok(principal_fit(&p, &(row_source){.x = x, .n = N, .dim = DIM}, M, 1, &err));
     for (size_t m = 0; m < M; m++) {
         double expected = scale[order[m]] * scale[order[m]];
         assert_true(fabsf(p.directions[m * DIM + order[m]]) > 0.99F);
@@ -46,7 +46,7 @@ static void directions_are_orthonormal_and_coordinates_round_trip(void **state) 
     for (size_t j = 0; j < DIM; j++) scale[j] = 1 + (double)j;
     float *x = make_rows(200, scale), along[DIM], back[DIM];
     principal p;
-    assert_ok(principal_fit(&p, &(source){.x = x, .n = 200, .dim = DIM}, DIM, 1, &err));
+    assert_ok(principal_fit(&p, &(row_source){.x = x, .n = 200, .dim = DIM}, DIM, 1, &err));
     for (size_t a = 0; a < DIM; a++)
         for (size_t b = 0; b <= a; b++) {
             double dot = 0;
@@ -66,7 +66,7 @@ static void equal_rows_have_no_directions(void **state) {
     float x[10 * DIM];
     for (size_t i = 0; i < 10 * DIM; i++) x[i] = (float)(i % DIM);
     principal p;
-    assert_ok(principal_fit(&p, &(source){.x = x, .n = 10, .dim = DIM}, M, 1, &err));
+    assert_ok(principal_fit(&p, &(row_source){.x = x, .n = 10, .dim = DIM}, M, 1, &err));
     for (size_t m = 0; m <= M; m++) assert_true(p.variances[m] == 0);
     for (size_t j = 0; j < M * DIM; j++) assert_true(isfinite(p.directions[j]));
     principal_release(&p);
