@@ -3,10 +3,22 @@
 #include <math.h>
 #include <string.h>
 
+/* Nothing is stored per item: what an item says is drawn again, from the random stream of its
+ * number, whenever it is written, and what all sizes of a product line share from the stream of the
+ * line. So items can be made in any order and in constant memory.
+ *
+ * Orders and ids that look random are permutations that need no table. Stepping by a stride coprime
+ * to n visits all of 0 .. n-1 before it repeats; near the golden ratio of n, neighbouring steps lie
+ * far apart (the three-distance theorem). Multiplying by a number coprime to 36^8 permutes the ids
+ * of eight characters.
+ *
+ * The order of random draws is part of the format: tests pin the bytes. */
+
 enum { TEXT_BYTES = 1024, WORD_BYTES = 96 };
 
-/* ---- which items there are ---- */
+/* ---- items and shelves ---- */
 
+/* Euclid. */
 static uint64_t gcd(uint64_t a, uint64_t b) {
     while (b) {
         uint64_t t = a % b;
@@ -16,23 +28,25 @@ static uint64_t gcd(uint64_t a, uint64_t b) {
     return a;
 }
 
-/* A stride near the golden ratio of n steps through all of 0 .. n-1 before it repeats. */
 static uint64_t coprime_stride(uint64_t n) {
     uint64_t stride = (uint64_t)((double)n * 0.6180339887) | 1;
     while (gcd(stride, n) != 1) stride += 2;
     return stride;
 }
 
-static void add_shelf(sample_catalogue *c, const sample_department *d, size_t i) {
-    size_t s = c->n_shelves++;
-    c->shelves[s].type = &d->types[i];
-    c->shelves[s].department = d->name;
-    c->department_first[s] = s - i;
-    c->department_size[s] = d->n_types;
-}
+void sample_catalogue_init(sample_catalogue *c, uint64_t n_items, uint64_t seed) {
+    *c = (sample_catalogue){
+        .seed = seed, .n_items = n_items, .order_stride = coprime_stride(n_items)};
+    for (size_t d = 0; d < n_sample_departments; d++)
+        for (size_t i = 0; i < sample_departments[d].n_types; i++) {
+            size_t s = c->n_shelves++;
+            c->shelves[s].type = &sample_departments[d].types[i];
+            c->shelves[s].department = sample_departments[d].name;
+            c->department_first[s] = s - i;
+            c->department_size[s] = sample_departments[d].n_types;
+        }
 
-/* Types share the items by weights between 1 and 3, at least one each. */
-static void share_items(sample_catalogue *c) {
+    /* Each shelf gets one item, and the rest is shared by weights between 1 and 3. */
     double weights[SAMPLE_MAX_TYPES], total = 0, before = 0;
     rng r;
     rng_init(&r, c->seed, 0);
@@ -50,17 +64,8 @@ static void share_items(sample_catalogue *c) {
     }
 }
 
-void sample_catalogue_init(sample_catalogue *c, uint64_t n_items, uint64_t seed) {
-    *c = (sample_catalogue){
-        .seed = seed, .n_items = n_items, .order_stride = coprime_stride(n_items)};
-    for (size_t d = 0; d < n_sample_departments; d++)
-        for (size_t i = 0; i < sample_departments[d].n_types; i++)
-            add_shelf(c, &sample_departments[d], i);
-    share_items(c);
-}
-
-uint64_t sample_item_at(const sample_catalogue *c, uint64_t place) {
-    return (place * c->order_stride + c->seed % c->n_items) % c->n_items;
+uint64_t sample_item_at(const sample_catalogue *c, uint64_t position) {
+    return (position * c->order_stride + c->seed % c->n_items) % c->n_items;
 }
 
 size_t sample_shelf_of(const sample_catalogue *c, uint64_t item) {
@@ -69,11 +74,11 @@ size_t sample_shelf_of(const sample_catalogue *c, uint64_t item) {
     return s;
 }
 
-/* Multiplication by a number coprime to 36^8 permutes the ids. */
 void sample_asin(uint64_t item, char out[SAMPLE_ID_BYTES]) {
     static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
     const uint64_t n_ids = 2821109907456u; /* 36^8 */
     uint64_t x = (item * 1145141919833u + 777777777777u) % n_ids;
+
     out[0] = 'B';
     out[1] = '0';
     for (int i = 9; i >= 2; i--) {
@@ -93,23 +98,23 @@ bool sample_chance(rng *r, double p) {
     return rng_uniform(r) < p;
 }
 
-static size_t count_parts(const char *list) {
+static size_t count_elements(const char *list) {
     size_t n = 1;
     for (; *list; list++) n += *list == '|';
     return n;
 }
 
-static const char *part(const char *list, size_t i, char *buf, size_t n_buf) {
-    for (i %= count_parts(list); i > 0; i--) list = strchr(list, '|') + 1;
+static const char *element(const char *list, size_t i, char *buf, size_t n_buf) {
+    for (i %= count_elements(list); i > 0; i--) list = strchr(list, '|') + 1;
     snprintf(buf, n_buf, "%.*s", (int)strcspn(list, "|"), list);
     return buf;
 }
 
 const char *sample_pick(rng *r, const char *list, char *buf, size_t n_buf) {
-    return part(list, (size_t)rng_below(r, count_parts(list)), buf, n_buf);
+    return element(list, (size_t)rng_below(r, count_elements(list)), buf, n_buf);
 }
 
-/* ---- what an item says ---- */
+/* ---- texts ---- */
 
 typedef struct item_text {
     char brand[WORD_BYTES], series[WORD_BYTES], material[WORD_BYTES], use[WORD_BYTES];
@@ -120,28 +125,30 @@ typedef struct item_text {
     double price;
 } item_text;
 
-/* What all sizes of a line share. */
+/* What all items of a product line have in common. */
 static void describe_line(const sample_catalogue *c, const sample_type *type, uint64_t line, rng *r,
                           item_text *t) {
-    char a[WORD_BYTES], b[WORD_BYTES];
+    char a[WORD_BYTES], b[WORD_BYTES], other_use[WORD_BYTES], closing[TEXT_BYTES];
+
     sample_rng(c, r, SAMPLE_LINE, line);
     snprintf(t->brand, sizeof t->brand, "%.30s%.30s", sample_pick(r, sample_brands, a, sizeof a),
              sample_pick(r, sample_endings, b, sizeof b));
     snprintf(t->series, sizeof t->series, "%c%c-%d", (char)('A' + rng_below(r, 26)),
              (char)('A' + rng_below(r, 26)), (int)(10 * (1 + rng_below(r, 99))));
     sample_pick(r, type->materials, t->material, sizeof t->material);
-    size_t use = (size_t)rng_below(r, count_parts(type->uses));
-    part(type->uses, use, t->use, sizeof t->use);
+    size_t use = (size_t)rng_below(r, count_elements(type->uses));
+    element(type->uses, use, t->use, sizeof t->use);
     t->price = 3 + 120 * pow(rng_uniform(r), 3);
-    size_t first = (size_t)rng_below(r, 6), n_description = 0;
-    for (size_t i = 0; i < 4; i++) part(type->features, first + i, t->features[i], TEXT_BYTES);
-    char other_use[WORD_BYTES], closing[TEXT_BYTES];
-    part(type->uses, use + 1, other_use, sizeof other_use);
+
+    size_t first = (size_t)rng_below(r, 6);
+    for (size_t i = 0; i < 4; i++) element(type->features, first + i, t->features[i], TEXT_BYTES);
+    element(type->uses, use + 1, other_use, sizeof other_use);
     sample_pick(r, sample_closings, closing, sizeof closing);
-    snprintf(t->description[n_description++], TEXT_BYTES,
+
+    snprintf(t->description[0], TEXT_BYTES,
              "The %.60s %.20s %.40s in %.60s is made for %.60s. %.120s. %.120s.", t->brand,
              t->series, type->noun, t->material, t->use, t->features[0], t->features[2]);
-    snprintf(t->description[n_description], TEXT_BYTES, "%.120s. Just as good for %.60s. %.120s.",
+    snprintf(t->description[1], TEXT_BYTES, "%.120s. Just as good for %.60s. %.120s.",
              t->features[1], other_use, closing);
 }
 
@@ -149,10 +156,11 @@ static void describe_item(const sample_catalogue *c, const sample_shelf *shelf, 
                           rng *r, item_text *t) {
     uint64_t in_shelf = item - shelf->first, variant = in_shelf % SAMPLE_LINE_ITEMS;
     describe_line(c, shelf->type, item - variant, r, t);
-    part(shelf->type->sizes, (size_t)variant, t->size, sizeof t->size);
+    element(shelf->type->sizes, (size_t)variant, t->size, sizeof t->size);
     sample_rng(c, r, SAMPLE_ITEM, item);
     sample_pick(r, sample_colors, t->color, sizeof t->color);
-    bool colored = variant >= count_parts(shelf->type->sizes) || sample_chance(r, 0.1);
+    /* More items than sizes: the color tells them apart. */
+    bool colored = variant >= count_elements(shelf->type->sizes) || sample_chance(r, 0.1);
     snprintf(t->title, sizeof t->title, "%s %s %s %s, %s%s%s", t->brand, t->series, t->material,
              shelf->type->noun, t->size, colored ? ", " : "", colored ? t->color : "");
     t->price = floor(t->price * (1 + 0.15 * (double)variant)) + 0.99;
@@ -169,10 +177,11 @@ void sample_write_string(FILE *out, const char *s) {
     fputc('"', out);
 }
 
-/* Some shops send their texts as HTML. */
+/* html: with entities and a line break, as some shops send their texts. */
 static void write_text(FILE *out, const char *s, bool html) {
     char escaped[2 * TEXT_BYTES];
     size_t n = 0;
+
     for (; *s && n + 8 < sizeof escaped; s++) {
         const char *entity = *s == '&' ? "&amp;" : *s == '"' ? "&quot;" : *s == '\'' ? "&#39;" : "";
         if (html && *entity)
@@ -180,6 +189,7 @@ static void write_text(FILE *out, const char *s, bool html) {
         else
             escaped[n++] = *s;
     }
+
     if (html) n += (size_t)snprintf(escaped + n, sizeof escaped - n, "<br>");
     escaped[n] = '\0';
     sample_write_string(out, escaped);
@@ -199,16 +209,41 @@ static void write_member(FILE *out, const char *key, const char *value) {
     sample_write_string(out, value);
 }
 
-static void write_price(FILE *out, rng *r, double price) {
+static void write_record(const sample_shelf *shelf, const item_text *t, const char *asin, rng *r,
+                         FILE *out) {
+    const char *features[] = {t->features[0], t->features[1], t->features[2], t->features[3]};
+    const char *description[] = {t->description[0], t->description[1]};
+    const char *categories[] = {"Industrial & Scientific", shelf->department,
+                                shelf->type->category};
+
+    fputs("{\"main_category\": \"Industrial & Scientific\"", out);
+    if (!sample_chance(r, 0.005)) {
+        fputs(", \"title\": ", out);
+        write_text(out, sample_chance(r, 0.003) ? "" : t->title, false);
+    }
+    fprintf(out, ", \"average_rating\": %.1f, \"rating_number\": %d", 3 + 2 * rng_uniform(r),
+            (int)(5000 * pow(rng_uniform(r), 4)) + 1);
+
+    bool html = sample_chance(r, 0.03);
+    write_list(out, "features", features, sample_chance(r, 0.1) ? 0 : 2 + rng_below(r, 3), html);
+    if (!sample_chance(r, 0.02))
+        write_list(out, "description", description, sample_chance(r, 0.1) ? 0 : 2, html);
+
+    /* Prices are missing in some records, and text in a few. */
     if (sample_chance(r, 0.15))
         fputs(", \"price\": null", out);
     else if (sample_chance(r, 0.01))
-        fprintf(out, ", \"price\": \"from %.2f\"", price);
+        fprintf(out, ", \"price\": \"from %.2f\"", t->price);
     else
-        fprintf(out, ", \"price\": %.2f", price);
-}
+        fprintf(out, ", \"price\": %.2f", t->price);
 
-static void write_details(FILE *out, const item_text *t) {
+    fputs(", \"images\": [], \"videos\": [], \"store\": ", out);
+    if (sample_chance(r, 0.03))
+        fputs("null", out);
+    else
+        sample_write_string(out, t->brand);
+    write_list(out, "categories", categories, sample_chance(r, 0.04) ? 0 : 3, false);
+
     fputs(", \"details\": {", out);
     write_member(out, "Brand", t->brand);
     fputs(", ", out);
@@ -217,39 +252,7 @@ static void write_details(FILE *out, const item_text *t) {
     write_member(out, "Size", t->size);
     fputs(", ", out);
     write_member(out, "Color", t->color);
-    fputc('}', out);
-}
-
-static void write_texts(FILE *out, rng *r, const item_text *t) {
-    bool html = sample_chance(r, 0.03);
-    const char *features[] = {t->features[0], t->features[1], t->features[2], t->features[3]};
-    const char *description[] = {t->description[0], t->description[1]};
-    write_list(out, "features", features, sample_chance(r, 0.1) ? 0 : 2 + rng_below(r, 3), html);
-    if (!sample_chance(r, 0.02))
-        write_list(out, "description", description, sample_chance(r, 0.1) ? 0 : 2, html);
-}
-
-static void write_record(const sample_shelf *shelf, const item_text *t, const char *asin, rng *r,
-                         FILE *out) {
-    fputs("{\"main_category\": \"Industrial & Scientific\"", out);
-    if (!sample_chance(r, 0.005)) {
-        fputs(", \"title\": ", out);
-        write_text(out, sample_chance(r, 0.003) ? "" : t->title, false);
-    }
-    fprintf(out, ", \"average_rating\": %.1f, \"rating_number\": %d", 3 + 2 * rng_uniform(r),
-            (int)(5000 * pow(rng_uniform(r), 4)) + 1);
-    write_texts(out, r, t);
-    write_price(out, r, t->price);
-    fputs(", \"images\": [], \"videos\": [], \"store\": ", out);
-    if (sample_chance(r, 0.03))
-        fputs("null", out);
-    else
-        sample_write_string(out, t->brand);
-    const char *categories[] = {"Industrial & Scientific", shelf->department,
-                                shelf->type->category};
-    write_list(out, "categories", categories, sample_chance(r, 0.04) ? 0 : 3, false);
-    write_details(out, t);
-    fprintf(out, ", \"parent_asin\": \"%s\", \"bought_together\": null}\n", asin);
+    fprintf(out, "}, \"parent_asin\": \"%s\", \"bought_together\": null}\n", asin);
 }
 
 int sample_write_meta(const sample_catalogue *c, uint64_t item, FILE *out) {
@@ -257,8 +260,10 @@ int sample_write_meta(const sample_catalogue *c, uint64_t item, FILE *out) {
     item_text text;
     char asin[SAMPLE_ID_BYTES];
     const sample_shelf *shelf = &c->shelves[sample_shelf_of(c, item)];
+
     describe_item(c, shelf, item, &r, &text);
     sample_asin(item, asin);
+
     if (sample_chance(&r, 0.004)) return 0;
     bool twice = sample_chance(&r, 0.005);
     write_record(shelf, &text, asin, &r, out);

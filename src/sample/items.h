@@ -1,7 +1,7 @@
-/* sample/items.h - the items of the sample: which there are, and what each says.
+/* sample/items.h - the items of the sample catalogue: their ids, order, texts and metadata.
  *
- * Items are numbered 0 .. n-1, a product type after the other, within a type one product line of
- * LINE_ITEMS items after the other. Everything about an item follows from the seed and its number.
+ * Items are numbered 0 .. n-1 by product type, and within a type by product line, each of
+ * SAMPLE_LINE_ITEMS items. Everything about an item follows from the seed and its number.
  */
 #ifndef SAMPLE_ITEMS_H
 #define SAMPLE_ITEMS_H
@@ -15,12 +15,13 @@
 
 enum { SAMPLE_LINE_ITEMS = 12, SAMPLE_MAX_TYPES = 64, SAMPLE_ID_BYTES = 16 };
 
+/* The items of one product type. */
 typedef struct sample_shelf {
     const sample_type *type;
     const char *department;
-    uint64_t first, n_items; /* item numbers of the type */
+    uint64_t first, n_items; /* item numbers [first, first + n_items) */
     uint64_t n_lines;
-    uint64_t popularity_stride; /* coprime to n_lines: popular lines lie scattered */
+    uint64_t popularity_stride; /* coprime to n_lines: spreads the popular lines over the shelf */
 } sample_shelf;
 
 typedef struct sample_catalogue {
@@ -29,28 +30,28 @@ typedef struct sample_catalogue {
     size_t department_first[SAMPLE_MAX_TYPES]; /* of each shelf: its department's first shelf */
     size_t department_size[SAMPLE_MAX_TYPES];
     sample_shelf shelves[SAMPLE_MAX_TYPES];
-    uint64_t order_stride; /* coprime to n_items: the order of the file */
+    uint64_t order_stride; /* coprime to n_items: the order of the file steps by it */
 } sample_catalogue;
 
 void sample_catalogue_init(sample_catalogue *c, uint64_t n_items, uint64_t seed);
 
-/* The item at a place of the file, and the shelf of an item. */
-uint64_t sample_item_at(const sample_catalogue *c, uint64_t place);
+/* The item at a position of the file, and the shelf of an item. */
+uint64_t sample_item_at(const sample_catalogue *c, uint64_t position);
 size_t sample_shelf_of(const sample_catalogue *c, uint64_t item);
 
 /* "B0" and eight characters, different for every number. */
 void sample_asin(uint64_t item, char out[SAMPLE_ID_BYTES]);
 
-/* The line of JSON of an item, with its share of the defects that real files have; some items get
- * none, some get two. Returns how many. */
+/* Writes an item's line of JSON, with defects as often as in real files: some items have no line,
+ * some have two. Returns the number of lines. */
 int sample_write_meta(const sample_catalogue *c, uint64_t item, FILE *out);
 
-/* Random numbers of one purpose about one thing. */
+/* Independent random streams: one per purpose and number (of an item, a line or a user). */
 typedef enum sample_stream { SAMPLE_ITEM = 1, SAMPLE_LINE, SAMPLE_USER } sample_stream;
 void sample_rng(const sample_catalogue *c, rng *r, sample_stream stream, uint64_t number);
 
 bool sample_chance(rng *r, double p);
-/* Copy a random part of a '|' list. */
+/* Copies a random element of a list (words.h) to buf, and returns buf. */
 const char *sample_pick(rng *r, const char *list, char *buf, size_t n_buf);
 void sample_write_string(FILE *out, const char *s); /* as a JSON string */
 

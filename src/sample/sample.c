@@ -1,6 +1,8 @@
 #include "sample/sample.h"
 
+#include "base/context.h"
 #include "base/file.h"
+#include "base/json_report.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/rng.h"
@@ -8,6 +10,16 @@
 
 #include <math.h>
 #include <string.h>
+
+/* A made-up catalogue whose histories can be predicted, so that training and evaluation on it show
+ * more than chance. A user likes a few shelves and walks among their items: another size of the
+ * same product line, the neighbouring line on the shelf, the matching line on the next shelf, or a
+ * jump to a line that is drawn by popularity (Zipf). Lines that are neighbours have similar texts,
+ * and so similar embeddings: what comes next is close to what came before.
+ *
+ * Each user has a random stream of their own (the seed, SAMPLE_USER, the user's number), so that
+ * users are written one after the other without keeping any: O(1) memory, O(reviews) time. The
+ * order of random draws is part of the format: tests pin the bytes. */
 
 enum { MAX_HISTORY = 64, MAX_TASTES = 3 };
 
@@ -33,40 +45,25 @@ static void jump_to_shelf(const sample_catalogue *c, user *u, size_t shelf) {
     u->variant = zipf(&u->r, SAMPLE_LINE_ITEMS);
 }
 
-/* What goes with it: the matching line on the next shelf of the department. */
-static void step_to_neighbour(const sample_catalogue *c, user *u) {
-    size_t first = c->department_first[u->shelf], n = c->department_size[u->shelf];
-    size_t next = first + (u->shelf - first + 1) % n;
-    u->line = u->line * c->shelves[next].n_lines / c->shelves[u->shelf].n_lines;
-    u->shelf = next;
-}
-
-static void user_init(const sample_catalogue *c, user *u, uint64_t number) {
-    sample_rng(c, &u->r, SAMPLE_USER, number);
-    u->n_tastes = 1 + rng_below(&u->r, MAX_TASTES);
-    for (size_t i = 0; i < u->n_tastes; i++)
-        u->tastes[i] = sample_shelf_of(c, rng_below(&u->r, c->n_items));
-    jump_to_shelf(c, u, u->tastes[0]);
-}
-
+/* From one purchase to the next. */
 static void walk(const sample_catalogue *c, user *u) {
     double x = rng_uniform(&u->r);
-    if (x < 0.30)
-        u->variant = (u->variant + 1) % SAMPLE_LINE_ITEMS;
-    else if (x < 0.62)
-        u->line = (u->line + 1) % c->shelves[u->shelf].n_lines;
-    else if (x < 0.76)
-        step_to_neighbour(c, u);
-    else if (x < 0.97)
-        jump_to_shelf(c, u, u->tastes[rng_below(&u->r, u->n_tastes)]);
-    else
-        jump_to_shelf(c, u, rng_below(&u->r, c->n_shelves));
-}
 
-static uint64_t current_item(const sample_catalogue *c, const user *u) {
-    const sample_shelf *s = &c->shelves[u->shelf];
-    uint64_t in_shelf = u->line * SAMPLE_LINE_ITEMS + u->variant;
-    return s->first + in_shelf % s->n_items;
+    if (x < 0.30) {
+        u->variant = (u->variant + 1) % SAMPLE_LINE_ITEMS;
+    } else if (x < 0.62) {
+        u->line = (u->line + 1) % c->shelves[u->shelf].n_lines;
+    } else if (x < 0.76) {
+        /* To the matching line on the next shelf of the department: what goes with the item. */
+        size_t first = c->department_first[u->shelf], n = c->department_size[u->shelf];
+        size_t next = first + (u->shelf - first + 1) % n;
+        u->line = u->line * c->shelves[next].n_lines / c->shelves[u->shelf].n_lines;
+        u->shelf = next;
+    } else if (x < 0.97) {
+        jump_to_shelf(c, u, u->tastes[rng_below(&u->r, u->n_tastes)]);
+    } else {
+        jump_to_shelf(c, u, rng_below(&u->r, c->n_shelves));
+    }
 }
 
 /* ---- reviews ---- */
@@ -81,11 +78,15 @@ static size_t make_history(const sample_catalogue *c, user *u, review history[MA
     size_t n = sample_chance(&u->r, 0.125) ? 1 + rng_below(&u->r, 4) : 5;
     while (n >= 5 && n < MAX_HISTORY && sample_chance(&u->r, 0.84)) n++;
     int64_t now = 1451606400000 + (int64_t)rng_below(&u->r, 189345600000); /* 2016 to 2021 */
+
     for (size_t i = 0; i < n; i++) {
         bool again = i > 0 && sample_chance(&u->r, 0.01);
         if (i > 0 && !again) walk(c, u);
-        history[i] = (review){.item = current_item(c, u), .timestamp_ms = now};
-        if (!sample_chance(&u->r, 0.02)) /* else: two in the same order */
+
+        const sample_shelf *s = &c->shelves[u->shelf];
+        uint64_t in_shelf = u->line * SAMPLE_LINE_ITEMS + u->variant;
+        history[i] = (review){.item = s->first + in_shelf % s->n_items, .timestamp_ms = now};
+        if (!sample_chance(&u->r, 0.02)) /* else the next has the same time: bought together */
             now += 1 + (int64_t)(-log(1 - rng_uniform(&u->r)) * 20 * 86400e3);
     }
     return n;
@@ -93,7 +94,8 @@ static size_t make_history(const sample_catalogue *c, user *u, review history[MA
 
 static void user_id(uint64_t number, char out[32]) {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-    uint64_t x = (number + 1) * 0x9e3779b97f4a7c15u; /* odd: no two users share one */
+    uint64_t x = (number + 1) * 0x9e3779b97f4a7c15u; /* odd: a permutation of 64-bit numbers */
+
     out[0] = 'A';
     for (int i = 13; i >= 1; i--) {
         out[i] = digits[x % 32];
@@ -107,6 +109,7 @@ static void write_review(user *u, const char *id, const review *v, FILE *out) {
     sample_asin(v->item, asin);
     bool happy = sample_chance(&u->r, 0.85);
     int rating = happy ? 4 + sample_chance(&u->r, 0.75) : 1 + (int)rng_below(&u->r, 3);
+
     fprintf(out, "{\"rating\": %d.0, \"title\": ", rating);
     sample_write_string(out, happy ? "Recommended" : "Disappointed");
     fputs(", \"text\": ", out);
@@ -124,7 +127,14 @@ static size_t write_user(const sample_catalogue *c, uint64_t number, FILE *out) 
     user u = {0};
     review history[MAX_HISTORY];
     char id[32];
-    user_init(c, &u, number);
+
+    /* The walk begins on the first of one to three shelves that the user likes. */
+    sample_rng(c, &u.r, SAMPLE_USER, number);
+    u.n_tastes = 1 + rng_below(&u.r, MAX_TASTES);
+    for (size_t i = 0; i < u.n_tastes; i++)
+        u.tastes[i] = sample_shelf_of(c, rng_below(&u.r, c->n_items));
+    jump_to_shelf(c, &u, u.tastes[0]);
+
     user_id(number, id);
     size_t n = make_history(c, &u, history);
     for (size_t i = 0; i < n; i++)
@@ -134,7 +144,7 @@ static size_t write_user(const sample_catalogue *c, uint64_t number, FILE *out) 
 
 /* ---- files ---- */
 
-/* Is a malformed line due before part i of n? They are spread evenly. */
+/* Whether a malformed line comes before item or user i of n: n_bad are spread evenly. */
 static bool bad_line_due(uint64_t i, uint64_t n, int64_t n_bad) {
     double share = (double)n_bad / (double)n;
     return (uint64_t)((double)(i + 1) * share) != (uint64_t)((double)i * share);
@@ -145,6 +155,7 @@ static semid_status write_meta_file(const sample_catalogue *c, const sample_para
     file_out f;
     progress bar;
     semid_status status = SEMID_OK;
+
     TRY(file_out_open(&f, path, err));
     progress_begin(&bar, "sample", "items", c->n_items);
     for (uint64_t i = 0; i < c->n_items; i++) {
@@ -155,9 +166,9 @@ static semid_status write_meta_file(const sample_catalogue *c, const sample_para
         *n_lines += (size_t)sample_write_meta(c, sample_item_at(c, i), f.stream);
         progress_add(&bar, 1);
     }
-    progress_end(&bar);
     status = file_out_commit(&f, err);
 done:
+    progress_end(&bar);
     file_out_release(&f);
     return status;
 }
@@ -168,6 +179,7 @@ static semid_status write_reviews_file(const sample_catalogue *c, const sample_p
     file_out f;
     progress bar;
     semid_status status = SEMID_OK;
+
     TRY(file_out_open(&f, path, err));
     progress_begin(&bar, "sample", "users", n_users);
     for (uint64_t i = 0; i < n_users; i++) {
@@ -177,9 +189,9 @@ static semid_status write_reviews_file(const sample_catalogue *c, const sample_p
         *n_lines += write_user(c, i, f.stream);
         progress_add(&bar, 1);
     }
-    progress_end(&bar);
     status = file_out_commit(&f, err);
 done:
+    progress_end(&bar);
     file_out_release(&f);
     return status;
 }
@@ -193,16 +205,20 @@ semid_status step_sample(const sample_params *p, const step_context *ctx, json_t
     json_t *figures = NULL;
     size_t n_meta = 0, n_reviews = 0;
     semid_status status = SEMID_OK;
+
     sample_catalogue_init(&c, (uint64_t)p->items, ctx->seed);
     TRY_GOTO(path_join(&reviews, p->out, "reviews.jsonl", err));
     TRY_GOTO(path_join(&meta, p->out, "meta.jsonl", err));
     TRY_GOTO(write_meta_file(&c, p, meta, &n_meta, err));
     TRY_GOTO(write_reviews_file(&c, p, n_users, reviews, &n_reviews, err));
-    figures = json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I}", "reviews_file", reviews, "meta_file",
-                        meta, "items", (json_int_t)p->items, "meta_lines", (json_int_t)n_meta,
-                        "users", (json_int_t)n_users, "review_lines", (json_int_t)n_reviews,
-                        "bad_lines", (json_int_t)(2 * p->bad_lines));
-    if (!figures) FAIL_GOTO(SEMID_ERR_NO_MEMORY, "out of memory: the report");
+
+    TRY_GOTO(
+        json_made(&figures,
+                  json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I}", "reviews_file", reviews,
+                            "meta_file", meta, "items", (json_int_t)p->items, "meta_lines",
+                            (json_int_t)n_meta, "users", (json_int_t)n_users, "review_lines",
+                            (json_int_t)n_reviews, "bad_lines", (json_int_t)(2 * p->bad_lines)),
+                  err));
     TRY_GOTO(step_end(timer, figures, err));
     *report = figures;
     figures = NULL;

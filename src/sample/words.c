@@ -1,5 +1,9 @@
 #include "sample/words.h"
 
+/* Invented texts: product types with their sizes, materials, features and uses. Types of the same
+ * department stand in the order in which users walk from shelf to shelf. A change here changes the
+ * bytes of every sample. */
+
 static const sample_type fasteners[] = {
     {"Hex Bolt", "Bolts",
      "M5 x 20 mm|M6 x 25 mm|M6 x 40 mm|M8 x 30 mm|M8 x 60 mm|M10 x 50 mm|1/4-20 x 1\"|3/8-16 x 2\"",

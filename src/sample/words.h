@@ -1,4 +1,4 @@
-/* sample/words.h - what the sample catalogue is written with. Lists are one string, parts
+/* sample/words.h - the vocabulary of the sample catalogue. A list is one string, its elements
  * separated by '|'. */
 #ifndef SAMPLE_WORDS_H
 #define SAMPLE_WORDS_H
@@ -8,8 +8,8 @@
 typedef struct sample_type {
     const char *noun;      /* "Hex Bolt" */
     const char *category;  /* the shelf inside the department */
-    const char *sizes;     /* variants of one product line */
-    const char *materials; /* set apart the product lines */
+    const char *sizes;     /* of the items of a product line */
+    const char *materials; /* differ between product lines */
     const char *features;  /* sentences without a full stop */
     const char *uses;      /* "for ..." */
 } sample_type;
@@ -23,11 +23,11 @@ typedef struct sample_department {
 extern const sample_department sample_departments[];
 extern const size_t n_sample_departments;
 
-extern const char *const sample_brands; /* two parts make one: "Nor" + "vex" */
+extern const char *const sample_brands; /* a brand is one of these + an ending: "Nor" + "vex" */
 extern const char *const sample_endings;
 extern const char *const sample_colors;
-extern const char *const sample_closings; /* sentences that fit any product */
-extern const char *const sample_praise;   /* reviews, from good ... */
-extern const char *const sample_blame;    /* ... to bad */
+extern const char *const sample_closings; /* sentences for any product */
+extern const char *const sample_praise;   /* good reviews */
+extern const char *const sample_blame;    /* bad reviews */
 
 #endif

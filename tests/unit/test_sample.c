@@ -1,3 +1,4 @@
+#include "base/context.h"
 #include "base/memory.h"
 #include "sample/sample.h"
 #include "support/support.h"
@@ -95,11 +96,44 @@ static void items_have_ids_of_their_own(void **state) {
     mem_free(meta);
 }
 
+/* ---- progress ---- */
+
+static int n_open; /* progress begun and not ended */
+
+static void count_open(void *user, const semid_progress *progress) {
+    (void)user;
+    if (progress->finished)
+        n_open--;
+    else if (progress->done == 0)
+        n_open++;
+}
+
+static void progress_ends_when_writing_fails(void **state) {
+    (void)state;
+    semid_context_params in = semid_context_params_default();
+    semid_context *context;
+    in.on_progress = count_open;
+    assert_ok(semid_context_new(&context, &in, &err));
+    semid_context_cancel(context);
+
+    n_open = 0;
+    context_scope outer = context_enter(context);
+    json_t *report = NULL;
+    const sample_params p = {.out = test_path("cancelled"), .items = 100};
+    const step_context ctx = {.seed = 1};
+    assert_fails(step_sample(&p, &ctx, &report, &err), SEMID_ERR_INTERRUPTED, "interrupted");
+    assert_null(report);
+    context_leave(outer);
+    assert_int_equal(n_open, 0);
+    semid_context_free(context);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_line_is_json_but_the_bad_ones),
         cmocka_unit_test(a_seed_gives_the_same_bytes),
         cmocka_unit_test(items_have_ids_of_their_own),
+        cmocka_unit_test(progress_ends_when_writing_fails),
     };
     return cmocka_run_group_tests_name("sample", tests, NULL, NULL);
 }
