@@ -1,11 +1,12 @@
 /*
- * semid/inverted.h - which items have a given code, or a code that starts with a given prefix.
+ * semid/inverted.h - which items have a given code, or a code that starts with a given prefix; and
+ * back, which code an item has.
  *
  * `inverted.sid` is one file that is mapped into memory and used in place: the distinct codes of a
- * catalogue in ascending order (level by level), for each the rows of its items in ascending
- * order, and the item ids. A row is a number in [0, items): the position of the item in the table
- * that the file was built from. Because codes are sorted, the codes under a prefix are neighbours,
- * and so are their items: both look-ups give a range.
+ * catalogue in ascending order (level by level), for each the rows of its items in ascending order,
+ * and the item ids. A row is a number in [0, items): the position of the item in the table that the
+ * file was built from. Because codes are sorted, the codes under a prefix are neighbours, and so
+ * are their items: both look-ups give a range.
  *
  * An open index is read-only and may be used by any number of threads at once. Nothing it returns
  * may be used after semid_inverted_close. docs/formats.md describes the bytes.
@@ -16,6 +17,7 @@
 #include "semid/codes.h"
 #include "semid/status.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -51,10 +53,18 @@ SEMID_API semid_status semid_inverted_build(const char *path, const semid_codes 
  */
 SEMID_API semid_status semid_inverted_open(semid_inverted **out, const char *path,
                                            semid_error *err);
+
+/*
+ * The same for the bytes of such a file that are in memory already: bytes [n_bytes], borrowed until
+ * semid_inverted_close and not changed until then; aligned to 8. SEMID_ERR_ARGUMENT: not aligned.
+ */
+SEMID_API semid_status semid_inverted_open_memory(semid_inverted **out, const void *bytes,
+                                                  size_t n_bytes, semid_error *err);
+
 /* NULL is allowed. */
 SEMID_API void semid_inverted_close(semid_inverted *index);
 
-/* Items, distinct codes, levels of a code, and a number that every code value is below. */
+/* Items; distinct codes; levels of a code; the upper bound of the code values, exclusive. */
 SEMID_API size_t semid_inverted_items(const semid_inverted *index);
 SEMID_API size_t semid_inverted_codes(const semid_inverted *index);
 SEMID_API size_t semid_inverted_levels(const semid_inverted *index);
@@ -68,6 +78,16 @@ SEMID_API size_t semid_inverted_codewords(const semid_inverted *index);
 SEMID_API semid_code_range semid_inverted_find(const semid_inverted *index, const int32_t *prefix,
                                                size_t n_levels);
 
+/*
+ * The children of a prefix: the values that occur at the level after it, in ascending order. Up to
+ * `capacity` of them go to values and, unless it is NULL, the codes below each to ranges. Returns
+ * how many there are: at most semid_inverted_codewords; 0 for a full code or an unknown prefix.
+ * Cost: O(n_levels * log(codes) + children * log(codes of a child)).
+ */
+SEMID_API size_t semid_inverted_children(const semid_inverted *index, const int32_t *prefix,
+                                         size_t n_levels, int32_t *values, semid_code_range *ranges,
+                                         size_t capacity);
+
 /* The i-th code in ascending order, [levels], borrowed; i < codes. */
 SEMID_API const int32_t *semid_inverted_code(const semid_inverted *index, size_t i);
 
@@ -78,6 +98,21 @@ SEMID_API const uint32_t *semid_inverted_rows(const semid_inverted *index, semid
 
 /* The id of a row, NUL-terminated, borrowed; row < items. */
 SEMID_API const char *semid_inverted_id(const semid_inverted *index, size_t row);
+
+/* What semid_inverted_row_of finds for an id that the index does not have. */
+#define SEMID_NO_ROW SIZE_MAX
+
+/*
+ * The row of the item with this id (the lowest, should several have it), or SEMID_NO_ROW; and the
+ * number of a row's code, for semid_inverted_code: row < items.
+ * SEMID_ERR_NO_MEMORY, which only the first call can return: it makes the tables of both look-ups,
+ * 12 to 20 bytes an item. SEMID_ERR_ARGUMENT: row out of range.
+ * Cost: the first call one pass over the items and ids; then O(length of the id) and O(1).
+ */
+SEMID_API semid_status semid_inverted_row_of(const semid_inverted *index, const char *id,
+                                             size_t *row, semid_error *err);
+SEMID_API semid_status semid_inverted_code_of(const semid_inverted *index, size_t row, size_t *code,
+                                              semid_error *err);
 
 #ifdef __cplusplus
 }

@@ -5,6 +5,13 @@
 
 #include <string.h>
 
+/* The tree is laid out level by level in arrays. A code that differs from the code before it at
+ * level l starts a new node at level l and at every level below, so one pass over the sorted codes
+ * counts the nodes and a second one fills them in; nodes are then in the order of their codes.
+ *
+ * Norms come from a walk down each subtree of the root with the sum of the codewords so far, in
+ * double precision. The subtrees are independent and are shared out to the threads. */
+
 /* The first level at which code i differs from the code before it. */
 static size_t first_new_level(const semid_inverted *index, size_t i) {
     size_t level = 0;
@@ -17,6 +24,7 @@ static size_t first_new_level(const semid_inverted *index, size_t i) {
 static semid_status allocate_levels(code_tree *t, const semid_inverted *index, semid_error *err) {
     for (size_t i = 0; i < semid_inverted_codes(index); i++)
         for (size_t l = first_new_level(index, i); l < t->n_levels; l++) t->levels[l].n_nodes++;
+
     for (size_t l = 0; l < t->n_levels; l++) {
         code_tree_level *level = &t->levels[l];
         TRY(mem_alloc(&level->values, level->n_nodes, sizeof *level->values, err));
@@ -28,6 +36,7 @@ static semid_status allocate_levels(code_tree *t, const semid_inverted *index, s
 
 static void fill_levels(code_tree *t, const semid_inverted *index, size_t *next) {
     size_t n_codes = semid_inverted_codes(index), last = t->n_levels - 1;
+
     memset(next, 0, t->n_levels * sizeof *next);
     for (size_t i = 0; i < n_codes; i++)
         for (size_t l = first_new_level(index, i); l < t->n_levels; l++) {
@@ -35,6 +44,8 @@ static void fill_levels(code_tree *t, const semid_inverted *index, size_t *next)
             level->values[next[l]] = semid_inverted_code(index, i)[l];
             level->children[next[l]++] = (uint32_t)(l == last ? i : next[l + 1]);
         }
+
+    /* One more: where the children of the last node end. */
     for (size_t l = 0; l < t->n_levels; l++)
         t->levels[l].children[t->levels[l].n_nodes] =
             (uint32_t)(l == last ? n_codes : t->levels[l + 1].n_nodes);
@@ -52,6 +63,7 @@ static void set_norms(const norm_task *task, double *sums, size_t l, size_t begi
     size_t dim = semid_codebook_dim(task->cb);
     code_tree_level *level = &task->tree->levels[l];
     double *sum = sums + (l + 1) * dim;
+
     for (size_t node = begin; node < end; node++) {
         const float *codeword =
             semid_codebook_level(task->cb, l) + (size_t)level->values[node] * dim;
@@ -61,6 +73,7 @@ static void set_norms(const norm_task *task, double *sums, size_t l, size_t begi
             norm += sum[j] * sum[j];
         }
         level->norms[node] = norm;
+
         if (l + 1 < task->tree->n_levels)
             set_norms(task, sums, l + 1, level->children[node], level->children[node + 1]);
     }
@@ -88,7 +101,8 @@ semid_status code_tree_init(code_tree *out, const semid_codebook *cb, const semi
                             semid_error *err) {
     semid_status status = SEMID_OK;
     code_tree t = {.n_levels = semid_inverted_levels(index)};
-    size_t *next = NULL;
+    size_t *next = NULL; /* [n_levels] node to fill in */
+
     TRY_GOTO(mem_calloc(&t.levels, t.n_levels, sizeof *t.levels, err));
     TRY_GOTO(mem_alloc(&next, t.n_levels, sizeof *next, err));
     TRY_GOTO(allocate_levels(&t, index, err));
@@ -96,6 +110,7 @@ semid_status code_tree_init(code_tree *out, const semid_codebook *cb, const semi
     TRY_GOTO(compute_norms(&t, cb, err));
     *out = t;
     t = (code_tree){0};
+
 done:
     mem_free(next);
     code_tree_release(&t);

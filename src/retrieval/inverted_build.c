@@ -1,10 +1,19 @@
-/* Writing inverted.sid. */
+#include "semid/inverted.h"
+
 #include "base/file.h"
 #include "base/memory.h"
 #include "retrieval/inverted_layout.h"
-#include "semid/inverted.h"
 
 #include <string.h>
+
+/* Writing inverted.sid: rows are sorted by (code, row), then the sections follow one after the
+ * other, codes and offsets from where the code changes in the sorted rows.
+ *
+ * The sort is a radix sort from the last level to the first, 16 bits at a time, each pass a stable
+ * counting sort: O(rows * levels), whatever the codes. Rows begin in ascending order, which the
+ * stable passes keep among equal codes. */
+
+enum { N_DIGITS = 1 << 16, DIGIT_BITS = 16 };
 
 static semid_status check_codes(const semid_codes *codes, int32_t *max_code, semid_error *err) {
     if (codes->n_rows == 0 || codes->n_rows >= UINT32_MAX)
@@ -13,6 +22,7 @@ static semid_status check_codes(const semid_codes *codes, int32_t *max_code, sem
     if (codes->n_levels == 0 || codes->n_levels > INVERTED_MAX_LEVELS)
         FAIL(SEMID_ERR_ARGUMENT, "inverted index: expected 1 to %d levels, found %zu",
              INVERTED_MAX_LEVELS, codes->n_levels);
+
     int32_t most = 0;
     for (size_t i = 0; i < codes->n_rows * codes->n_levels; i++) {
         int32_t c = codes->data[i];
@@ -21,25 +31,29 @@ static semid_status check_codes(const semid_codes *codes, int32_t *max_code, sem
                  i / codes->n_levels, c);
         if (c > most) most = c;
     }
+
     *max_code = most;
     return SEMID_OK;
 }
 
-/* One stable counting pass by 16 bits of one level. */
+/* One stable counting pass by 16 bits of one level. counts: [N_DIGITS + 1] */
 static void sort_pass(const semid_codes *codes, size_t level, int shift, const uint32_t *from,
                       uint32_t *to, size_t *counts) {
     const int32_t *column = codes->data + level;
-    memset(counts, 0, 65537 * sizeof *counts);
+    const uint32_t mask = N_DIGITS - 1;
+
+    memset(counts, 0, (N_DIGITS + 1) * sizeof *counts);
     for (size_t i = 0; i < codes->n_rows; i++)
-        counts[((uint32_t)column[i * codes->n_levels] >> shift & 0xffff) + 1]++;
-    for (size_t d = 0; d < 65536; d++) counts[d + 1] += counts[d];
+        counts[((uint32_t)column[i * codes->n_levels] >> shift & mask) + 1]++;
+    for (size_t d = 0; d < N_DIGITS; d++) counts[d + 1] += counts[d];
+
     for (size_t i = 0; i < codes->n_rows; i++) {
         uint32_t row = from[i];
-        to[counts[(uint32_t)column[row * codes->n_levels] >> shift & 0xffff]++] = row;
+        to[counts[(uint32_t)column[row * codes->n_levels] >> shift & mask]++] = row;
     }
 }
 
-/* Rows by (code, row): least significant digit first, each pass stable. */
+/* Rows by (code, row). */
 static semid_status sort_rows(const semid_codes *codes, int32_t max_code, uint32_t **out,
                               semid_error *err) {
     uint32_t *rows = NULL, *other = NULL;
@@ -47,18 +61,20 @@ static semid_status sort_rows(const semid_codes *codes, int32_t max_code, uint32
     semid_status status = SEMID_OK;
     TRY_GOTO(mem_alloc(&rows, codes->n_rows, sizeof *rows, err));
     TRY_GOTO(mem_alloc(&other, codes->n_rows, sizeof *other, err));
-    TRY_GOTO(mem_alloc(&counts, 65537, sizeof *counts, err));
+    TRY_GOTO(mem_alloc(&counts, N_DIGITS + 1, sizeof *counts, err));
+
     for (size_t i = 0; i < codes->n_rows; i++) rows[i] = (uint32_t)i;
-    int n_digits = max_code > 0xffff ? 2 : 1;
+    int n_passes = max_code >= N_DIGITS ? 2 : 1;
     for (size_t level = codes->n_levels; level-- > 0;)
-        for (int digit = 0; digit < n_digits; digit++) {
-            sort_pass(codes, level, 16 * digit, rows, other, counts);
-            uint32_t *t = rows;
-            rows = other;
-            other = t;
+        for (int pass = 0; pass < n_passes; pass++) {
+            sort_pass(codes, level, DIGIT_BITS * pass, rows, other, counts);
+            uint32_t *sorted = other;
+            other = rows;
+            rows = sorted;
         }
     *out = rows;
     rows = NULL;
+
 done:
     mem_free(rows);
     mem_free(other);
@@ -70,18 +86,22 @@ static const int32_t *code_of(const semid_codes *codes, uint32_t row) {
     return codes->data + row * codes->n_levels;
 }
 
+static bool starts_code(const semid_codes *codes, const uint32_t *rows, size_t i) {
+    return i == 0 || memcmp(code_of(codes, rows[i]), code_of(codes, rows[i - 1]),
+                            codes->n_levels * sizeof(int32_t)) != 0;
+}
+
 /* Where each distinct code starts in `rows`, and n_items at the end. */
 static semid_status find_offsets(const semid_codes *codes, const uint32_t *rows, uint64_t **out,
                                  size_t *n_codes, semid_error *err) {
-    size_t n = 0, code_bytes = codes->n_levels * sizeof(int32_t);
-    for (size_t i = 0; i < codes->n_rows; i++)
-        n += i == 0 || memcmp(code_of(codes, rows[i]), code_of(codes, rows[i - 1]), code_bytes);
+    size_t n = 0;
     uint64_t *offsets;
+    for (size_t i = 0; i < codes->n_rows; i++) n += starts_code(codes, rows, i);
     TRY(mem_alloc(&offsets, n + 1, sizeof *offsets, err));
+
     n = 0;
     for (size_t i = 0; i < codes->n_rows; i++)
-        if (i == 0 || memcmp(code_of(codes, rows[i]), code_of(codes, rows[i - 1]), code_bytes))
-            offsets[n++] = i;
+        if (starts_code(codes, rows, i)) offsets[n++] = i;
     offsets[n] = codes->n_rows;
     *out = offsets;
     *n_codes = n;
@@ -104,13 +124,17 @@ static void write_sections(file_out *f, const inverted_header *h, const inverted
                            const char *const *ids) {
     size_t at = 0;
     put(f, &at, h, sizeof *h);
+
     pad_to(f, &at, l->codes);
     for (size_t i = 0; i < h->n_codes; i++)
         put(f, &at, code_of(codes, rows[offsets[i]]), codes->n_levels * sizeof(int32_t));
+
     pad_to(f, &at, l->offsets);
     put(f, &at, offsets, (h->n_codes + 1) * sizeof *offsets);
+
     pad_to(f, &at, l->rows);
     put(f, &at, rows, h->n_items * sizeof *rows);
+
     pad_to(f, &at, l->id_offsets);
     uint64_t id_at = 0;
     put(f, &at, &id_at, sizeof id_at);
@@ -118,6 +142,7 @@ static void write_sections(file_out *f, const inverted_header *h, const inverted
         id_at += strlen(ids[i]) + 1;
         put(f, &at, &id_at, sizeof id_at);
     }
+
     pad_to(f, &at, l->ids);
     for (size_t i = 0; i < h->n_items; i++) put(f, &at, ids[i], strlen(ids[i]) + 1);
 }
@@ -131,6 +156,7 @@ static semid_status make_header(inverted_header *h, inverted_layout *l, const se
                            .n_items = codes->n_rows,
                            .n_codes = n_codes,
                            .n_codewords = (uint64_t)max_code + 1};
+
     for (size_t i = 0; i < codes->n_rows; i++) h->id_bytes += strlen(ids[i]) + 1;
     if (!inverted_layout_init(l, h))
         FAIL(SEMID_ERR_NO_MEMORY, "inverted index: %zu items do not fit", codes->n_rows);
@@ -141,21 +167,24 @@ static semid_status make_header(inverted_header *h, inverted_layout *l, const se
 
 semid_status semid_inverted_build(const char *path, const semid_codes *codes,
                                   const char *const *ids, semid_error *err) {
-    int32_t max_code;
-    TRY(check_codes(codes, &max_code, err));
     semid_status status = SEMID_OK;
+    int32_t max_code;
     uint32_t *rows = NULL;
     uint64_t *offsets = NULL;
     size_t n_codes;
     inverted_header header;
     inverted_layout layout;
     file_out f = {0};
+    TRY(check_codes(codes, &max_code, err));
+
     TRY_GOTO(sort_rows(codes, max_code, &rows, err));
     TRY_GOTO(find_offsets(codes, rows, &offsets, &n_codes, err));
     TRY_GOTO(make_header(&header, &layout, codes, n_codes, max_code, ids, err));
+
     TRY_GOTO(file_out_open(&f, path, err));
     write_sections(&f, &header, &layout, codes, rows, offsets, ids);
     TRY_GOTO(file_out_commit(&f, err));
+
 done:
     file_out_release(&f);
     mem_free(rows);

@@ -18,7 +18,7 @@ typedef struct inverted_header {
     uint32_t n_levels;
     uint64_t n_items;
     uint64_t n_codes;     /* distinct */
-    uint64_t n_codewords; /* every code value is below it */
+    uint64_t n_codewords; /* exclusive upper bound of the code values */
     uint64_t id_bytes;    /* of the last section */
     uint64_t file_bytes;
     uint64_t checksum; /* of the bytes before it */

@@ -4,6 +4,7 @@
 #include "retrieval/inverted_walk.h"
 #include "support/support.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -124,6 +125,142 @@ static void walking_visits_every_code_once(void **state) {
     }
 }
 
+static void children_are_the_values_that_occur(void **state) {
+    (void)state;
+    const int32_t n_values[] = {2, 13, 200};
+    for (size_t v = 0; v < 3; v++) {
+        semid_inverted *x = open_many(n_values[v]);
+        for (size_t i = 0; i < N; i += 61)
+            for (size_t l = 0; l < L; l++) {
+                const int32_t *prefix = many_codes + i * L;
+                bool occurs[200] = {0};
+                int32_t values[200], some[2] = {-1, -1};
+                semid_code_range ranges[200];
+                size_t n_expected = 0,
+                       n = semid_inverted_children(x, prefix, l, values, ranges, 200);
+                for (size_t j = 0; j < N; j++)
+                    if (memcmp(many_codes + j * L, prefix, l * sizeof(int32_t)) == 0)
+                        occurs[many_codes[j * L + l]] = true;
+                for (int32_t k = 0; k < n_values[v]; k++) {
+                    if (!occurs[k]) continue;
+                    int32_t longer[L];
+                    memcpy(longer, prefix, l * sizeof *longer);
+                    longer[l] = k;
+                    semid_code_range found = semid_inverted_find(x, longer, l + 1);
+                    assert_int_equal(values[n_expected], k);
+                    assert_memory_equal(&ranges[n_expected], &found, sizeof found);
+                    n_expected++;
+                }
+                assert_int_equal(n, n_expected);
+                assert_int_equal(semid_inverted_children(x, prefix, l, some, NULL, 1), n);
+                assert_true(some[0] == values[0] && some[1] == -1);
+            }
+        assert_int_equal(semid_inverted_children(x, many_codes, L, NULL, NULL, 0), 0);
+        assert_int_equal(semid_inverted_children(x, (int32_t[]){-5}, 1, NULL, NULL, 0), 0);
+        semid_inverted_close(x);
+    }
+}
+
+/* ---- from ids and rows ---- */
+
+static void check_lookups(const semid_inverted *x) {
+    for (size_t i = 0; i < N; i++) {
+        size_t row = 77, code = 77;
+        assert_ok(semid_inverted_row_of(x, many_ids[i], &row, &err));
+        assert_int_equal(row, i);
+        assert_ok(semid_inverted_code_of(x, i, &code, &err));
+        assert_memory_equal(semid_inverted_code(x, code), many_codes + i * L, L * sizeof(int32_t));
+    }
+}
+
+static void ids_and_rows_lead_back(void **state) {
+    (void)state;
+    semid_inverted *x = open_many(13);
+    const char *const absent[] = {"", "item", "item3000", "item01", "Item1", "item1 "};
+    size_t row, code;
+    check_lookups(x);
+    for (size_t i = 0; i < 6; i++) {
+        assert_ok(semid_inverted_row_of(x, absent[i], &row, &err));
+        assert_true(row == SEMID_NO_ROW);
+    }
+    assert_fails(semid_inverted_code_of(x, N, &code, &err), SEMID_ERR_ARGUMENT,
+                 "row: expected a number below 3000, found 3000");
+    semid_inverted_close(x);
+}
+
+static void of_equal_ids_the_lowest_row_is_found(void **state) {
+    (void)state;
+    semid_inverted *x;
+    size_t row;
+    const char *const ids[] = {"a", "b", "a", "", "b", "", "c"};
+    assert_ok(semid_inverted_build(test_path("equal.sid"), &small, ids, &err));
+    assert_ok(semid_inverted_open(&x, test_path("equal.sid"), &err));
+    const size_t lowest[] = {0, 1, 0, 3, 1, 3, 6};
+    for (size_t i = 0; i < 7; i++) {
+        assert_ok(semid_inverted_row_of(x, ids[i], &row, &err));
+        assert_int_equal(row, lowest[i]);
+    }
+    semid_inverted_close(x);
+}
+
+static void *look_up_all(void *index) {
+    for (size_t i = 0; i < N; i++) {
+        size_t row = 0, code;
+        if (semid_inverted_row_of(index, many_ids[i], &row, NULL) != SEMID_OK || row != i ||
+            semid_inverted_code_of(index, i, &code, NULL) != SEMID_OK)
+            return index;
+    }
+    return NULL;
+}
+
+static void threads_share_an_index(void **state) {
+    (void)state;
+    pthread_t threads[4];
+    semid_inverted *x = open_many(50);
+    for (size_t t = 0; t < 4; t++)
+        assert_int_equal(pthread_create(&threads[t], NULL, look_up_all, x), 0);
+    for (size_t t = 0; t < 4; t++) {
+        void *failed;
+        pthread_join(threads[t], &failed);
+        assert_null(failed);
+    }
+    semid_inverted_close(x);
+}
+
+static void look_ups_out_of_memory_can_be_repeated(void **state) {
+    (void)state;
+    semid_inverted *x = open_many(13);
+    size_t row;
+    for (long n = 1; n <= 2; n++) {
+        mem_fail_after(n);
+        assert_int_equal(semid_inverted_row_of(x, "item5", &row, &err), SEMID_ERR_NO_MEMORY);
+        mem_fail_after(0);
+    }
+    check_lookups(x);
+    semid_inverted_close(x);
+}
+
+/* ---- from memory ---- */
+
+static void bytes_in_memory_serve_as_well(void **state) {
+    (void)state;
+    semid_inverted *from_file = open_many(200), *x;
+    char *bytes;
+    size_t n_bytes;
+    assert_ok(file_read_all(test_path("many.sid"), 1 << 24, &bytes, &n_bytes, &err));
+    assert_ok(semid_inverted_open_memory(&x, bytes, n_bytes, &err));
+    assert_int_equal(semid_inverted_codes(x), semid_inverted_codes(from_file));
+    check_lookups(x);
+    semid_inverted_close(x);
+    semid_inverted_close(from_file);
+    assert_fails(semid_inverted_open_memory(&x, bytes, n_bytes - 1, &err), SEMID_ERR_FORMAT,
+                 "inverted index in memory: expected");
+    assert_fails(semid_inverted_open_memory(&x, bytes, 3, &err), SEMID_ERR_FORMAT, "found 3 bytes");
+    assert_fails(semid_inverted_open_memory(&x, bytes + 4, n_bytes - 4, &err), SEMID_ERR_ARGUMENT,
+                 "aligned to 8");
+    mem_free(bytes);
+}
+
 /* ---- what is refused ---- */
 
 static void building_refuses(void **state) {
@@ -217,6 +354,12 @@ int main(void) {
         cmocka_unit_test(look_ups_of_the_small_file),
         cmocka_unit_test(prefixes_find_what_a_full_search_finds),
         cmocka_unit_test(walking_visits_every_code_once),
+        cmocka_unit_test(children_are_the_values_that_occur),
+        cmocka_unit_test(ids_and_rows_lead_back),
+        cmocka_unit_test(of_equal_ids_the_lowest_row_is_found),
+        cmocka_unit_test(threads_share_an_index),
+        cmocka_unit_test(look_ups_out_of_memory_can_be_repeated),
+        cmocka_unit_test(bytes_in_memory_serve_as_well),
         cmocka_unit_test(building_refuses),
         cmocka_unit_test(opening_refuses_damage),
         cmocka_unit_test(opening_refuses_cuts),
