@@ -1,4 +1,4 @@
-/* eval/catalogue.h - the items that evaluation ranks: one vector and one id a row. */
+/* eval/catalogue.h - the items that evaluation ranks: one vector and one id per row. */
 #ifndef EVAL_CATALOGUE_H
 #define EVAL_CATALOGUE_H
 
@@ -10,7 +10,7 @@
 
 typedef struct catalogue {
     size_t n_items, dim;
-    const float *raw;   /* [n_items, dim] as the file has them; borrowed from what follows */
+    const float *raw;   /* [n_items, dim] as in the file; borrowed from `file` or `read` */
     float *unit;        /* [n_items, dim], rows scaled to length 1 (zero rows stay zero) */
     bool rows_are_unit; /* every raw row has norm 1 +- 1e-3 */
     ids list;
@@ -19,16 +19,16 @@ typedef struct catalogue {
     float *read; /* holds `raw` when the file cannot be used in place */
 } catalogue;
 
-/* Takes the file over, also on failure. ids NULL: those that it carries. Errors: NaN or Inf, ids !=
- * rows, duplicates. */
-semid_status catalogue_load(catalogue *out, embeddings *file, const char *ids_path,
-                            semid_error *err);
+/* Takes ownership of the file, also on failure. ids_path NULL: the ids in the file itself.
+ * SEMID_ERR_DATA for NaN, Inf, duplicate or no ids; SEMID_ERR_SHAPE if there is not one id per row.
+ */
+semid_status catalogue_load(catalogue *c, embeddings *file, const char *ids_path, semid_error *err);
 void catalogue_release(catalogue *c);
 
-/* The ids of the rows of `file`: distinct, as many as rows. */
+/* The ids of the rows of `file`: distinct, one per row; errors as above. */
 semid_status catalogue_ids_load(ids *out, const embeddings *file, const char *ids_path,
                                 semid_error *err);
-/* Fails if any of n rows read from row `first_row` on has a NaN or Inf. */
+/* SEMID_ERR_DATA if NaN or Inf is among the n rows x, which are those from `first_row` on. */
 semid_status catalogue_check_rows(const embeddings *file, const float *x, size_t n,
                                   size_t first_row, semid_error *err);
 

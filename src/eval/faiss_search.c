@@ -7,28 +7,26 @@
 
 #include <string.h>
 
-static semid_status check_index(const faiss_search *s, const char *path, const catalogue *items,
-                                semid_error *err) {
-    if (!s->api->is_inner_product(s->index))
-        FAIL(SEMID_ERR_UNSUPPORTED, "%s: expected the inner product as metric, found L2", path);
-    if (s->api->dim(s->index) != s->dim)
-        FAIL(SEMID_ERR_SHAPE, "%s: expected vectors of %zu dimensions, as in %s, found %zu", path,
-             s->dim, embeddings_path(items->file), s->api->dim(s->index));
-    if (s->api->rows(s->index) != s->n_items)
-        FAIL(SEMID_ERR_SHAPE, "%s: expected %zu rows, as in %s, found %zu", path, s->n_items,
-             embeddings_path(items->file), s->api->rows(s->index));
-    return SEMID_OK;
-}
+/* A FAISS index numbers its rows in the order in which they were added; `rows` maps them to rows of
+ * the catalogue through the ids. Everything else is a search whose results have to be read with
+ * care: FAISS cuts the list off at k in an order of its own among equal scores, and hidden items
+ * take places in it. So k is the limit + the longest hidden history + a margin for ties, and the
+ * rank is counted anew among the k results, with the tie rule of eval/rank.h. With an exact index
+ * and fewer than SPARE ties at the cut this equals rank_in_catalogue(); with an approximate one the
+ * item may be missed. */
 
+/* s->rows from the ids of the index: each must be an item of the catalogue. */
 static semid_status map_rows(faiss_search *s, const char *path, const catalogue *items,
                              semid_error *err) {
     semid_status status = SEMID_OK;
     ids list = {0};
+
     TRY(ids_load(&list, path, err));
     if (list.n_ids != s->n_items)
         FAIL_GOTO(SEMID_ERR_SHAPE, "%s: expected %zu ids, one for each row of the index, found %zu",
                   path, s->n_items, list.n_ids);
     TRY_GOTO(ids_check_distinct(&list, path, err));
+
     TRY_GOTO(mem_alloc(&s->rows, list.n_ids, sizeof *s->rows, err));
     for (size_t i = 0; i < list.n_ids; i++) {
         size_t n_bytes;
@@ -51,7 +49,17 @@ semid_status faiss_search_open(faiss_search *out, const char *index_path, const 
     TRY_GOTO(file_check_readable(index_path, err));
     TRY_GOTO(faiss_library_load(&out->api, err));
     TRY_GOTO(faiss_file_load(out->api, &out->index, index_path, err));
-    TRY_GOTO(check_index(out, index_path, items, err));
+
+    const faiss_bridge *api = out->api;
+    if (!api->is_inner_product(out->index))
+        FAIL_GOTO(SEMID_ERR_UNSUPPORTED, "%s: expected the inner product as metric, found L2",
+                  index_path);
+    if (api->dim(out->index) != out->dim)
+        FAIL_GOTO(SEMID_ERR_SHAPE, "%s: expected vectors of %zu dimensions, as in %s, found %zu",
+                  index_path, out->dim, embeddings_path(items->file), api->dim(out->index));
+    if (api->rows(out->index) != out->n_items)
+        FAIL_GOTO(SEMID_ERR_SHAPE, "%s: expected %zu rows, as in %s, found %zu", index_path,
+                  out->n_items, embeddings_path(items->file), api->rows(out->index));
     TRY_GOTO(map_rows(out, ids_path, items, err));
 done:
     if (status != SEMID_OK) faiss_search_close(out);
@@ -67,11 +75,14 @@ void faiss_search_close(faiss_search *s) {
 semid_status faiss_search_vectors(const faiss_search *s, float **out, semid_error *err) {
     semid_status status = SEMID_OK;
     float *stored = NULL, *ordered = NULL;
+
     TRY_GOTO(mem_alloc(&stored, s->n_items, s->dim * sizeof *stored, err));
     TRY_GOTO(mem_alloc(&ordered, s->n_items, s->dim * sizeof *ordered, err));
+
     TRY_GOTO(s->api->reconstruct(s->index, stored, err));
     for (size_t i = 0; i < s->n_items; i++)
         memcpy(ordered + s->rows[i] * s->dim, stored + i * s->dim, s->dim * sizeof *stored);
+
     *out = ordered;
     ordered = NULL;
 done:
@@ -82,17 +93,19 @@ done:
 
 /* ---- searching ---- */
 
-/* Queries searched at a time; results asked for beyond what is needed, because FAISS cuts equal
- * scores off in an order of its own. */
+/* Queries per search, and results beyond those needed. */
 enum { BLOCK_QUERIES = 256, SPARE = 32 };
 
-/* The place of the target among the results that are not hidden. */
-static uint32_t place_of(const faiss_search *s, const rank_queries *q, size_t i,
-                         const float *scores, const int64_t *found, size_t k, bool high_row_first) {
+/* The rank of target i among its k results, not counting hidden ones; RANK_NONE if it is not one of
+ * them. found: rows of the index, negative where there was no result. */
+static uint32_t rank_in_results(const faiss_search *s, const rank_queries *q, size_t i,
+                                const float *scores, const int64_t *found, size_t k,
+                                bool high_row_first) {
     uint32_t target = q->targets[i], rank = 0;
     size_t at = 0;
     while (at < k && (found[at] < 0 || s->rows[found[at]] != target)) at++;
     if (at == k) return RANK_NONE;
+
     for (size_t j = 0; j < k; j++) {
         if (j == at || found[j] < 0 || scores[j] < scores[at]) continue;
         uint32_t row = s->rows[found[j]];
@@ -103,22 +116,20 @@ static uint32_t place_of(const faiss_search *s, const rank_queries *q, size_t i,
     return rank;
 }
 
-static size_t most_masked(const rank_queries *q) {
-    size_t most = 0;
-    for (size_t i = 0; q->masked && i < q->n; i++) {
-        size_t n = histories_length(q->masked, q->users[i]);
-        if (n > most) most = n;
-    }
-    return most;
-}
-
 semid_status faiss_search_ranks(const faiss_search *s, const rank_queries *q, uint32_t limit,
                                 bool high_row_first, uint32_t *ranks, semid_error *err) {
     semid_status status = SEMID_OK;
     float *scores = NULL;
     int64_t *found = NULL;
-    size_t k = limit + most_masked(q) + SPARE;
+
+    size_t longest_masked = 0;
+    for (size_t i = 0; q->masked && i < q->n; i++) {
+        size_t n = histories_length(q->masked, q->users[i]);
+        if (n > longest_masked) longest_masked = n;
+    }
+    size_t k = limit + longest_masked + SPARE;
     if (k > s->n_items) k = s->n_items;
+
     TRY_GOTO(mem_alloc(&scores, k, BLOCK_QUERIES * sizeof *scores, err));
     TRY_GOTO(mem_alloc(&found, k, BLOCK_QUERIES * sizeof *found, err));
     for (size_t begin = 0; begin < q->n; begin += BLOCK_QUERIES) {
@@ -127,7 +138,7 @@ semid_status faiss_search_ranks(const faiss_search *s, const rank_queries *q, ui
         TRY_GOTO(s->api->search(s->index, q->profiles + begin * s->dim, n, k, scores, found, err));
         for (size_t i = 0; i < n; i++) {
             uint32_t rank =
-                place_of(s, q, begin + i, scores + i * k, found + i * k, k, high_row_first);
+                rank_in_results(s, q, begin + i, scores + i * k, found + i * k, k, high_row_first);
             ranks[begin + i] = rank < limit ? rank : RANK_NONE;
         }
     }

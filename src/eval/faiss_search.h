@@ -1,4 +1,4 @@
-/* eval/faiss_search.h - the catalogue as a FAISS index sees it. */
+/* eval/faiss_search.h - ranks in the catalogue by searching a FAISS index. */
 #ifndef EVAL_FAISS_SEARCH_H
 #define EVAL_FAISS_SEARCH_H
 
@@ -19,11 +19,11 @@ semid_status faiss_search_open(faiss_search *out, const char *index_path, const 
                                const catalogue *items, semid_error *err);
 void faiss_search_close(faiss_search *s);
 
-/* The vectors that the index stores, by catalogue row: [n_items, dim], the caller's. */
+/* The vectors stored in the index, by catalogue row: [n_items, dim], owned by the caller. */
 semid_status faiss_search_vectors(const faiss_search *s, float **out, semid_error *err);
 
-/* As rank_in_catalogue, with the index's own search: RANK_NONE when it does not find the item. Its
- * results are put in order again: equal scores by lowest row, or highest. */
+/* As rank_in_catalogue, by the index's own search: RANK_NONE when that does not find the item.
+ * Among equal scores the lowest row comes first, with high_row_first the highest. */
 semid_status faiss_search_ranks(const faiss_search *s, const rank_queries *q, uint32_t limit,
                                 bool high_row_first, uint32_t *ranks, semid_error *err);
 

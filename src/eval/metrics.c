@@ -3,12 +3,24 @@
 #include <math.h>
 #include <stdlib.h>
 
+/* Metrics of leave-one-out evaluation: each row has exactly one relevant item, whose rank r (from
+ * 0) is all that counts. The usual definitions then shrink to
+ *
+ *     Recall@k  1 if r < k, else 0 (the hit rate);
+ *     NDCG@k    1 / log2(r + 2) if r < k, else 0: the ideal list has the item first, so that the
+ *               ideal gain is 1 (Järvelin & Kekäläinen 2002);
+ *     MRR@K     1 / (r + 1) if r < K, else 0, with K the largest of the k,
+ *
+ * each averaged over the rows. Sums run in row order and in double, so that figures do not depend
+ * on threads. */
+
 metrics metrics_of_ranks(const uint32_t *ranks, const uint8_t *left_out, size_t n,
                          const uint32_t *topk, size_t n_topk) {
     metrics m = {0};
     uint32_t largest = 0;
     for (size_t k = 0; k < n_topk; k++)
         if (topk[k] > largest) largest = topk[k];
+
     for (size_t i = 0; i < n; i++) {
         if (left_out && left_out[i]) continue;
         m.n_rows++;
@@ -19,7 +31,8 @@ metrics metrics_of_ranks(const uint32_t *ranks, const uint8_t *left_out, size_t 
         }
         if (ranks[i] < largest) m.mrr += 1 / ((double)ranks[i] + 1);
     }
-    if (m.n_rows == 0) return m;
+
+    if (m.n_rows == 0) return m; /* all 0, not 0/0 */
     for (size_t k = 0; k < n_topk; k++) {
         m.recall[k] /= (double)m.n_rows;
         m.ndcg[k] /= (double)m.n_rows;
@@ -33,12 +46,13 @@ static int compare_sizes(const void *a, const void *b) {
     return x < y ? -1 : x > y;
 }
 
+/* As numpy.quantile's default: linear between the two nearest values. */
 static double quantile(const uint32_t *sorted, size_t n, double q) {
-    double at = q * (double)(n - 1);
-    size_t below = (size_t)at;
-    double rest = at - (double)below;
+    double position = q * (double)(n - 1);
+    size_t below = (size_t)position;
+    double fraction = position - (double)below;
     if (below + 1 >= n) return (double)sorted[n - 1];
-    return (double)sorted[below] * (1 - rest) + (double)sorted[below + 1] * rest;
+    return (double)sorted[below] * (1 - fraction) + (double)sorted[below + 1] * fraction;
 }
 
 size_summary metrics_of_sizes(uint32_t *sizes, size_t n) {
@@ -48,6 +62,7 @@ size_summary metrics_of_sizes(uint32_t *sizes, size_t n) {
         n--;
     }
     if (n == 0) return (size_summary){0};
+
     double sum = 0;
     for (size_t i = 0; i < n; i++) sum += (double)sizes[i];
     return (size_summary){sum / (double)n, quantile(sizes, n, 0.5), quantile(sizes, n, 0.99)};

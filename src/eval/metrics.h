@@ -1,4 +1,4 @@
-/* eval/metrics.h - what a list of ranks is worth. */
+/* eval/metrics.h - Recall, NDCG and MRR of a list of ranks. */
 #ifndef EVAL_METRICS_H
 #define EVAL_METRICS_H
 
@@ -7,9 +7,9 @@
 
 enum { METRICS_MAX_TOPK = 16 };
 
-/* One held-out item a row: Recall@k is the share of ranks below k, NDCG@k the mean of
- * 1 / log2(rank + 2) over those, MRR the mean of 1 / (rank + 1) up to the largest k; the rest
- * counts as 0. Ranks start at 0. */
+/* One held-out item per row: Recall@k is the share of ranks below k, NDCG@k the mean of
+ * 1 / log2(rank + 2) over those, MRR the mean of 1 / (rank + 1) up to the largest k; the other rows
+ * count as 0. Ranks start at 0. */
 typedef struct metrics {
     size_t n_rows;
     double recall[METRICS_MAX_TOPK], ndcg[METRICS_MAX_TOPK], mrr;
@@ -20,10 +20,10 @@ metrics metrics_of_ranks(const uint32_t *ranks, const uint8_t *left_out, size_t 
                          const uint32_t *topk, size_t n_topk);
 
 typedef struct size_summary {
-    double mean, median, p99; /* between two sizes: linear in between */
+    double mean, median, p99; /* quantiles are linear between two sizes */
 } size_summary;
 
-/* Over the sizes that are not 0; `sizes` is sorted in place. All 0 without any. */
+/* Over the sizes that are not 0; sorts `sizes` in place. All figures are 0 if every size is. */
 size_summary metrics_of_sizes(uint32_t *sizes, size_t n);
 
 #endif

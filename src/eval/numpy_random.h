@@ -1,5 +1,5 @@
-/* eval/numpy_random.h - the shuffle of numpy.random.RandomState, so that a sample that pandas would
- * take can be taken here. */
+/* eval/numpy_random.h - the shuffle of numpy.random.RandomState, which gives the same sample of
+ * rows as pandas takes. */
 #ifndef EVAL_NUMPY_RANDOM_H
 #define EVAL_NUMPY_RANDOM_H
 

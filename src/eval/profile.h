@@ -1,4 +1,4 @@
-/* eval/profile.h - what a user did, and the vector that stands for it. */
+/* eval/profile.h - the histories of users, and the vector that represents a user. */
 #ifndef EVAL_PROFILE_H
 #define EVAL_PROFILE_H
 
@@ -9,11 +9,11 @@
 
 #define ROW_NONE UINT32_MAX
 
-/* Per user the catalogue rows of train and valid, items outside the catalogue left out. */
+/* Per user the catalogue rows of train and valid, without items outside the catalogue. */
 typedef struct histories {
     size_t n_users;
     uint64_t *offsets; /* [n_users + 1] into both lists */
-    uint32_t *rows;    /* by timestamp; train before valid and file order on equal ones */
+    uint32_t *rows;    /* by timestamp; equal ones: train before valid, then file order */
     uint32_t *sorted;  /* the same rows of each user, ascending */
 } histories;
 
@@ -28,11 +28,11 @@ bool histories_has(const histories *h, uint32_t user, uint32_t row);
 
 typedef enum profile_kind { PROFILE_MEAN, PROFILE_LAST, PROFILE_LAST_N } profile_kind;
 
-/* How many of the newest items a profile is made of. */
+/* How many of the newest items a profile averages. */
 size_t profile_length(const histories *h, uint32_t user, profile_kind kind, size_t last_n);
 
-/* The mean of the vectors x [., dim] of the user's n newest rows, n > 0; work [dim]. */
+/* The mean of the vectors x [., dim] of the user's n newest rows, n > 0; workspace [dim]. */
 void profile_mean(const histories *h, uint32_t user, size_t n, const float *x, size_t dim,
-                  double *work, float *out);
+                  double *workspace, float *out);
 
 #endif

@@ -6,9 +6,23 @@
 
 #include <math.h>
 
+/* A rank needs no sorting: it is the number of items that score better than the held-out one, which
+ * one pass over the candidates counts.
+ *
+ * The pass uses float32 inner products, and double only in doubt. A float32 sum of n products, in
+ * any order, differs from the exact one by at most n 2^-24 |a| |b| (Higham 2002, 3.1). With that
+ * margin around the target's score in double: an item above it is better, one below it is worse,
+ * and the few within it are computed again in double. So the result does not depend on the order of
+ * summation, hence not on the instruction set or the library that searches.
+ *
+ * In the whole catalogue the device calls count_row() for rows that are not below the margin. The
+ * count stops at limit + length of the hidden history: beyond it the rank is over the limit however
+ * many of the better items are hidden. Hidden ones are subtracted at the end. */
+
 static double dot_double(const float *a, const float *b, size_t n) {
     double lanes[4] = {0};
     size_t j = 0;
+
     for (; j + 4 <= n; j += 4)
         for (size_t l = 0; l < 4; l++) lanes[l] += (double)a[j + l] * (double)b[j + l];
     for (; j < n; j++) lanes[0] += (double)a[j] * (double)b[j];
@@ -30,24 +44,24 @@ void ranker_init(ranker *r, const device *on, const float *x, size_t n_items, si
                   .high_row_first = high_row_first};
 }
 
-/* One held-out item: its score, and within which distance of it a float32 score says nothing. */
+/* One held-out item: its score, and the float32 scores between which only double decides. */
 typedef struct target {
     const float *profile;
     uint32_t row;
     double score;
-    float floor, ceiling; /* below: surely worse; above: surely better */
+    float lower, upper; /* below: certainly worse; above: certainly better */
 } target;
 
 static target target_of(const ranker *r, const float *profile, uint32_t row) {
     double norm = sqrt(dot_double(profile, profile, r->dim));
-    /* A sum of n products in any order is off by at most n 2^-24 |a| |b| (Higham 2002, 3.1). */
+    /* dim + 8: the norms are rounded too. */
     double margin = ((double)r->dim + 8) * 0x1p-24 * norm * r->largest_norm;
     double score = dot_double(profile, r->x + row * r->dim, r->dim);
     return (target){.profile = profile,
                     .row = row,
                     .score = score,
-                    .floor = nextafterf((float)(score - margin), -INFINITY),
-                    .ceiling = nextafterf((float)(score + margin), INFINITY)};
+                    .lower = nextafterf((float)(score - margin), -INFINITY),
+                    .upper = nextafterf((float)(score + margin), INFINITY)};
 }
 
 static bool is_better_exactly(const ranker *r, const target *t, uint32_t row) {
@@ -56,9 +70,9 @@ static bool is_better_exactly(const ranker *r, const target *t, uint32_t row) {
     return r->high_row_first ? row > t->row : row < t->row;
 }
 
-/* `score` is the float32 one, not below the floor. */
+/* score: in float32, not below the target's lower bound. */
 static bool is_better(const ranker *r, const target *t, uint32_t row, float score) {
-    return score > t->ceiling || (row != t->row && is_better_exactly(r, t, row));
+    return score > t->upper || (row != t->row && is_better_exactly(r, t, row));
 }
 
 uint32_t rank_among(const ranker *r, const float *profile, uint32_t target_row,
@@ -66,9 +80,10 @@ uint32_t rank_among(const ranker *r, const float *profile, uint32_t target_row,
     const kernel_table *k = kernels();
     target t = target_of(r, profile, target_row);
     uint32_t rank = 0;
+
     for (size_t i = 0; i < n; i++) scores[i] = k->dot_f32(profile, r->x + rows[i] * r->dim, r->dim);
     for (size_t i = 0; i < n; i++)
-        rank += scores[i] >= t.floor && is_better(r, &t, rows[i], scores[i]);
+        rank += scores[i] >= t.lower && is_better(r, &t, rows[i], scores[i]);
     return rank;
 }
 
@@ -76,81 +91,84 @@ uint32_t rank_among(const ranker *r, const float *profile, uint32_t target_row,
 
 enum { CHUNK_QUERIES = 64 };
 
-typedef struct search {
+typedef struct rank_task {
     const ranker *r;
     const rank_queries *q;
     uint32_t limit, *ranks;
     target *targets;  /* [q->n] */
-    float *floors;    /* [q->n] of the targets */
+    float *floors;    /* [q->n] lower bounds of the targets */
     uint32_t *counts; /* [q->n] better items so far */
-    uint32_t *stops;  /* [q->n] at so many the place is beyond the limit */
-} search;
+    uint32_t *stops;  /* [q->n] counts at which the rank is certainly beyond the limit */
+} rank_task;
 
-static void begin_chunk(void *user, size_t chunk, size_t begin, size_t end) {
+static void prepare_queries(void *user, size_t chunk, size_t begin, size_t end) {
     (void)chunk;
-    search *s = user;
-    const rank_queries *q = s->q;
+    rank_task *t = user;
+    const rank_queries *q = t->q;
     for (size_t i = begin; i < end; i++) {
         size_t n_masked = q->masked ? histories_length(q->masked, q->users[i]) : 0;
-        s->stops[i] = s->limit + (uint32_t)n_masked;
-        s->targets[i] = target_of(s->r, q->profiles + i * s->r->dim, q->targets[i]);
-        s->floors[i] = s->targets[i].floor;
+        t->stops[i] = t->limit + (uint32_t)n_masked;
+        t->targets[i] = target_of(t->r, q->profiles + i * t->r->dim, q->targets[i]);
+        t->floors[i] = t->targets[i].lower;
     }
 }
 
 static float count_row(void *user, size_t query, uint32_t row, float score) {
-    search *s = user;
-    const target *t = &s->targets[query];
-    s->counts[query] += is_better(s->r, t, row, score);
-    return s->counts[query] < s->stops[query] ? t->floor : INFINITY;
+    rank_task *t = user;
+    const target *wanted = &t->targets[query];
+    t->counts[query] += is_better(t->r, wanted, row, score);
+    return t->counts[query] < t->stops[query] ? wanted->lower : INFINITY;
 }
 
-/* Better items that the user's history hides were counted too. */
-static uint32_t count_masked(const search *s, const target *t, uint32_t user) {
-    const histories *h = s->q->masked;
+/* How many better items the history of `user` hides, each counted once. */
+static uint32_t count_hidden(const rank_task *t, const target *wanted, uint32_t user) {
+    const histories *hidden = t->q->masked;
     uint32_t n = 0;
-    if (!h) return 0;
-    for (uint64_t i = h->offsets[user]; i < h->offsets[user + 1]; i++) {
-        if (i > h->offsets[user] && h->sorted[i] == h->sorted[i - 1]) continue;
-        if (h->sorted[i] != t->row) n += is_better_exactly(s->r, t, h->sorted[i]);
+    if (!hidden) return 0;
+    for (uint64_t i = hidden->offsets[user]; i < hidden->offsets[user + 1]; i++) {
+        if (i > hidden->offsets[user] && hidden->sorted[i] == hidden->sorted[i - 1]) continue;
+        if (hidden->sorted[i] != wanted->row)
+            n += is_better_exactly(t->r, wanted, hidden->sorted[i]);
     }
     return n;
 }
 
-static void finish_chunk(void *user, size_t chunk, size_t begin, size_t end) {
+static void finish_ranks(void *user, size_t chunk, size_t begin, size_t end) {
     (void)chunk;
-    search *s = user;
+    rank_task *t = user;
     for (size_t i = begin; i < end; i++) {
-        s->ranks[i] = RANK_NONE;
-        if (s->counts[i] >= s->stops[i]) continue;
-        uint32_t rank = s->counts[i] - count_masked(s, &s->targets[i], s->q->users[i]);
-        if (rank < s->limit) s->ranks[i] = rank;
+        t->ranks[i] = RANK_NONE;
+        if (t->counts[i] >= t->stops[i]) continue;
+        uint32_t rank = t->counts[i] - count_hidden(t, &t->targets[i], t->q->users[i]);
+        if (rank < t->limit) t->ranks[i] = rank;
     }
 }
 
 semid_status rank_in_catalogue(const ranker *r, const rank_queries *q, uint32_t limit,
                                uint32_t *ranks, semid_error *err) {
     semid_status status;
-    search s = {.r = r, .q = q, .limit = limit, .ranks = ranks};
+    rank_task task = {.r = r, .q = q, .limit = limit, .ranks = ranks};
     device_scan scan = {.queries = q->profiles,
                         .items = r->x,
                         .n_queries = q->n,
                         .n_items = r->n_items,
                         .dim = r->dim,
                         .visit = count_row,
-                        .user = &s};
-    TRY_GOTO(mem_alloc(&s.targets, q->n, sizeof *s.targets, err));
-    TRY_GOTO(mem_alloc(&s.floors, q->n, sizeof *s.floors, err));
-    TRY_GOTO(mem_calloc(&s.counts, q->n, sizeof *s.counts, err));
-    TRY_GOTO(mem_alloc(&s.stops, q->n, sizeof *s.stops, err));
-    scan.floors = s.floors;
-    parallel_chunks(q->n, CHUNK_QUERIES, begin_chunk, &s);
+                        .user = &task};
+
+    TRY_GOTO(mem_alloc(&task.targets, q->n, sizeof *task.targets, err));
+    TRY_GOTO(mem_alloc(&task.floors, q->n, sizeof *task.floors, err));
+    TRY_GOTO(mem_calloc(&task.counts, q->n, sizeof *task.counts, err));
+    TRY_GOTO(mem_alloc(&task.stops, q->n, sizeof *task.stops, err));
+    scan.floors = task.floors;
+
+    parallel_chunks(q->n, CHUNK_QUERIES, prepare_queries, &task);
     TRY_GOTO(r->device->scan_inner(&scan, err));
-    parallel_chunks(q->n, CHUNK_QUERIES, finish_chunk, &s);
+    parallel_chunks(q->n, CHUNK_QUERIES, finish_ranks, &task);
 done:
-    mem_free(s.targets);
-    mem_free(s.floors);
-    mem_free(s.counts);
-    mem_free(s.stops);
+    mem_free(task.targets);
+    mem_free(task.floors);
+    mem_free(task.counts);
+    mem_free(task.stops);
     return status;
 }

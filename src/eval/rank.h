@@ -1,10 +1,9 @@
-/* eval/rank.h - the place of the held-out item among the items that are ranked.
+/* eval/rank.h - the rank of the held-out item among the candidates or in the whole catalogue.
  *
  * The rank is how many items score better: a higher inner product with the profile, or an equal one
- * and a lower row (`high_row_first`: a higher row). Scores are those of exact arithmetic as far as
- * double goes: inner products in float32 decide where they are further apart than their rounding
- * error can be, the rest is computed again in double. So neither the order of summation nor the
- * instruction set can move a rank. */
+ * and a lower row (`high_row_first`: a higher row). Scores are compared as double gives them:
+ * float32 decides only where scores differ by more than its rounding error. So neither the order of
+ * summation nor the instruction set can change a rank. */
 #ifndef EVAL_RANK_H
 #define EVAL_RANK_H
 
@@ -16,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define RANK_NONE UINT32_MAX /* not among the items, or not before the limit */
+#define RANK_NONE UINT32_MAX /* not among the items, or at or beyond the limit */
 
 typedef struct ranker {
     const device *device; /* searches the whole catalogue */
@@ -29,12 +28,12 @@ typedef struct ranker {
 void ranker_init(ranker *r, const device *on, const float *x, size_t n_items, size_t dim,
                  bool high_row_first);
 
-/* The place of item `target` among rows [n], which holds it; scores: work [n]. */
+/* The rank of item `target` among rows [n], which contain it; scores: workspace [n]. */
 uint32_t rank_among(const ranker *r, const float *profile, uint32_t target, const uint32_t *rows,
                     size_t n, float *scores);
 
-/* What the whole catalogue is searched for: profile i [dim] wants item targets[i]; the history of
- * users[i] is left out when `masked` is not NULL (the target stays). */
+/* Searches of the whole catalogue: the rank of item targets[i] for profile i [dim]. With `masked`
+ * the history of users[i] is not ranked, except for the target. */
 typedef struct rank_queries {
     size_t n;
     const float *profiles; /* [n, dim] */
@@ -42,7 +41,7 @@ typedef struct rank_queries {
     const histories *masked;
 } rank_queries;
 
-/* ranks [n]: the place in the whole catalogue, RANK_NONE from `limit` on. Parallel. */
+/* ranks [n]: in the whole catalogue, RANK_NONE from `limit` on. Parallel over queries. */
 semid_status rank_in_catalogue(const ranker *r, const rank_queries *q, uint32_t limit,
                                uint32_t *ranks, semid_error *err);
 

@@ -1,4 +1,4 @@
-/* eval/test_rows.h - the test rows that can be evaluated. */
+/* eval/test_rows.h - the rows of the test file that are evaluated. */
 #ifndef EVAL_TEST_ROWS_H
 #define EVAL_TEST_ROWS_H
 

@@ -1,5 +1,6 @@
 /* The protocol on five items and three test rows, worked out by hand; tests/golden/test_eval.c has
  * the figures of an independent program. */
+#include "base/context.h"
 #include "eval/protocol.h"
 #include "support/support.h"
 
@@ -195,6 +196,37 @@ static void an_index_of_other_items_is_refused(void **state) {
     semid_inverted_close(other);
 }
 
+/* ---- progress ---- */
+
+static int n_open; /* progress begun and not ended */
+
+static void count_open(void *user, const semid_progress *progress) {
+    (void)user;
+    if (progress->finished)
+        n_open--;
+    else if (progress->done == 0)
+        n_open++;
+}
+
+static void progress_ends_when_the_search_fails(void **state) {
+    (void)state;
+    semid_context_params in = semid_context_params_default();
+    semid_context *context;
+    in.on_progress = count_open;
+    assert_ok(semid_context_new(&context, &in, &err));
+    semid_context_cancel(context);
+
+    n_open = 0;
+    context_scope outer = context_enter(context);
+    protocol p;
+    const protocol_params params = exact_params();
+    assert_fails(protocol_init(&p, &params, &items, &past, &rows, NULL, NULL, &err),
+                 SEMID_ERR_INTERRUPTED, "interrupted");
+    context_leave(outer);
+    assert_int_equal(n_open, 0);
+    semid_context_free(context);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_row_is_ranked_among_its_candidates),
@@ -204,6 +236,7 @@ int main(void) {
         cmocka_unit_test(queries_of_raw_codebooks_are_raw_means),
         cmocka_unit_test(what_does_not_fit_is_refused),
         cmocka_unit_test(an_index_of_other_items_is_refused),
+        cmocka_unit_test(progress_ends_when_the_search_fails),
     };
     return cmocka_run_group_tests_name("protocol", tests, set_up, tear_down);
 }
