@@ -1,120 +1,124 @@
-#include "kmeans/balance.h"
+/* Codes under prices that even out the use of codewords, for a catalogue of any size.
+ *
+ * The prices of a level come from a sample of evenly spaced rows, by the dual ascent of
+ * kmeans/balance.h: assign the sample under the current prices, adjust them, again until codewords
+ * are used about equally (at most MAX_ROUNDS times). The next level then works on the residuals
+ * that the sample has under the prices found. With all prices known, every row is encoded once,
+ * block by block: each code is the nearest codeword under prices, so equal rows keep equal codes.
+ *
+ * Cost: MAX_ROUNDS searches of the sample per level at most, and one encoding of all rows. Memory:
+ * the sample (128 MB at most, plus K rows) and a block of rows. */
+#include "assign/balance_assign.h"
 
-#include "base/log.h"
+#include "base/context.h"
 #include "base/memory.h"
 #include "base/threads.h"
+#include "codebook/nearest.h"
 #include "kernels/kernels.h"
+#include "kmeans/balance.h"
 
 #include <string.h>
 
-/* Prices are found on a sample of so many rows a codeword, of so many floats at most. */
 enum { SAMPLE_ROWS_PER_CODEWORD = 256, SAMPLE_MAX_FLOATS = 1 << 25, MAX_ROUNDS = 64 };
 
 enum { BLOCK_ROWS = 4096, CHUNK_ROWS = 1024 };
 
-typedef struct balancing {
+typedef struct balanced_assignment {
     const semid_codebook *cb;
-    const semid_rows *source;
+    const semid_rows *rows;
     size_t n_levels, n_codewords, dim;
     size_t n_sample;
-    float *sample;         /* [n_sample, dim] what the levels so far leave over */
-    int32_t *sample_codes; /* [n_sample] */
+    float *sample;         /* [n_sample, dim] its residuals after the levels so far */
+    int32_t *sample_codes; /* [n_sample] of the current level */
     float *prices;         /* [n_levels, n_codewords] */
     nearest **searches;    /* [n_levels] under these prices */
     float *block;          /* [BLOCK_ROWS, dim] */
     int32_t *block_codes;  /* [BLOCK_ROWS, n_levels] */
-} balancing;
+} balanced_assignment;
 
-static void balancing_release(balancing *b) {
-    for (size_t l = 0; b->searches && l < b->n_levels; l++) nearest_free(b->searches[l]);
-    mem_free(b->searches);
-    mem_free(b->sample);
-    mem_free(b->sample_codes);
-    mem_free(b->prices);
-    mem_free(b->block);
-    mem_free(b->block_codes);
+static semid_status assignment_init(balanced_assignment *a, semid_error *err) {
+    size_t n = a->rows->n_rows, most = SAMPLE_MAX_FLOATS / a->dim + a->n_codewords;
+    if (a->n_codewords < most / SAMPLE_ROWS_PER_CODEWORD)
+        most = a->n_codewords * SAMPLE_ROWS_PER_CODEWORD;
+    a->n_sample = n < most ? n : most;
+
+    TRY(mem_calloc(&a->searches, a->n_levels, sizeof(nearest *), err));
+    for (size_t l = 0; l < a->n_levels; l++)
+        TRY(nearest_new(&a->searches[l], a->n_codewords, a->dim, err));
+
+    TRY(mem_alloc(&a->sample, a->n_sample, a->dim * sizeof *a->sample, err));
+    TRY(mem_alloc(&a->sample_codes, a->n_sample, sizeof *a->sample_codes, err));
+    TRY(mem_calloc(&a->prices, a->n_levels, a->n_codewords * sizeof *a->prices, err));
+    TRY(mem_alloc(&a->block, BLOCK_ROWS, a->dim * sizeof *a->block, err));
+    return mem_alloc(&a->block_codes, BLOCK_ROWS, a->n_levels * sizeof *a->block_codes, err);
 }
 
-static size_t sample_rows(const balancing *b) {
-    size_t n = b->source->n_rows, most = SAMPLE_MAX_FLOATS / b->dim + b->n_codewords;
-    if (b->n_codewords < most / SAMPLE_ROWS_PER_CODEWORD)
-        most = b->n_codewords * SAMPLE_ROWS_PER_CODEWORD;
-    return n < most ? n : most;
+static void assignment_release(balanced_assignment *a) {
+    for (size_t l = 0; a->searches && l < a->n_levels; l++) nearest_free(a->searches[l]);
+    mem_free(a->searches);
+    mem_free(a->sample);
+    mem_free(a->sample_codes);
+    mem_free(a->prices);
+    mem_free(a->block);
+    mem_free(a->block_codes);
 }
 
-static semid_status balancing_init(balancing *b, semid_error *err) {
-    b->n_sample = sample_rows(b);
-    TRY(mem_calloc(&b->searches, b->n_levels, sizeof(nearest *), err));
-    for (size_t l = 0; l < b->n_levels; l++)
-        TRY(nearest_new(&b->searches[l], b->n_codewords, b->dim, err));
-    TRY(mem_alloc(&b->sample, b->n_sample, b->dim * sizeof *b->sample, err));
-    TRY(mem_alloc(&b->sample_codes, b->n_sample, sizeof *b->sample_codes, err));
-    TRY(mem_calloc(&b->prices, b->n_levels, b->n_codewords * sizeof *b->prices, err));
-    TRY(mem_alloc(&b->block, BLOCK_ROWS, b->dim * sizeof *b->block, err));
-    return mem_alloc(&b->block_codes, BLOCK_ROWS, b->n_levels * sizeof *b->block_codes, err);
-}
+typedef struct subtract_sample_task {
+    const balanced_assignment *a;
+    const float *codewords; /* [K, dim] of the level */
+} subtract_sample_task;
 
-/* Rows that lie evenly spaced. */
-static semid_status read_sample(balancing *b, semid_error *err) {
-    size_t n = b->source->n_rows, step = n / b->n_sample, rest = n % b->n_sample;
-    for (size_t i = 0; i < b->n_sample; i++) {
-        size_t row = i * step + i * rest / b->n_sample;
-        TRY(b->source->read(b->source->user, row, 1, b->sample + i * b->dim, err));
-    }
-    return SEMID_OK;
-}
-
-typedef struct subtraction {
-    const balancing *b;
-    const float *codewords;
-} subtraction;
-
-static void subtract_chunk(void *user, size_t chunk, size_t begin, size_t end) {
+static void subtract_sample(void *user, size_t chunk, size_t begin, size_t end) {
     (void)chunk;
-    const subtraction *s = user;
-    const balancing *b = s->b;
+    const subtract_sample_task *t = user;
+    const balanced_assignment *a = t->a;
     for (size_t i = begin; i < end; i++)
-        kernels()->sub_f32(b->sample + i * b->dim,
-                           s->codewords + (size_t)b->sample_codes[i] * b->dim, b->dim);
+        kernels()->sub_f32(a->sample + i * a->dim,
+                           t->codewords + (size_t)a->sample_codes[i] * a->dim, a->dim);
 }
 
-/* Prices of one level on what is left of the sample. */
-static semid_status price_level(balancing *b, size_t level, semid_error *err) {
+/* Find the prices of a level on the residuals of the sample, which then become those after it. */
+static semid_status price_level(balanced_assignment *a, size_t level, semid_error *err) {
     semid_status status;
-    const float *codewords = semid_codebook_level(b->cb, level);
-    balance found = {0};
-    nearest *search = b->searches[level];
-    row_source rows = row_source_of(b->sample, b->n_sample, b->dim);
-    TRY_GOTO(balance_init(&found, &rows, codewords, b->n_codewords, err));
+    const float *codewords = semid_codebook_level(a->cb, level);
+    nearest *search = a->searches[level];
+    row_source rows = row_source_of(a->sample, a->n_sample, a->dim);
+    balance b = {0};
+
+    TRY_GOTO(balance_init(&b, &rows, codewords, a->n_codewords, err));
     for (size_t round = 0; round < MAX_ROUNDS; round++) {
         TRY_GOTO(check_interrupted(err));
-        nearest_set_biased(search, codewords, found.prices);
-        nearest_find(search, b->sample, b->n_sample, b->sample_codes, NULL);
-        if (balance_settle(&found, b->sample_codes) == BALANCE_REACHED) break;
+        nearest_set_biased(search, codewords, b.prices);
+        nearest_find(search, a->sample, a->n_sample, a->sample_codes, NULL);
+        if (balance_update(&b, a->sample_codes) == BALANCE_REACHED) break;
     }
-    memcpy(b->prices + level * b->n_codewords, found.best, b->n_codewords * sizeof *found.best);
-    nearest_set_biased(search, codewords, found.best);
-    nearest_find(search, b->sample, b->n_sample, b->sample_codes, NULL);
-    subtraction s = {.b = b, .codewords = codewords};
-    parallel_chunks(b->n_sample, CHUNK_ROWS, subtract_chunk, &s);
+
+    memcpy(a->prices + level * a->n_codewords, b.best, a->n_codewords * sizeof *b.best);
+    nearest_set_biased(search, codewords, b.best);
+    nearest_find(search, a->sample, a->n_sample, a->sample_codes, NULL);
+    subtract_sample_task t = {.a = a, .codewords = codewords};
+    parallel_chunks(a->n_sample, CHUNK_ROWS, subtract_sample, &t);
 done:
-    balance_release(&found);
+    balance_release(&b);
     return status;
 }
 
-static semid_status assign_rows(balancing *b, int32_t *codes, size_t *n_moved, semid_error *err) {
-    size_t L = b->n_levels, n_rows = b->source->n_rows;
+/* Encode all rows under the prices, and count those whose code changes. */
+static semid_status assign_rows(balanced_assignment *a, int32_t *codes, size_t *n_moved,
+                                semid_error *err) {
+    const nearest *const *searches = (const nearest *const *)a->searches;
+    size_t L = a->n_levels, n_rows = a->rows->n_rows;
     *n_moved = 0;
     for (size_t row = 0; row < n_rows; row += BLOCK_ROWS) {
         size_t n = n_rows - row < BLOCK_ROWS ? n_rows - row : BLOCK_ROWS;
         TRY(check_interrupted(err));
-        TRY(b->source->read(b->source->user, row, n, b->block, err));
-        nearest_find_residual((const nearest *const *)b->searches, L, b->block, n, b->block_codes,
-                              NULL, NULL);
+        TRY(a->rows->read(a->rows->user, row, n, a->block, err));
+        nearest_find_residual(searches, L, a->block, n, a->block_codes, NULL, NULL);
+
         for (size_t i = 0; i < n; i++)
             *n_moved +=
-                memcmp(codes + (row + i) * L, b->block_codes + i * L, L * sizeof *codes) != 0;
-        memcpy(codes + row * L, b->block_codes, n * L * sizeof *codes);
+                memcmp(codes + (row + i) * L, a->block_codes + i * L, L * sizeof *codes) != 0;
+        memcpy(codes + row * L, a->block_codes, n * L * sizeof *codes);
     }
     return SEMID_OK;
 }
@@ -122,20 +126,27 @@ static semid_status assign_rows(balancing *b, int32_t *codes, size_t *n_moved, s
 semid_status balance_assign(const semid_codebook *cb, const semid_rows *rows, int32_t *codes,
                             float **prices, size_t *n_moved, semid_error *err) {
     semid_status status;
-    balancing b = {.cb = cb,
-                   .source = rows,
-                   .n_levels = semid_codebook_levels(cb),
-                   .n_codewords = semid_codebook_codewords(cb),
-                   .dim = semid_codebook_dim(cb)};
+    balanced_assignment a = {.cb = cb,
+                             .rows = rows,
+                             .n_levels = semid_codebook_levels(cb),
+                             .n_codewords = semid_codebook_codewords(cb),
+                             .dim = semid_codebook_dim(cb)};
     if (rows->n_rows == 0) FAIL(SEMID_ERR_DATA, "rows: expected at least one, found none");
-    TRY_GOTO(balancing_init(&b, err));
-    TRY_GOTO(read_sample(&b, err));
-    for (size_t l = 0; l < b.n_levels; l++) TRY_GOTO(price_level(&b, l, err));
-    TRY_GOTO(assign_rows(&b, codes, n_moved, err));
-    *prices = b.prices;
-    b.prices = NULL;
+    TRY_GOTO(assignment_init(&a, err));
+
+    /* The sample: row i * n_rows / n_sample, computed without overflow. */
+    size_t step = rows->n_rows / a.n_sample, remainder = rows->n_rows % a.n_sample;
+    for (size_t i = 0; i < a.n_sample; i++) {
+        size_t row = i * step + i * remainder / a.n_sample;
+        TRY_GOTO(rows->read(rows->user, row, 1, a.sample + i * a.dim, err));
+    }
+
+    for (size_t l = 0; l < a.n_levels; l++) TRY_GOTO(price_level(&a, l, err));
+    TRY_GOTO(assign_rows(&a, codes, n_moved, err));
+    *prices = a.prices;
+    a.prices = NULL;
 done:
-    balancing_release(&b);
+    assignment_release(&a);
     return status;
 }
 
@@ -143,7 +154,6 @@ semid_status semid_assign_balanced(const semid_codebook *cb, const semid_rows *r
                                    size_t *n_moved, semid_error *err) {
     float *prices = NULL;
     size_t moved;
-    TRY(check_reserved(rows->reserved, sizeof rows->reserved, err));
     TRY(balance_assign(cb, rows, codes, &prices, &moved, err));
     mem_free(prices);
     if (n_moved) *n_moved = moved;

@@ -1,6 +1,6 @@
-/* assign/matching.h - distinct columns for rows at the least cost, one row after another by shortest
- * augmenting paths (Jonker & Volgenant 1987; Crouse 2016). After every row the matching is the
- * cheapest one of the rows so far. */
+/* assign/matching.h - distinct columns for rows at the least cost, one row after another by
+ * shortest augmenting paths (Jonker & Volgenant 1987; Crouse 2016). After every row the matching is
+ * the cheapest one of the rows so far. */
 #ifndef ASSIGN_MATCHING_H
 #define ASSIGN_MATCHING_H
 

@@ -1,349 +1,342 @@
-#include "assign/unique.h"
+/* Distinct last codes by minimum-cost matching, prefix by prefix.
+ *
+ * In a prefix in which two rows share a code, its rows are matched with the K codewords of the last
+ * level at the least sum of squared errors (plus prices): the rectangular assignment problem,
+ * solved by shortest augmenting paths (matching.h; Jonker & Volgenant 1987, Crouse 2016). Encoding
+ * has solved most of it: the first row of each code keeps it, which is the cheapest matching of
+ * those rows with all duals zero, and only the others are added, one path each.
+ *
+ * Costs are computed lazily. A path rarely leaves the neighbourhood of its row, so the shortlist
+ * that encoding left of a row (its 16 nearest codewords and a lower bound of all others) mostly
+ * suffices; the matching asks for all costs of a row only where the bound does not. Rows without a
+ * list, and all rows of a dense prefix, have their costs computed together. Where rows fill half of
+ * the codewords or more, paths would be long: matching_dense takes over.
+ *
+ * Equal rows are interchangeable; they get their codewords by rising cost in row order, so that the
+ * result does not depend on the path. Prefixes are independent of each other and run in parallel.
+ * Cost: n paths of O(n K) in a prefix of n rows at worst, far less where few rows collide. */
+#include "assign/unique_match.h"
 
+#include "assign/matching.h"
+#include "base/context.h"
 #include "base/failure.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/threads.h"
-#include "kernels/kernels.h"
-#include "assign/matching.h"
 #include "codebook/scores.h"
+#include "kernels/kernels.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Prefixes that a thread takes at a time, and that lie between two reports of progress. */
-enum { CHUNK_GROUPS = 8, STEP_GROUPS = 2048 };
+/* Prefixes per chunk of parallel work, and between two reports of progress. */
+enum { CHUNK_PREFIXES = 8, STEP_PREFIXES = 2048 };
 
-/* The rows of one prefix, order[begin, end), some of which share a code. */
-typedef struct group {
+/* A prefix in which rows share a code: order[begin, end). */
+typedef struct conflict_prefix {
     size_t begin, end;
-} group;
+} conflict_prefix;
 
-typedef struct placed {
+typedef struct column_cost {
     float cost;
     int32_t column;
-} placed;
+} column_cost;
 
-/* A thread's room for a prefix. Rows get a slot when all their costs are wanted. */
-typedef struct desk {
-    const struct job *job;
+/* What a thread needs to match a prefix. Rows of the prefix are numbered from 0; those whose costs
+ * of all codewords are known have a slot. */
+typedef struct match_workspace {
+    const struct match_task *task;
     size_t n_rows, n_slots;
-    bool has_lists;   /* of all rows of this prefix */
-    uint32_t *rows;   /* [max_rows] of the prefix, those that share a code first */
-    int32_t *slots;   /* [max_rows] or -1 */
-    float *residuals; /* [max_rows, dim] by slot */
-    float *costs;     /* [max_rows, stride] by slot */
-    float *listed;    /* [stride] costs of a row's shortlist, +inf for what is not listed */
-    const shortlist *laid_out;
-    placed *placed;  /* [max_rows] */
-    uint32_t *equal; /* [max_rows] */
-    bool *is_done;   /* [max_rows] */
+    bool has_lists;                /* the rows of this prefix have shortlists */
+    uint32_t *rows;                /* [max_rows] rows that share a code first */
+    int32_t *slots;                /* [max_rows], -1: none */
+    float *residuals;              /* [max_rows, dim] by slot */
+    float *costs;                  /* [max_rows, stride] by slot */
+    float *listed_costs;           /* [stride] of `expanded`, +inf for codewords not listed */
+    const shortlist *expanded;     /* or NULL */
+    column_cost *columns_of_equal; /* [max_rows] */
+    uint32_t *equal_rows;          /* [max_rows] */
+    bool *is_ordered;              /* [max_rows] */
     matching match;
-    semid_status status; /* of a search that was stopped */
+    semid_status status; /* of a cost that could not be computed */
     semid_error error;
-} desk;
+} match_workspace;
 
-typedef struct job {
-    unique *u;
-    scores *last;
-    group *groups;
-    size_t n_groups, max_rows;
-    desk *desks;
-    size_t first;    /* of the step at hand */
-    failure failure; /* of the step, by chunk */
-} job;
+typedef struct match_task {
+    unique_state *state;
+    scores *last; /* the codewords of the last level */
+    conflict_prefix *prefixes;
+    size_t n_prefixes, max_rows;
+    match_workspace *workspaces; /* one per thread */
+    size_t first;                /* prefix of the current step */
+    failure failure;             /* of the step, by chunk */
+} match_task;
 
-/* ---- which prefixes ---- */
-
-/* Do two rows of the prefix share a code? They would be neighbours. */
-static bool has_conflict(const unique *u, size_t begin, size_t end) {
-    for (size_t i = begin; i + 1 < end; i++)
-        if (code_order_run(&u->order, i, i + 2, u->n_levels) > i + 1) return true;
-    return false;
+static int32_t *last_code(const match_workspace *w, size_t i) {
+    const unique_state *u = w->task->state;
+    return &u->codes[(size_t)w->rows[i] * u->n_levels + u->n_levels - 1];
 }
 
-static semid_status find_groups(job *j, semid_error *err) {
-    const unique *u = j->u;
-    size_t n = u->source->n_rows, capacity = 0;
-    for (size_t begin = 0, end; begin < n; begin = end) {
-        end = code_order_run(&u->order, begin, n, u->n_levels - 1);
-        if (!has_conflict(u, begin, end)) continue;
-        TRY(mem_reserve(&j->groups, &capacity, j->n_groups + 1, sizeof(group), err));
-        j->groups[j->n_groups++] = (group){begin, end};
-        if (end - begin > j->max_rows) j->max_rows = end - begin;
-    }
-    return SEMID_OK;
+static const shortlist *list_of(const match_workspace *w, size_t i) {
+    return &w->task->state->lists[w->rows[i]];
 }
 
-/* ---- the rows of a prefix ---- */
-
-static int32_t *last_code(const desk *d, size_t i) {
-    const unique *u = d->job->u;
-    return &u->codes[(size_t)d->rows[i] * u->n_levels + u->n_levels - 1];
+static bool has_list(const match_workspace *w, size_t i) {
+    return w->has_lists && !shortlist_is_clear(list_of(w, i));
 }
 
-/* List the rows that share a code, then the others; both in order. */
-static size_t list_rows(desk *d, const group *g) {
-    const unique *u = d->job->u;
-    size_t n = 0, n_sharing = 0;
-    for (int sharing = 1; sharing >= 0; sharing--) {
-        for (size_t i = g->begin, end; i < g->end; i = end) {
-            end = code_order_run(&u->order, i, g->end, u->n_levels);
-            if ((end - i > 1) != sharing) continue;
-            memcpy(d->rows + n, u->order.rows + i, (end - i) * sizeof *d->rows);
-            n += end - i;
-        }
-        if (sharing) n_sharing = n;
-    }
-    d->n_rows = n;
-    return n_sharing;
+/* ---- costs: squared errors less the row's norm, plus prices ---- */
+
+static semid_status read_residual(match_workspace *w, size_t slot, size_t i, semid_error *err) {
+    const unique_state *u = w->task->state;
+    w->slots[i] = (int32_t)slot;
+    return unique_residual(u, w->rows[i], u->n_levels - 1, w->residuals + slot * u->dim, err);
 }
 
-static const shortlist *list_of(const desk *d, size_t i) {
-    return &d->job->u->lists[d->rows[i]];
-}
-
-static bool has_list(const desk *d, size_t i) {
-    return d->has_lists && !shortlist_is_clear(list_of(d, i));
-}
-
-static semid_status read_slot(desk *d, size_t slot, size_t i, semid_error *err) {
-    const unique *u = d->job->u;
-    d->slots[i] = (int32_t)slot;
-    return unique_residual(u, d->rows[i], u->n_levels - 1, d->residuals + slot * u->dim, err);
-}
-
-static void add_prices(const unique *u, float *costs) {
+static void add_prices(const unique_state *u, float *costs) {
     const float *prices = u->prices + (u->n_levels - 1) * u->n_codewords;
     for (size_t k = 0; k < u->n_codewords; k++) costs[k] += prices[k];
 }
 
-/* Costs are squared errors less the row's norm, plus prices. A row alone: one sum after the other
- * is faster then than 16 side by side. */
-static semid_status measure_row(desk *d, size_t i) {
-    const unique *u = d->job->u;
-    size_t slot = d->n_slots++;
-    float *costs = d->costs + slot * scores_stride(d->job->last);
-    TRY(read_slot(d, slot, i, &d->error));
-    kernels()->rescore_f32(d->residuals + slot * u->dim,
-                           semid_codebook_level(u->cb, u->n_levels - 1), scores_norms(d->job->last),
-                           u->dim, NULL, u->n_codewords, costs);
-    if (u->prices) add_prices(u, costs);
-    return SEMID_OK;
-}
+/* Compute at once what is sure to be needed: the costs of the first n rows that have no list. */
+static semid_status compute_costs(match_workspace *w, size_t n) {
+    const unique_state *u = w->task->state;
+    size_t stride = scores_stride(w->task->last);
+    w->n_slots = 0;
+    for (size_t i = 0; i < w->n_rows; i++) w->slots[i] = -1;
 
-/* The first n rows, but for those that have a list. */
-static semid_status measure_rows(desk *d, size_t n) {
-    const unique *u = d->job->u;
     for (size_t i = 0; i < n; i++)
-        if (!has_list(d, i)) TRY(read_slot(d, d->n_slots++, i, &d->error));
-    scores_measure(d->job->last, d->residuals, d->n_slots, d->costs);
-    for (size_t i = 0; u->prices && i < d->n_slots; i++)
-        add_prices(u, d->costs + i * scores_stride(d->job->last));
+        if (!has_list(w, i)) TRY(read_residual(w, w->n_slots++, i, &w->error));
+    scores_measure(w->task->last, w->residuals, w->n_slots, w->costs);
+    for (size_t i = 0; u->prices && i < w->n_slots; i++) add_prices(u, w->costs + i * stride);
     return SEMID_OK;
 }
 
-static const float *lay_out(desk *d, const shortlist *list) {
-    for (size_t i = 0; d->laid_out && i < SHORTLIST_CODES; i++)
-        d->listed[d->laid_out->codes[i]] = INFINITY;
-    for (size_t i = 0; i < SHORTLIST_CODES; i++)
-        if (list->scores[i] < INFINITY) d->listed[list->codes[i]] = list->scores[i];
-    d->laid_out = list;
-    return d->listed;
-}
-
+/* The costs of row i as matching.h wants them: from its shortlist, or with `all` of all columns. */
 static const float *row_costs(void *user, size_t i, bool all, float *rest) {
-    desk *d = user;
-    if (d->slots[i] < 0 && has_list(d, i) && !all) {
-        *rest = list_of(d, i)->rest;
-        return lay_out(d, list_of(d, i));
+    match_workspace *w = user;
+    const unique_state *u = w->task->state;
+    size_t stride = scores_stride(w->task->last);
+    if (w->slots[i] >= 0) return w->costs + (size_t)w->slots[i] * stride;
+
+    if (has_list(w, i) && !all) {
+        const shortlist *list = list_of(w, i);
+        for (size_t c = 0; w->expanded && c < SHORTLIST_CODES; c++)
+            w->listed_costs[w->expanded->codes[c]] = INFINITY;
+        for (size_t c = 0; c < SHORTLIST_CODES; c++)
+            if (list->scores[c] < INFINITY) w->listed_costs[list->codes[c]] = list->scores[c];
+        w->expanded = list;
+        *rest = list->rest;
+        return w->listed_costs;
     }
-    if (d->slots[i] < 0) {
-        d->status = measure_row(d, i);
-        if (d->status != SEMID_OK) return NULL;
-    }
-    return d->costs + (size_t)d->slots[i] * scores_stride(d->job->last);
+
+    /* A row by itself: one inner product after the other is faster than 16 side by side. */
+    size_t slot = w->n_slots++;
+    float *costs = w->costs + slot * stride;
+    w->status = read_residual(w, slot, i, &w->error);
+    if (w->status != SEMID_OK) return NULL;
+    kernels()->rescore_f32(w->residuals + slot * u->dim,
+                           semid_codebook_level(u->cb, u->n_levels - 1),
+                           scores_norms(w->task->last), u->dim, NULL, u->n_codewords, costs);
+    if (u->prices) add_prices(u, costs);
+    return costs;
 }
 
-/* ---- equal rows in row order ---- */
+/* ---- a prefix ---- */
+
+/* List the rows that share a code, then the others, both in order. Returns how many share one. */
+static size_t list_rows(match_workspace *w, const conflict_prefix *prefix) {
+    const unique_state *u = w->task->state;
+    size_t n = 0, n_sharing = 0;
+    for (int sharing = 1; sharing >= 0; sharing--) {
+        for (size_t i = prefix->begin, end; i < prefix->end; i = end) {
+            end = code_order_run(&u->order, i, prefix->end, u->n_levels);
+            if ((end - i > 1) != sharing) continue;
+            memcpy(w->rows + n, u->order.rows + i, (end - i) * sizeof *w->rows);
+            n += end - i;
+        }
+        if (sharing) n_sharing = n;
+    }
+    w->n_rows = n;
+    return n_sharing;
+}
+
+/* Rows whose shortlists agree in every bit are taken for equal: they may swap listed columns. */
+static bool are_equal(const match_workspace *w, size_t i, size_t j) {
+    size_t dim = w->task->state->dim;
+    if (has_list(w, i)) return memcmp(list_of(w, i), list_of(w, j), sizeof(shortlist)) == 0;
+    if (has_list(w, j)) return false;
+    return memcmp(w->residuals + (size_t)w->slots[i] * dim,
+                  w->residuals + (size_t)w->slots[j] * dim, dim * sizeof(float)) == 0;
+}
 
 static int by_cost(const void *a, const void *b) {
-    const placed *x = a, *y = b;
+    const column_cost *x = a, *y = b;
     if (x->cost != y->cost) return x->cost < y->cost ? -1 : 1;
     return (x->column > y->column) - (x->column < y->column);
 }
 
-/* Rows whose shortlists agree in every bit are taken for equal: they may swap listed columns. */
-static bool are_equal(const desk *d, size_t i, size_t j) {
-    size_t dim = d->job->u->dim;
-    if (has_list(d, i)) return memcmp(list_of(d, i), list_of(d, j), sizeof(shortlist)) == 0;
-    if (has_list(d, j)) return false;
-    return memcmp(d->residuals + (size_t)d->slots[i] * dim,
-                  d->residuals + (size_t)d->slots[j] * dim, dim * sizeof(float)) == 0;
-}
-
-/* The columns of equal rows, of which n are listed in ascending order, by falling error. */
-static void deal_columns(desk *d, size_t n) {
-    float rest;
-    for (size_t e = 0; e < n; e++) {
-        int32_t column = d->match.column_of[d->equal[e]];
-        d->placed[e] = (placed){row_costs(d, d->equal[e], false, &rest)[column], column};
-    }
-    qsort(d->placed, n, sizeof *d->placed, by_cost);
-    for (size_t e = 0; e < n; e++) d->match.column_of[d->equal[e]] = d->placed[e].column;
-}
-
-/* Equal rows shared a code: they are among the first n_sharing, side by side with their likes. */
-static void order_equal_rows(desk *d, size_t n_sharing) {
-    for (size_t i = 0; i < n_sharing; i++) d->is_done[i] = false;
+/* Equal rows get their columns by rising cost in row order. They shared a code: all are among the
+ * first n_sharing rows, next to others of that code. */
+static void order_equal_rows(match_workspace *w, size_t n_sharing) {
+    for (size_t i = 0; i < n_sharing; i++) w->is_ordered[i] = false;
     for (size_t i = 0; i < n_sharing; i++) {
         size_t n = 0;
-        for (size_t j = i; j < n_sharing && *last_code(d, j) == *last_code(d, i); j++) {
-            if (d->is_done[j] || !are_equal(d, i, j)) continue;
-            d->is_done[j] = true;
-            d->equal[n++] = (uint32_t)j;
+        for (size_t j = i; j < n_sharing && *last_code(w, j) == *last_code(w, i); j++) {
+            if (w->is_ordered[j] || !are_equal(w, i, j)) continue;
+            w->is_ordered[j] = true;
+            w->equal_rows[n++] = (uint32_t)j;
         }
-        if (n > 1) deal_columns(d, n);
+        if (n < 2) continue;
+
+        for (size_t e = 0; e < n; e++) {
+            float rest;
+            int32_t column = w->match.column_of[w->equal_rows[e]];
+            float cost = row_costs(w, w->equal_rows[e], false, &rest)[column];
+            w->columns_of_equal[e] = (column_cost){cost, column};
+        }
+        qsort(w->columns_of_equal, n, sizeof *w->columns_of_equal, by_cost);
+        for (size_t e = 0; e < n; e++)
+            w->match.column_of[w->equal_rows[e]] = w->columns_of_equal[e].column;
     }
 }
 
-/* ---- matching ---- */
+/* Row i takes the last code that it was matched with. */
+static semid_status apply_match(match_workspace *w, size_t i) {
+    const unique_state *u = w->task->state;
+    int32_t from = *last_code(w, i), to = w->match.column_of[i];
 
-static bool fills_half(const desk *d) {
-    return 2 * d->n_rows >= d->job->u->n_codewords;
-}
-
-/* The first row of each code takes it, the others are added. */
-static semid_status match_rows(desk *d, size_t n_sharing) {
-    if (fills_half(d)) {
-        matching_dense(&d->match, d->costs, scores_stride(d->job->last), d->n_rows);
-        return SEMID_OK;
-    }
-    matching_clear(&d->match);
-    for (size_t i = 0; i < d->n_rows; i++) {
-        d->match.column_of[i] = -1;
-        if (d->match.row_of[*last_code(d, i)] < 0)
-            matching_take(&d->match, i, (size_t)*last_code(d, i));
-    }
-    for (size_t i = 0; i < n_sharing; i++)
-        if (d->match.column_of[i] < 0 && !matching_add(&d->match, i)) return d->status;
-    return SEMID_OK;
-}
-
-/* What is sure to be needed is measured at once: rows that share a code, or all of a dense prefix.
- */
-static semid_status prepare_costs(desk *d, size_t n_sharing) {
-    bool dense = d->n_rows >= UNIQUE_DENSE_ROWS || fills_half(d);
-    d->has_lists = d->job->u->lists && !dense;
-    d->n_slots = 0;
-    for (size_t i = 0; i < d->n_rows; i++) d->slots[i] = -1;
-    return measure_rows(d, dense ? d->n_rows : n_sharing);
-}
-
-/* The column may be one that an equal row found beyond their shortlist. */
-static semid_status move_row(desk *d, size_t i) {
-    const unique *u = d->job->u;
-    int32_t from = *last_code(d, i), to = d->match.column_of[i];
+    /* The column may be one that an equal row found beyond their shortlist. */
     float rest;
-    const float *costs = row_costs(d, i, false, &rest);
-    if (!(costs[to] < INFINITY)) costs = row_costs(d, i, true, &rest);
-    if (!costs) return d->status;
+    const float *costs = row_costs(w, i, false, &rest);
+    if (!(costs[to] < INFINITY)) costs = row_costs(w, i, true, &rest);
+    if (!costs) return w->status;
+
     if (u->errors)
-        u->errors[(size_t)d->rows[i] * u->n_levels + u->n_levels - 1] += costs[to] - costs[from];
-    *last_code(d, i) = to;
-    if (u->moved[d->rows[i]] == 0) u->moved[d->rows[i]] = 1;
+        u->errors[(size_t)w->rows[i] * u->n_levels + u->n_levels - 1] += costs[to] - costs[from];
+    *last_code(w, i) = to;
+    if (u->moved[w->rows[i]] == ROW_KEPT) u->moved[w->rows[i]] = ROW_MOVED;
     return SEMID_OK;
 }
 
-static semid_status match_group(desk *d, const group *g) {
-    size_t n_sharing = list_rows(d, g);
-    TRY(prepare_costs(d, n_sharing));
-    TRY(match_rows(d, n_sharing));
-    order_equal_rows(d, n_sharing);
-    for (size_t i = 0; i < d->n_rows; i++)
-        if (*last_code(d, i) != d->match.column_of[i]) TRY(move_row(d, i));
-    return SEMID_OK;
-}
+static semid_status match_prefix(match_workspace *w, const conflict_prefix *prefix) {
+    const unique_state *u = w->task->state;
+    matching *m = &w->match;
+    size_t n_sharing = list_rows(w, prefix);
+    bool fills_half = 2 * w->n_rows >= u->n_codewords;
+    bool is_dense = fills_half || w->n_rows >= UNIQUE_DENSE_ROWS;
+    w->has_lists = u->lists && !is_dense;
+    TRY(compute_costs(w, is_dense ? w->n_rows : n_sharing));
 
-static void match_chunk(void *user, size_t chunk, size_t begin, size_t end) {
-    job *j = user;
-    desk *d = &j->desks[threads_worker()];
-    for (size_t g = begin; g < end; g++) {
-        if (failure_before(&j->failure, chunk) || interrupted()) return;
-        semid_status status = match_group(d, &j->groups[j->first + g]);
-        failure_note(&j->failure, chunk, status, &d->error);
-        if (status != SEMID_OK) return;
+    if (fills_half) {
+        matching_dense(m, w->costs, scores_stride(w->task->last), w->n_rows);
+    } else {
+        /* The first row of each code has it, the others are added. */
+        matching_clear(m);
+        for (size_t i = 0; i < w->n_rows; i++) {
+            m->column_of[i] = -1;
+            if (m->row_of[*last_code(w, i)] < 0) matching_take(m, i, (size_t)*last_code(w, i));
+        }
+        for (size_t i = 0; i < n_sharing; i++)
+            if (m->column_of[i] < 0 && !matching_add(m, i)) return w->status;
     }
+
+    order_equal_rows(w, n_sharing);
+    for (size_t i = 0; i < w->n_rows; i++)
+        if (*last_code(w, i) != m->column_of[i]) TRY(apply_match(w, i));
+    return SEMID_OK;
 }
 
 /* ---- all prefixes ---- */
 
-static semid_status desk_init(desk *d, const job *j, semid_error *err) {
-    size_t n = j->max_rows;
-    d->job = j;
-    TRY(mem_alloc(&d->rows, n, sizeof *d->rows, err));
-    TRY(mem_alloc(&d->slots, n, sizeof *d->slots, err));
-    TRY(mem_alloc(&d->residuals, n, j->u->dim * sizeof *d->residuals, err));
-    TRY(mem_alloc(&d->costs, n, scores_stride(j->last) * sizeof *d->costs, err));
-    TRY(mem_alloc(&d->listed, scores_stride(j->last), sizeof *d->listed, err));
-    for (size_t k = 0; k < scores_stride(j->last); k++) d->listed[k] = INFINITY;
-    TRY(mem_alloc(&d->placed, n, sizeof *d->placed, err));
-    TRY(mem_alloc(&d->equal, n, sizeof *d->equal, err));
-    TRY(mem_alloc(&d->is_done, n, sizeof *d->is_done, err));
-    d->match.costs = row_costs;
-    d->match.user = d;
-    return matching_init(&d->match, j->u->n_codewords, n, err);
-}
+/* Equal codes are next to each other in the order of codes. */
+static semid_status find_conflicts(match_task *t, semid_error *err) {
+    const unique_state *u = t->state;
+    size_t n_rows = u->rows->n_rows, capacity = 0;
+    for (size_t begin = 0, end; begin < n_rows; begin = end) {
+        end = code_order_run(&u->order, begin, n_rows, u->n_levels - 1);
+        bool has_conflict = false;
+        for (size_t i = begin; i + 1 < end && !has_conflict; i++)
+            has_conflict = code_order_run(&u->order, i, i + 2, u->n_levels) > i + 1;
+        if (!has_conflict) continue;
 
-static void desk_release(desk *d) {
-    mem_free(d->rows);
-    mem_free(d->slots);
-    mem_free(d->residuals);
-    mem_free(d->costs);
-    mem_free(d->listed);
-    mem_free(d->placed);
-    mem_free(d->equal);
-    mem_free(d->is_done);
-    matching_release(&d->match);
-}
-
-/* Prefixes [begin, end) side by side. */
-static semid_status match_groups(job *j, size_t begin, size_t end, semid_error *err) {
-    failure_init(&j->failure);
-    j->first = begin;
-    parallel_chunks(end - begin, CHUNK_GROUPS, match_chunk, j);
-    TRY(check_interrupted(err));
-    return failure_status(&j->failure, err);
-}
-
-static semid_status match_all(job *j, semid_error *err) {
-    semid_status status = SEMID_OK;
-    progress p;
-    progress_begin(&p, "unique", "prefixes", j->n_groups);
-    for (size_t begin = 0, end; status == SEMID_OK && begin < j->n_groups; begin = end) {
-        end = j->n_groups - begin < STEP_GROUPS ? j->n_groups : begin + STEP_GROUPS;
-        status = match_groups(j, begin, end, err);
-        progress_add(&p, end - begin);
+        TRY(mem_reserve(&t->prefixes, &capacity, t->n_prefixes + 1, sizeof(conflict_prefix), err));
+        t->prefixes[t->n_prefixes++] = (conflict_prefix){begin, end};
+        if (end - begin > t->max_rows) t->max_rows = end - begin;
     }
-    progress_end(&p);
-    return status;
+    return SEMID_OK;
 }
 
-semid_status unique_match(unique *u, semid_error *err) {
+static semid_status workspace_init(match_workspace *w, const match_task *t, semid_error *err) {
+    size_t n = t->max_rows, dim = t->state->dim, stride = scores_stride(t->last);
+    w->task = t;
+    TRY(mem_alloc(&w->rows, n, sizeof *w->rows, err));
+    TRY(mem_alloc(&w->slots, n, sizeof *w->slots, err));
+    TRY(mem_alloc(&w->residuals, n, dim * sizeof *w->residuals, err));
+    TRY(mem_alloc(&w->costs, n, stride * sizeof *w->costs, err));
+
+    TRY(mem_alloc(&w->listed_costs, stride, sizeof *w->listed_costs, err));
+    for (size_t k = 0; k < stride; k++) w->listed_costs[k] = INFINITY;
+
+    TRY(mem_alloc(&w->columns_of_equal, n, sizeof *w->columns_of_equal, err));
+    TRY(mem_alloc(&w->equal_rows, n, sizeof *w->equal_rows, err));
+    TRY(mem_alloc(&w->is_ordered, n, sizeof *w->is_ordered, err));
+
+    w->match.costs = row_costs;
+    w->match.user = w;
+    return matching_init(&w->match, t->state->n_codewords, n, err);
+}
+
+static void workspace_release(match_workspace *w) {
+    mem_free(w->rows);
+    mem_free(w->slots);
+    mem_free(w->residuals);
+    mem_free(w->costs);
+    mem_free(w->listed_costs);
+    mem_free(w->columns_of_equal);
+    mem_free(w->equal_rows);
+    mem_free(w->is_ordered);
+    matching_release(&w->match);
+}
+
+static void match_chunk(void *user, size_t chunk, size_t begin, size_t end) {
+    match_task *t = user;
+    match_workspace *w = &t->workspaces[threads_worker()];
+    for (size_t p = begin; p < end; p++) {
+        if (failure_before(&t->failure, chunk) || interrupted()) return;
+        semid_status status = match_prefix(w, &t->prefixes[t->first + p]);
+        failure_note(&t->failure, chunk, status, &w->error);
+        if (status != SEMID_OK) return;
+    }
+}
+
+semid_status unique_match(unique_state *u, semid_error *err) {
     semid_status status;
-    job j = {.u = u};
-    size_t n_desks = (size_t)threads_get();
-    TRY_GOTO(find_groups(&j, err));
-    TRY_GOTO(scores_new(&j.last, semid_codebook_level(u->cb, u->n_levels - 1), u->n_codewords,
-                        u->dim, err));
-    TRY_GOTO(mem_calloc(&j.desks, n_desks, sizeof *j.desks, err));
-    for (size_t i = 0; i < n_desks; i++) TRY_GOTO(desk_init(&j.desks[i], &j, err));
-    TRY_GOTO(match_all(&j, err));
+    match_task t = {.state = u};
+    size_t n_workspaces = (size_t)threads_get();
+    const float *codewords = semid_codebook_level(u->cb, u->n_levels - 1);
+    progress bar;
+
+    TRY_GOTO(find_conflicts(&t, err));
+    TRY_GOTO(scores_new(&t.last, codewords, u->n_codewords, u->dim, err));
+    TRY_GOTO(mem_calloc(&t.workspaces, n_workspaces, sizeof *t.workspaces, err));
+    for (size_t i = 0; i < n_workspaces; i++) TRY_GOTO(workspace_init(&t.workspaces[i], &t, err));
+
+    progress_begin(&bar, "unique", "prefixes", t.n_prefixes);
+    for (size_t n; status == SEMID_OK && t.first < t.n_prefixes; t.first += n) {
+        n = t.n_prefixes - t.first < STEP_PREFIXES ? t.n_prefixes - t.first : STEP_PREFIXES;
+        failure_init(&t.failure);
+        parallel_chunks(n, CHUNK_PREFIXES, match_chunk, &t);
+        status = check_interrupted(err);
+        if (status == SEMID_OK) status = failure_status(&t.failure, err);
+        progress_add(&bar, n);
+    }
+    progress_end(&bar);
 done:
-    for (size_t i = 0; j.desks && i < n_desks; i++) desk_release(&j.desks[i]);
-    mem_free(j.desks);
-    mem_free(j.groups);
-    scores_free(j.last);
+    for (size_t i = 0; t.workspaces && i < n_workspaces; i++) workspace_release(&t.workspaces[i]);
+    mem_free(t.workspaces);
+    mem_free(t.prefixes);
+    scores_free(t.last);
     return status;
 }

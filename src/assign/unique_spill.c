@@ -1,197 +1,231 @@
-#include "assign/unique.h"
+/* Assignment under capacities, by a greedy method: one level of the codes.
+ *
+ * Rows whose codes agree above the level form a prefix. A codeword of the level has a capacity, the
+ * number of codes below it; rows beyond that are its excess and move to other codewords of the same
+ * prefix. A move costs what it adds to the row's squared error (plus price): the distance to the
+ * nearest codeword with space less the distance to its own. In each round every overfull codeword
+ * selects the moves of its excess, those that cost least (Hoare's quickselect), and the selected
+ * moves of the whole prefix are applied by rising cost while their targets have space. Rounds go on
+ * until no codeword is overfull. Levels below are encoded greedily for the rows that moved.
+ *
+ * Codewords only fill up, so the cost of a move never falls: what it was in an earlier round is a
+ * lower bound, and so is the gap between the nearest and the second codeword, if encoding noted it.
+ * Moves are therefore evaluated lazily (as in Minoux's accelerated greedy algorithm, 1978): only
+ * those that are selected by their bounds, until all that are selected are evaluated.
+ *
+ * Ties go by row number, so that results do not depend on threads. Small prefixes get a thread
+ * each; in a large one all threads work together. Cost: one nearest-codeword search per evaluated
+ * move and one greedy encoding per applied one. */
+#include "assign/unique_spill.h"
 
+#include "base/context.h"
 #include "base/failure.h"
-#include "base/log.h"
 #include "base/memory.h"
 #include "base/threads.h"
-#include "kernels/kernels.h"
 #include "codebook/codebook.h"
+#include "kernels/kernels.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
-    KEPT_BYTES = 4 << 20, /* of residuals that a thread keeps for a second look */
-    BLOCK_ROWS = 512,     /* that are looked at at once */
-    READ_ROWS = 32,       /* that a thread reads at a time */
-    LARGE_ROWS = 8192     /* a prefix with more to look at is shared by all threads */
+    KEPT_BYTES = 4 << 20, /* residuals that a thread keeps for later rounds */
+    BLOCK_ROWS = 512,     /* rows that are searched together */
+    READ_ROWS = 32,       /* rows per chunk of reading */
+    LARGE_ROWS = 8192     /* a prefix with more candidates is shared by all threads */
 };
 
-/* A prefix, order[begin, end), in which codewords hold too many rows. */
-typedef struct crowd {
-    size_t begin, end, n_rows; /* n_rows: of such codewords */
-} crowd;
+/* A prefix with overfull codewords: order[begin, end). n_rows: those of its overfull codewords. */
+typedef struct full_prefix {
+    size_t begin, end, n_rows;
+} full_prefix;
 
-/* A row of a crowded codeword, what leaving adds to its squared error, and the nearest codeword
- * with room; or no more than a lower bound of it. */
-typedef struct wish {
-    double regret;
-    uint32_t row, slot;
-    int32_t from, to; /* to: NOWHERE as long as it is not known */
-} wish;
+/* A row of an overfull codeword and where it would go. */
+typedef struct move {
+    double cost;        /* a lower bound as long as the move is not evaluated */
+    uint32_t row, slot; /* slot: where its residual is kept, or NO_SLOT */
+    int32_t from, to;   /* to: the nearest codeword with space, or NOT_EVALUATED */
+} move;
 
-enum { NOWHERE = -1 };
+enum { NOT_EVALUATED = -1 };
 #define NO_SLOT UINT32_MAX
 
-/* The rows of a crowded codeword, wishes[begin, end). */
-typedef struct queue {
+/* An overfull codeword; its candidates are moves[begin, end). */
+typedef struct overfull_codeword {
     size_t begin, end;
-    wish last;       /* of those that have to leave, in the order of leaving */
-    bool is_settled; /* the wishes of those are known */
-} queue;
+    move last;     /* the last of the selected moves, in the order of leaving */
+    bool is_exact; /* all selected moves are evaluated */
+} overfull_codeword;
 
-/* Room for a prefix. */
-typedef struct desk {
-    const struct job *job;
-    size_t *counts; /* [K] rows a codeword holds */
+/* What a thread needs to work on a prefix. */
+typedef struct spill_workspace {
+    const struct spill_task *task;
+    size_t *counts; /* [K] rows per codeword */
     size_t n_excess;
-    float *bias; /* [K] +inf: no room */
+    float *bias; /* [K] prices, +inf for codewords without space */
     nearest *search;
-    float *kept;      /* [kept_rows, dim] residuals above the level, by slot */
-    float *block;     /* [BLOCK_ROWS, dim] */
-    float *errors;    /* [BLOCK_ROWS, L] */
-    int32_t *found;   /* [BLOCK_ROWS, L] */
-    shortlist *lists; /* [BLOCK_ROWS], where rows have shortlists */
-    float *gaps;      /* [BLOCK_ROWS] */
-    queue *queues;    /* [n_queues <= K] */
-    wish *wishes;     /* [n_wishes] */
-    wish *going;      /* [n_wishes] of those that have to leave */
-    uint32_t *asked;  /* [n_wishes] wishes that are to be found */
-    wish *batch[BLOCK_ROWS];
-    size_t n_queues, n_wishes, n_going, n_asked, n_kept;
-} desk;
+    float *kept;                 /* [kept_rows, dim] residuals before the level, by slot */
+    float *block;                /* [BLOCK_ROWS, dim] residuals before the level */
+    float *errors;               /* [BLOCK_ROWS, L] */
+    int32_t *found;              /* [BLOCK_ROWS, L] codes */
+    shortlist *lists;            /* [BLOCK_ROWS], or NULL: rows have none */
+    float *gaps;                 /* [BLOCK_ROWS] */
+    overfull_codeword *overfull; /* [n_overfull <= K] */
+    move *moves;                 /* [n_moves] candidates of all overfull codewords */
+    move *selected;              /* [n_selected], also space for quickselect */
+    uint32_t *to_evaluate;       /* [n_to_evaluate] indices of moves */
+    move *batch[BLOCK_ROWS];     /* whose residuals are in block */
+    size_t n_overfull, n_moves, n_selected, n_to_evaluate, n_kept;
+} spill_workspace;
 
-typedef struct job {
-    unique *u;
-    size_t level, room, kept_rows, n_desks;
-    crowd *crowds;
-    size_t n_crowds, capacity;
-    desk *desks;
-    failure failure; /* by crowd */
-} job;
+typedef struct spill_task {
+    unique_state *state;
+    size_t level, capacity, kept_rows;
+    full_prefix *prefixes;
+    size_t n_prefixes;
+    spill_workspace *workspaces; /* one per thread */
+    failure failure;             /* by prefix */
+} spill_task;
 
-static int32_t *code_of(const desk *d, uint32_t row) {
-    const unique *u = d->job->u;
-    return &u->codes[row * u->n_levels + d->job->level];
+static int32_t *code_of(const spill_workspace *w, uint32_t row) {
+    const unique_state *u = w->task->state;
+    return &u->codes[row * u->n_levels + w->task->level];
 }
 
-static const float *codeword(const desk *d, int32_t code) {
-    const unique *u = d->job->u;
-    return semid_codebook_level(u->cb, d->job->level) + (size_t)code * u->dim;
+static const float *codeword_of(const spill_workspace *w, int32_t code) {
+    const unique_state *u = w->task->state;
+    return semid_codebook_level(u->cb, w->task->level) + (size_t)code * u->dim;
 }
 
-static double price(const desk *d, int32_t code) {
-    const unique *u = d->job->u;
-    return u->prices ? (double)u->prices[d->job->level * u->n_codewords + (size_t)code] : 0;
+static double price_of(const spill_workspace *w, int32_t code) {
+    const unique_state *u = w->task->state;
+    return u->prices ? (double)u->prices[w->task->level * u->n_codewords + (size_t)code] : 0;
+}
+
+static bool has_space(const spill_workspace *w, int32_t code) {
+    return w->counts[code] < w->task->capacity;
 }
 
 /* ---- residuals ---- */
 
-typedef struct reading {
-    const desk *d;
+typedef struct load_residuals_task {
+    const spill_workspace *w;
     failure failure;
-} reading;
+} load_residuals_task;
 
-static void load_chunk(void *user, size_t chunk, size_t begin, size_t end) {
-    reading *r = user;
-    const desk *d = r->d;
-    const unique *u = d->job->u;
+static void load_residuals(void *user, size_t chunk, size_t begin, size_t end) {
+    load_residuals_task *t = user;
+    const spill_workspace *w = t->w;
+    const unique_state *u = w->task->state;
     semid_status status = SEMID_OK;
     semid_error error;
+
     for (size_t i = begin; status == SEMID_OK && i < end; i++) {
-        const wish *w = d->batch[i];
-        float *out = d->block + i * u->dim;
-        if (w->slot != NO_SLOT)
-            memcpy(out, d->kept + w->slot * u->dim, u->dim * sizeof *out);
+        const move *m = w->batch[i];
+        float *out = w->block + i * u->dim;
+        if (m->slot != NO_SLOT)
+            memcpy(out, w->kept + m->slot * u->dim, u->dim * sizeof *out);
         else
-            status = unique_residual(u, w->row, d->job->level, out, &error);
+            status = unique_residual(u, m->row, w->task->level, out, &error);
     }
-    failure_note(&r->failure, chunk, status, &error);
+    failure_note(&t->failure, chunk, status, &error);
 }
 
 /* Residuals of the first n rows of the batch into the block. */
-static semid_status load_batch(desk *d, size_t n, semid_error *err) {
-    reading r = {.d = d};
-    failure_init(&r.failure);
+static semid_status load_batch(const spill_workspace *w, size_t n, semid_error *err) {
+    load_residuals_task t = {.w = w};
+    failure_init(&t.failure);
     TRY(check_interrupted(err));
-    parallel_chunks(n, READ_ROWS, load_chunk, &r);
-    return failure_status(&r.failure, err);
+    parallel_chunks(n, READ_ROWS, load_residuals, &t);
+    return failure_status(&t.failure, err);
 }
 
-/* For a second look, as far as there is room. */
-static void keep_batch(desk *d, size_t n) {
-    size_t dim = d->job->u->dim;
-    for (size_t i = 0; i < n && d->n_kept < d->job->kept_rows; i++) {
-        if (d->batch[i]->slot != NO_SLOT) continue;
-        d->batch[i]->slot = (uint32_t)d->n_kept++;
-        memcpy(d->kept + d->batch[i]->slot * dim, d->block + i * dim, dim * sizeof(float));
+/* ---- the moves of a round ---- */
+
+/* List the candidates: all rows of overfull codewords, with what is known about their costs. */
+static void list_candidates(spill_workspace *w, const full_prefix *prefix) {
+    const spill_task *t = w->task;
+    const unique_state *u = t->state;
+    const float *gaps = t->level + 2 == u->n_levels ? u->gaps : NULL;
+    memset(w->counts, 0, u->n_codewords * sizeof *w->counts);
+    w->n_excess = w->n_overfull = w->n_moves = w->n_kept = 0;
+
+    for (size_t begin = prefix->begin, end; begin < prefix->end; begin = end) {
+        end = code_order_run(&u->order, begin, prefix->end, t->level + 1);
+        int32_t code = *code_of(w, u->order.rows[begin]);
+        size_t n = end - begin;
+        w->counts[code] = n;
+        if (n <= t->capacity) continue;
+
+        w->n_excess += n - t->capacity;
+        w->overfull[w->n_overfull++] =
+            (overfull_codeword){.begin = w->n_moves, .end = w->n_moves + n};
+        for (size_t i = begin; i < end; i++) {
+            uint32_t row = u->order.rows[i];
+            bool has_gap = gaps && !isnan(gaps[row]);
+            w->moves[w->n_moves++] = (move){.cost = has_gap ? (double)gaps[row] : -INFINITY,
+                                            .row = row,
+                                            .slot = NO_SLOT,
+                                            .from = code,
+                                            .to = NOT_EVALUATED};
+        }
     }
 }
 
-/* ---- who wants to go where ---- */
+/* The target and the cost of moves that are to be evaluated. */
+static semid_status evaluate_moves(spill_workspace *w, semid_error *err) {
+    size_t dim = w->task->state->dim;
+    for (size_t first = 0, n; first < w->n_to_evaluate; first += n) {
+        n = w->n_to_evaluate - first < BLOCK_ROWS ? w->n_to_evaluate - first : BLOCK_ROWS;
+        for (size_t i = 0; i < n; i++) w->batch[i] = &w->moves[w->to_evaluate[first + i]];
+        TRY(load_batch(w, n, err));
 
-static bool has_room(const desk *d, int32_t code) {
-    return d->counts[code] < d->job->room;
-}
+        /* A row that moves, or whose target fills up, is needed again. */
+        for (size_t i = 0; i < n && w->n_kept < w->task->kept_rows; i++) {
+            if (w->batch[i]->slot != NO_SLOT) continue;
+            w->batch[i]->slot = (uint32_t)w->n_kept++;
+            memcpy(w->kept + w->batch[i]->slot * dim, w->block + i * dim, dim * sizeof(float));
+        }
 
-static void close_full_codewords(desk *d) {
-    for (size_t k = 0; k < d->job->u->n_codewords; k++)
-        d->bias[k] = has_room(d, (int32_t)k) ? (float)price(d, (int32_t)k) : INFINITY;
-    nearest_set_bias(d->search, d->bias);
-}
+        nearest_find(w->search, w->block, n, w->found, w->errors);
+        for (size_t i = 0; i < n; i++) {
+            move *m = w->batch[i];
+            const float *own = codeword_of(w, m->from);
+            double own_error = (double)kernels()->sqdist_f32(w->block + i * dim, own, dim);
 
-static int32_t first_with_room(const desk *d) {
-    int32_t code = 0;
-    while (!has_room(d, code)) code++;
-    return code;
-}
-
-/* Where float32 overflows, all codewords are equally far. */
-static void find_batch(desk *d, size_t n) {
-    size_t dim = d->job->u->dim;
-    nearest_find(d->search, d->block, n, d->found, d->errors);
-    for (size_t i = 0; i < n; i++) {
-        wish *w = d->batch[i];
-        double here = (double)kernels()->sqdist_f32(d->block + i * dim, codeword(d, w->from), dim);
-        w->to = has_room(d, d->found[i]) ? d->found[i] : first_with_room(d);
-        w->regret = (double)d->errors[i] + price(d, w->to) - here - price(d, w->from);
-        if (isnan(w->regret)) w->regret = INFINITY;
-    }
-}
-
-static semid_status find_asked(desk *d, semid_error *err) {
-    for (size_t i = 0, n; i < d->n_asked; i += n) {
-        n = d->n_asked - i < BLOCK_ROWS ? d->n_asked - i : BLOCK_ROWS;
-        for (size_t r = 0; r < n; r++) d->batch[r] = &d->wishes[d->asked[i + r]];
-        TRY(load_batch(d, n, err));
-        keep_batch(d, n);
-        find_batch(d, n);
+            /* Where float32 overflows, all codewords are equally far: the first with space. */
+            m->to = w->found[i];
+            if (!has_space(w, m->to))
+                for (m->to = 0; !has_space(w, m->to);) m->to++;
+            m->cost = (double)w->errors[i] + price_of(w, m->to) - own_error - price_of(w, m->from);
+            if (isnan(m->cost)) m->cost = INFINITY;
+        }
     }
     return SEMID_OK;
 }
 
-/* ---- who has to leave ---- */
-
-/* Who loses least leaves first, and of equal rows the last. */
-static bool leaves_before(const wish *x, const wish *y) {
-    return x->regret != y->regret ? x->regret < y->regret : x->row > y->row;
+/* The order of leaving: by rising cost, and of equal rows the last first. */
+static bool leaves_before(const move *x, const move *y) {
+    return x->cost != y->cost ? x->cost < y->cost : x->row > y->row;
 }
 
-/* The k-th of n wishes in the order of leaving; they are shuffled. */
-static wish kth_to_leave(wish *w, size_t n, size_t k) {
+/* The k-th of n moves in the order of leaving; they are reordered. */
+static move quickselect(move *moves, size_t n, size_t k) {
     ptrdiff_t low = 0, high = (ptrdiff_t)n - 1, at = (ptrdiff_t)k;
     while (low < high) {
-        wish pivot = w[low + (high - low) / 2];
+        move pivot = moves[low + (high - low) / 2];
         ptrdiff_t i = low, j = high;
         while (i <= j) {
-            while (leaves_before(&w[i], &pivot)) i++;
-            while (leaves_before(&pivot, &w[j])) j--;
+            while (leaves_before(&moves[i], &pivot)) i++;
+            while (leaves_before(&pivot, &moves[j])) j--;
             if (i > j) break;
-            wish swap = w[i];
-            w[i++] = w[j];
-            w[j--] = swap;
+            move swap = moves[i];
+            moves[i++] = moves[j];
+            moves[j--] = swap;
         }
+
+        /* Now [low, j] <= pivot <= [i, high], and what lies between equals it. */
         if (at <= j)
             high = j;
         else if (at >= i)
@@ -199,272 +233,237 @@ static wish kth_to_leave(wish *w, size_t n, size_t k) {
         else
             break;
     }
-    return w[k];
+    return moves[k];
 }
 
-/* Ask for the wishes of rows that would have to leave going by what is known. */
-static void ask(desk *d, queue *q) {
-    size_t n = q->end - q->begin, n_asked = d->n_asked;
-    size_t n_excess = d->counts[d->wishes[q->begin].from] - d->job->room;
-    memcpy(d->going, d->wishes + q->begin, n * sizeof *d->going);
-    q->last = kth_to_leave(d->going, n, n_excess - 1);
-    for (size_t i = q->begin; i < q->end; i++)
-        if (d->wishes[i].to == NOWHERE && d->wishes[i].regret <= q->last.regret)
-            d->asked[d->n_asked++] = (uint32_t)i;
-    q->is_settled = d->n_asked == n_asked;
-}
+/* Find the last selected move of each overfull codeword: with it, those before it are known. */
+static semid_status select_moves(spill_workspace *w, semid_error *err) {
+    for (size_t k = 0; k < w->task->state->n_codewords; k++)
+        w->bias[k] = has_space(w, (int32_t)k) ? (float)price_of(w, (int32_t)k) : INFINITY;
+    nearest_set_bias(w->search, w->bias);
 
-/* Look at rows until it is known of each codeword who has to leave it. */
-static semid_status settle(desk *d, semid_error *err) {
-    close_full_codewords(d);
+    /* Evaluating a move raises its cost, and others may be selected instead: until none is. */
     do {
-        d->n_asked = 0;
-        for (size_t i = 0; i < d->n_queues; i++)
-            if (!d->queues[i].is_settled) ask(d, &d->queues[i]);
-        TRY(find_asked(d, err));
-    } while (d->n_asked > 0);
+        w->n_to_evaluate = 0;
+        for (size_t i = 0; i < w->n_overfull; i++) {
+            overfull_codeword *o = &w->overfull[i];
+            if (o->is_exact) continue;
+
+            size_t n = o->end - o->begin, n_before = w->n_to_evaluate;
+            size_t n_excess = w->counts[w->moves[o->begin].from] - w->task->capacity;
+            memcpy(w->selected, w->moves + o->begin, n * sizeof *w->selected);
+            o->last = quickselect(w->selected, n, n_excess - 1);
+
+            for (size_t m = o->begin; m < o->end; m++)
+                if (w->moves[m].to == NOT_EVALUATED && w->moves[m].cost <= o->last.cost)
+                    w->to_evaluate[w->n_to_evaluate++] = (uint32_t)m;
+            o->is_exact = w->n_to_evaluate == n_before;
+        }
+        TRY(evaluate_moves(w, err));
+    } while (w->n_to_evaluate > 0);
     return SEMID_OK;
 }
 
-/* ---- who goes ---- */
+/* ---- applying them ---- */
 
-/* Who loses least is served first, and of equal rows the first. */
-static int arriving_order(const void *a, const void *b) {
-    const wish *x = a, *y = b;
-    if (x->regret != y->regret) return x->regret < y->regret ? -1 : 1;
+/* The order of arrival: by rising cost, and of equal rows the first first. */
+static int by_arrival(const void *a, const void *b) {
+    const move *x = a, *y = b;
+    if (x->cost != y->cost) return x->cost < y->cost ? -1 : 1;
     return (x->row > y->row) - (x->row < y->row);
 }
 
-static void choose_going(desk *d) {
-    d->n_going = 0;
-    for (size_t i = 0; i < d->n_queues; i++) {
-        const queue *q = &d->queues[i];
-        for (size_t w = q->begin; w < q->end; w++)
-            if (!leaves_before(&q->last, &d->wishes[w])) d->going[d->n_going++] = d->wishes[w];
+/* Apply selected moves while their targets have space; `selected` is then what was applied. */
+static void apply_moves(spill_workspace *w) {
+    w->n_selected = 0;
+    for (size_t i = 0; i < w->n_overfull; i++) {
+        const overfull_codeword *o = &w->overfull[i];
+        for (size_t m = o->begin; m < o->end; m++)
+            if (!leaves_before(&o->last, &w->moves[m])) w->selected[w->n_selected++] = w->moves[m];
     }
-    qsort(d->going, d->n_going, sizeof *d->going, arriving_order);
+    qsort(w->selected, w->n_selected, sizeof *w->selected, by_arrival);
+
+    size_t n_applied = 0;
+    for (size_t i = 0; i < w->n_selected; i++) {
+        move m = w->selected[i];
+        if (!has_space(w, m.to)) continue;
+        w->counts[m.from]--;
+        w->counts[m.to]++;
+        w->n_excess--;
+        *code_of(w, m.row) = m.to;
+        w->task->state->moved[m.row] = ROW_SPILLED;
+        w->selected[n_applied++] = m;
+    }
+    w->n_selected = n_applied;
 }
 
-/* Grant wishes until the codewords they name are full; the others stay for now. */
-static void grant(desk *d) {
-    size_t n = 0;
-    for (size_t i = 0; i < d->n_going; i++) {
-        wish w = d->going[i];
-        if (!has_room(d, w.to)) continue;
-        d->counts[w.from]--;
-        d->counts[w.to]++;
-        d->n_excess--;
-        *code_of(d, w.row) = w.to;
-        d->job->u->moved[w.row] = 2;
-        d->going[n++] = w;
-    }
-    d->n_going = n;
-}
+/* The candidates of the next round: rows that are left in codewords that still are overfull. A cost
+ * stays exact while its target has space; after that it is a lower bound. */
+static void update_candidates(spill_workspace *w) {
+    size_t n_overfull = 0;
+    for (size_t i = 0; i < w->n_overfull; i++) {
+        overfull_codeword o = w->overfull[i];
+        int32_t code = w->moves[o.begin].from;
+        if (w->counts[code] <= w->task->capacity) continue;
 
-/* Codewords only fill up: a wish holds until the codeword it names is full, and then what going
- * there would have added is the least that going elsewhere adds. */
-static void revise(desk *d) {
-    size_t n_queues = 0;
-    for (size_t i = 0; i < d->n_queues; i++) {
-        queue q = d->queues[i];
-        size_t end = q.begin;
-        int32_t from = d->wishes[q.begin].from;
-        if (d->counts[from] <= d->job->room) continue;
-        for (size_t k = q.begin; k < q.end; k++) {
-            wish w = d->wishes[k];
-            if (*code_of(d, w.row) != from) continue;
-            if (w.to != NOWHERE && !has_room(d, w.to)) w.to = NOWHERE;
-            d->wishes[end++] = w;
+        size_t end = o.begin;
+        for (size_t k = o.begin; k < o.end; k++) {
+            move m = w->moves[k];
+            if (*code_of(w, m.row) != code) continue;
+            if (m.to != NOT_EVALUATED && !has_space(w, m.to)) m.to = NOT_EVALUATED;
+            w->moves[end++] = m;
         }
-        d->queues[n_queues++] = (queue){.begin = q.begin, .end = end};
+        w->overfull[n_overfull++] = (overfull_codeword){.begin = o.begin, .end = end};
     }
-    d->n_queues = n_queues;
+    w->n_overfull = n_overfull;
 }
 
-/* ---- what becomes of those that went ---- */
+/* Encode the levels below greedily for the rows that moved, and update what is known of them. */
+static semid_status encode_below(spill_workspace *w, semid_error *err) {
+    const unique_state *u = w->task->state;
+    size_t dim = u->dim, level = w->task->level, n_below = u->n_levels - level - 1;
+    const shortlists lists = {.of_row = w->lists, .gaps = u->gaps ? w->gaps : NULL};
 
-/* What was found below the level for row i of the batch, whose new codeword left over `residual`.
- */
-static void store(const desk *d, size_t i, const float *residual) {
-    const unique *u = d->job->u;
-    size_t n_below = u->n_levels - d->job->level - 1;
-    uint32_t row = d->batch[i]->row;
-    memcpy(code_of(d, row) + 1, d->found + i * n_below, n_below * sizeof *d->found);
-    if (u->lists) u->lists[row] = d->lists[i];
-    if (u->gaps && n_below > 1) u->gaps[row] = d->gaps[i];
-    if (!u->errors) return;
-    float *errors = u->errors + row * u->n_levels + d->job->level;
-    errors[0] = kernels()->dot_f32(residual, residual, u->dim);
-    memcpy(errors + 1, d->errors + i * n_below, n_below * sizeof *errors);
-}
+    for (size_t first = 0, n; first < w->n_selected; first += n) {
+        n = w->n_selected - first < BLOCK_ROWS ? w->n_selected - first : BLOCK_ROWS;
+        for (size_t i = 0; i < n; i++) w->batch[i] = &w->selected[first + i];
+        TRY(load_batch(w, n, err));
+        for (size_t i = 0; i < n; i++)
+            kernels()->sub_f32(w->block + i * dim, codeword_of(w, w->batch[i]->to), dim);
+        nearest_find_residual(codebook_searches(u->cb) + level + 1, n_below, w->block, n, w->found,
+                              w->errors, u->lists ? &lists : NULL);
 
-/* Levels below are greedy again. */
-static semid_status encode_below(desk *d, semid_error *err) {
-    const unique *u = d->job->u;
-    size_t first = d->job->level + 1, n_below = u->n_levels - first;
-    const shortlists lists = {.of_row = d->lists, .gaps = u->gaps ? d->gaps : NULL};
-    for (size_t i = 0, n; i < d->n_going; i += n) {
-        n = d->n_going - i < BLOCK_ROWS ? d->n_going - i : BLOCK_ROWS;
-        for (size_t r = 0; r < n; r++) d->batch[r] = &d->going[i + r];
-        TRY(load_batch(d, n, err));
-        for (size_t r = 0; r < n; r++)
-            kernels()->sub_f32(d->block + r * u->dim, codeword(d, d->batch[r]->to), u->dim);
-        nearest_find_residual(codebook_searches(u->cb) + first, n_below, d->block, n, d->found,
-                              d->errors, u->lists ? &lists : NULL);
-        for (size_t r = 0; r < n; r++) store(d, r, d->block + r * u->dim);
+        for (size_t i = 0; i < n; i++) {
+            uint32_t row = w->batch[i]->row;
+            memcpy(code_of(w, row) + 1, w->found + i * n_below, n_below * sizeof *w->found);
+            if (u->lists) u->lists[row] = w->lists[i];
+            if (u->gaps && n_below > 1) u->gaps[row] = w->gaps[i];
+            if (!u->errors) continue;
+            const float *residual = w->block + i * dim; /* after this level */
+            float *errors = u->errors + row * u->n_levels + level;
+            errors[0] = kernels()->dot_f32(residual, residual, dim);
+            memcpy(errors + 1, w->errors + i * n_below, n_below * sizeof *errors);
+        }
     }
     return SEMID_OK;
 }
 
-/* ---- a prefix ---- */
-
-static double least_regret(const desk *d, uint32_t row) {
-    const unique *u = d->job->u;
-    bool has_gap = u->gaps && d->job->level + 2 == u->n_levels && !isnan(u->gaps[row]);
-    return has_gap ? (double)u->gaps[row] : -INFINITY;
-}
-
-static void add_queue(desk *d, int32_t from, const uint32_t *rows, size_t n) {
-    queue q = {.begin = d->n_wishes, .end = d->n_wishes + n};
-    for (size_t i = 0; i < n; i++)
-        d->wishes[d->n_wishes++] = (wish){.regret = least_regret(d, rows[i]),
-                                          .row = rows[i],
-                                          .slot = NO_SLOT,
-                                          .from = from,
-                                          .to = NOWHERE};
-    d->queues[d->n_queues++] = q;
-    d->n_excess += n - d->job->room;
-}
-
-/* Count the rows of each codeword, and list those of crowded ones. */
-static void list_rows(desk *d, const crowd *c) {
-    const job *j = d->job;
-    const code_order *order = &j->u->order;
-    memset(d->counts, 0, j->u->n_codewords * sizeof *d->counts);
-    d->n_excess = d->n_queues = d->n_wishes = d->n_kept = 0;
-    for (size_t begin = c->begin, end; begin < c->end; begin = end) {
-        int32_t code = *code_of(d, order->rows[begin]);
-        end = code_order_run(order, begin, c->end, j->level + 1);
-        d->counts[code] = end - begin;
-        if (end - begin > j->room) add_queue(d, code, order->rows + begin, end - begin);
-    }
-}
-
-static semid_status spill_crowd(desk *d, const crowd *c, semid_error *err) {
-    list_rows(d, c);
-    while (d->n_excess > 0) {
-        TRY(settle(d, err));
-        choose_going(d);
-        grant(d);
-        TRY(encode_below(d, err));
-        revise(d);
+static semid_status spill_prefix(spill_workspace *w, const full_prefix *prefix, semid_error *err) {
+    list_candidates(w, prefix);
+    while (w->n_excess > 0) {
+        TRY(select_moves(w, err));
+        apply_moves(w);
+        TRY(encode_below(w, err));
+        update_candidates(w);
     }
     return SEMID_OK;
 }
 
 /* ---- all prefixes ---- */
 
-/* Rows of codewords of the level that hold more than there is room for, in one prefix. */
-static size_t crowded_rows(const job *j, size_t begin, size_t end) {
-    size_t n = 0;
-    for (size_t next; begin < end; begin = next) {
-        next = code_order_run(&j->u->order, begin, end, j->level + 1);
-        if (next - begin > j->room) n += next - begin;
-    }
-    return n;
-}
+static semid_status find_full_prefixes(spill_task *t, semid_error *err) {
+    const code_order *order = &t->state->order;
+    size_t capacity = 0;
+    for (size_t begin = 0, end; begin < order->n_rows; begin = end) {
+        end = code_order_run(order, begin, order->n_rows, t->level);
 
-static semid_status find_crowds(job *j, semid_error *err) {
-    size_t n_rows = j->u->source->n_rows;
-    for (size_t begin = 0, end; begin < n_rows; begin = end) {
-        end = code_order_run(&j->u->order, begin, n_rows, j->level);
-        size_t n = crowded_rows(j, begin, end);
-        if (n == 0) continue;
-        TRY(mem_reserve(&j->crowds, &j->capacity, j->n_crowds + 1, sizeof(crowd), err));
-        j->crowds[j->n_crowds++] = (crowd){begin, end, n};
+        size_t n_rows = 0; /* of overfull codewords */
+        for (size_t i = begin, next; i < end; i = next) {
+            next = code_order_run(order, i, end, t->level + 1);
+            if (next - i > t->capacity) n_rows += next - i;
+        }
+        if (n_rows == 0) continue;
+
+        TRY(mem_reserve(&t->prefixes, &capacity, t->n_prefixes + 1, sizeof(full_prefix), err));
+        t->prefixes[t->n_prefixes++] = (full_prefix){begin, end, n_rows};
     }
     return SEMID_OK;
 }
 
-static semid_status desk_init(desk *d, const job *j, size_t n_wishes, semid_error *err) {
-    const unique *u = j->u;
-    d->job = j;
-    TRY(mem_alloc(&d->counts, u->n_codewords, sizeof *d->counts, err));
-    TRY(mem_alloc(&d->bias, u->n_codewords, sizeof *d->bias, err));
-    TRY(mem_alloc(&d->kept, j->kept_rows, u->dim * sizeof *d->kept, err));
-    TRY(mem_alloc(&d->block, BLOCK_ROWS, u->dim * sizeof *d->block, err));
-    TRY(mem_alloc(&d->errors, BLOCK_ROWS, u->n_levels * sizeof *d->errors, err));
-    TRY(mem_alloc(&d->found, BLOCK_ROWS, u->n_levels * sizeof *d->found, err));
-    if (u->lists) TRY(mem_alloc(&d->lists, BLOCK_ROWS, sizeof *d->lists, err));
-    TRY(mem_alloc(&d->gaps, BLOCK_ROWS, sizeof *d->gaps, err));
-    TRY(mem_alloc(&d->queues, u->n_codewords, sizeof *d->queues, err));
-    TRY(mem_alloc(&d->wishes, n_wishes, sizeof *d->wishes, err));
-    TRY(mem_alloc(&d->going, n_wishes, sizeof *d->going, err));
-    TRY(mem_alloc(&d->asked, n_wishes, sizeof *d->asked, err));
-    TRY(nearest_new(&d->search, u->n_codewords, u->dim, err));
-    nearest_set(d->search, semid_codebook_level(u->cb, j->level));
+static semid_status workspace_init(spill_workspace *w, const spill_task *t, size_t n_moves,
+                                   semid_error *err) {
+    const unique_state *u = t->state;
+    w->task = t;
+    TRY(mem_alloc(&w->counts, u->n_codewords, sizeof *w->counts, err));
+    TRY(mem_alloc(&w->bias, u->n_codewords, sizeof *w->bias, err));
+    TRY(mem_alloc(&w->kept, t->kept_rows, u->dim * sizeof *w->kept, err));
+
+    TRY(mem_alloc(&w->block, BLOCK_ROWS, u->dim * sizeof *w->block, err));
+    TRY(mem_alloc(&w->errors, BLOCK_ROWS, u->n_levels * sizeof *w->errors, err));
+    TRY(mem_alloc(&w->found, BLOCK_ROWS, u->n_levels * sizeof *w->found, err));
+    if (u->lists) TRY(mem_alloc(&w->lists, BLOCK_ROWS, sizeof *w->lists, err));
+    TRY(mem_alloc(&w->gaps, BLOCK_ROWS, sizeof *w->gaps, err));
+
+    TRY(mem_alloc(&w->overfull, u->n_codewords, sizeof *w->overfull, err));
+    TRY(mem_alloc(&w->moves, n_moves, sizeof *w->moves, err));
+    TRY(mem_alloc(&w->selected, n_moves, sizeof *w->selected, err));
+    TRY(mem_alloc(&w->to_evaluate, n_moves, sizeof *w->to_evaluate, err));
+
+    TRY(nearest_new(&w->search, u->n_codewords, u->dim, err));
+    nearest_set(w->search, semid_codebook_level(u->cb, t->level));
     return SEMID_OK;
 }
 
-static void desk_release(desk *d) {
-    mem_free(d->counts);
-    mem_free(d->bias);
-    mem_free(d->kept);
-    mem_free(d->block);
-    mem_free(d->errors);
-    mem_free(d->found);
-    mem_free(d->lists);
-    mem_free(d->gaps);
-    mem_free(d->queues);
-    mem_free(d->wishes);
-    mem_free(d->going);
-    mem_free(d->asked);
-    nearest_free(d->search);
+static void workspace_release(spill_workspace *w) {
+    mem_free(w->counts);
+    mem_free(w->bias);
+    mem_free(w->kept);
+
+    mem_free(w->block);
+    mem_free(w->errors);
+    mem_free(w->found);
+    mem_free(w->lists);
+    mem_free(w->gaps);
+
+    mem_free(w->overfull);
+    mem_free(w->moves);
+    mem_free(w->selected);
+    mem_free(w->to_evaluate);
+    nearest_free(w->search);
 }
 
-/* The first desk also takes large prefixes. */
-static semid_status make_desks(job *j, semid_error *err) {
-    size_t n_most = 0, n_threads = (size_t)threads_get();
-    for (size_t c = 0; c < j->n_crowds; c++)
-        if (j->crowds[c].n_rows > n_most) n_most = j->crowds[c].n_rows;
-    j->kept_rows = KEPT_BYTES / (j->u->dim * sizeof(float));
-    j->n_desks = n_threads < j->n_crowds ? n_threads : j->n_crowds;
-    TRY(mem_calloc(&j->desks, j->n_desks, sizeof *j->desks, err));
-    for (size_t i = 0; i < j->n_desks; i++)
-        TRY(desk_init(&j->desks[i], j, i > 0 && n_most > LARGE_ROWS ? LARGE_ROWS : n_most, err));
-    return SEMID_OK;
-}
+static void spill_small_prefix(void *user, size_t chunk, size_t begin, size_t end) {
+    (void)end; /* one prefix per chunk */
+    spill_task *t = user;
+    const full_prefix *prefix = &t->prefixes[begin];
+    if (prefix->n_rows > LARGE_ROWS || failure_before(&t->failure, chunk)) return;
 
-static semid_status spill_large_crowds(job *j, semid_error *err) {
-    for (size_t c = 0; c < j->n_crowds; c++)
-        if (j->crowds[c].n_rows > LARGE_ROWS) TRY(spill_crowd(j->desks, &j->crowds[c], err));
-    return SEMID_OK;
-}
-
-static void spill_small_crowd(void *user, size_t chunk, size_t begin, size_t end) {
-    job *j = user;
     semid_error error;
-    (void)end;
-    if (j->crowds[begin].n_rows > LARGE_ROWS || failure_before(&j->failure, chunk)) return;
-    semid_status status = spill_crowd(&j->desks[threads_worker()], &j->crowds[begin], &error);
-    failure_note(&j->failure, chunk, status, &error);
+    semid_status status = spill_prefix(&t->workspaces[threads_worker()], prefix, &error);
+    failure_note(&t->failure, chunk, status, &error);
 }
 
-semid_status unique_spill(unique *u, size_t level, semid_error *err) {
+semid_status unique_spill(unique_state *u, size_t level, semid_error *err) {
     semid_status status;
-    job j = {.u = u, .level = level};
-    failure_init(&j.failure);
-    j.room = unique_codes_below(u->n_codewords, u->n_levels - 1 - level);
-    TRY_GOTO(find_crowds(&j, err));
-    if (j.n_crowds == 0) goto done;
-    TRY_GOTO(make_desks(&j, err));
-    TRY_GOTO(spill_large_crowds(&j, err));
-    parallel_chunks(j.n_crowds, 1, spill_small_crowd, &j);
-    TRY_GOTO(failure_status(&j.failure, err));
+    size_t n_workspaces = (size_t)threads_get(), n_most = 0;
+    spill_task t = {.state = u, .level = level};
+    t.capacity = unique_capacity(u->n_codewords, u->n_levels - 1 - level);
+    t.kept_rows = KEPT_BYTES / (u->dim * sizeof(float));
+    failure_init(&t.failure);
+
+    TRY_GOTO(find_full_prefixes(&t, err));
+    if (t.n_prefixes == 0) goto done;
+    for (size_t p = 0; p < t.n_prefixes; p++)
+        if (t.prefixes[p].n_rows > n_most) n_most = t.prefixes[p].n_rows;
+
+    /* The first workspace also takes the large prefixes. */
+    if (n_workspaces > t.n_prefixes) n_workspaces = t.n_prefixes;
+    TRY_GOTO(mem_calloc(&t.workspaces, n_workspaces, sizeof *t.workspaces, err));
+    for (size_t i = 0; i < n_workspaces; i++) {
+        size_t n_moves = i > 0 && n_most > LARGE_ROWS ? LARGE_ROWS : n_most;
+        TRY_GOTO(workspace_init(&t.workspaces[i], &t, n_moves, err));
+    }
+
+    for (size_t p = 0; p < t.n_prefixes; p++)
+        if (t.prefixes[p].n_rows > LARGE_ROWS)
+            TRY_GOTO(spill_prefix(t.workspaces, &t.prefixes[p], err));
+    parallel_chunks(t.n_prefixes, 1, spill_small_prefix, &t);
+    TRY_GOTO(failure_status(&t.failure, err));
+
     code_order_sort(&u->order);
 done:
-    for (size_t i = 0; j.desks && i < j.n_desks; i++) desk_release(&j.desks[i]);
-    mem_free(j.desks);
-    mem_free(j.crowds);
+    for (size_t i = 0; t.workspaces && i < n_workspaces; i++) workspace_release(&t.workspaces[i]);
+    mem_free(t.workspaces);
+    mem_free(t.prefixes);
     return status;
 }

@@ -1,3 +1,18 @@
+/* Prices for an even use of codewords, by dual ascent.
+ *
+ * Assigning rows to codewords that may each take the same number of rows, at the least sum of
+ * squared errors, is a transportation problem. Its solution assigns every row to the codeword with
+ * the least squared distance plus price, for the right prices (a power diagram; Aurenhammer,
+ * Hoffmann & Aronov 1998), and these maximise a concave dual function whose gradient is how far
+ * counts are off. So prices climb: a codeword with more rows than the mean becomes dearer, one with
+ * fewer cheaper, by step * log(count / mean), as in Sinkhorn's iteration for optimal transport. The
+ * step starts at a quarter of the typical gap between the two nearest codewords of a row, grows
+ * slowly, and is halved where the last one made things worse.
+ *
+ * Evenness is measured by the perplexity exp(H) of the counts. The ascent stops at 96 % of the
+ * highest possible: the last bit of evenness costs the most error.
+ *
+ * Cost: O(n + K) per update. Memory: four arrays of K; it does not grow with the rows. */
 #include "kmeans/balance.h"
 
 #include "base/memory.h"
@@ -6,47 +21,48 @@
 #include <math.h>
 #include <string.h>
 
-/* Enough perplexity, as a share of the most there can be; how fast prices follow; on how many rows
- * their scale is measured. */
+/* The perplexity that is enough, as a share of the highest possible; the first step, as a share of
+ * the gap. */
 static const double ENOUGH = 0.96, RATE = 0.25;
 
 /* Rows of a dense cloud may all go to a far codeword at once when it becomes cheap enough: prices
- * under which so much of the perplexity is lost are taken back. */
+ * under which the perplexity falls below this share of the best are taken back. */
 static const double FALL = 0.95;
-enum { SCALE_ROWS = 1024, SCALE_BLOCK_ROWS = 16 };
 
-/* How much further than the nearest codeword the next one is. */
-static double gap_of_row(const float *row, size_t n) {
-    float least = INFINITY, next = INFINITY;
-    for (size_t k = 0; k < n; k++) {
-        if (row[k] < least) {
-            next = least;
-            least = row[k];
-        } else if (row[k] < next) {
-            next = row[k];
-        }
-    }
-    return n > 1 ? (double)next - (double)least : 0;
-}
+/* The gap is measured on so many rows. */
+enum { GAP_ROWS = 1024, GAP_BLOCK_ROWS = 16 };
 
-/* The mean over rows that lie evenly spaced. */
+/* The mean over evenly spaced rows of how much farther than the nearest codeword the second is. */
 static semid_status measure_gap(double *out, const row_source *from, const float *codewords,
                                 size_t n_codewords, semid_error *err) {
     semid_status status;
     scores *s = NULL;
     float *block = NULL, *found = NULL;
-    size_t n = from->n, dim = from->dim, n_rows = n < SCALE_ROWS ? n : SCALE_ROWS;
+    size_t n = from->n, dim = from->dim, n_rows = n < GAP_ROWS ? n : GAP_ROWS;
     double sum = 0;
     TRY_GOTO(scores_new(&s, codewords, n_codewords, dim, err));
-    TRY_GOTO(mem_alloc(&block, SCALE_BLOCK_ROWS, dim * sizeof *block, err));
-    TRY_GOTO(mem_alloc(&found, SCALE_BLOCK_ROWS, scores_stride(s) * sizeof *found, err));
-    for (size_t i = 0; i < n_rows; i += SCALE_BLOCK_ROWS) {
-        size_t rows = n_rows - i < SCALE_BLOCK_ROWS ? n_rows - i : SCALE_BLOCK_ROWS;
+    TRY_GOTO(mem_alloc(&block, GAP_BLOCK_ROWS, dim * sizeof *block, err));
+    TRY_GOTO(mem_alloc(&found, GAP_BLOCK_ROWS, scores_stride(s) * sizeof *found, err));
+
+    for (size_t i = 0; i < n_rows; i += GAP_BLOCK_ROWS) {
+        size_t rows = n_rows - i < GAP_BLOCK_ROWS ? n_rows - i : GAP_BLOCK_ROWS;
         for (size_t r = 0; r < rows; r++)
             TRY_GOTO(row_source_read(from, (i + r) * n / n_rows, 1, block + r * dim, err));
         scores_measure(s, block, rows, found);
-        for (size_t r = 0; r < rows; r++)
-            sum += gap_of_row(found + r * scores_stride(s), n_codewords);
+
+        for (size_t r = 0; r < rows; r++) {
+            const float *row = found + r * scores_stride(s);
+            float least = INFINITY, second = INFINITY;
+            for (size_t k = 0; k < n_codewords; k++) {
+                if (row[k] < least) {
+                    second = least;
+                    least = row[k];
+                } else if (row[k] < second) {
+                    second = row[k];
+                }
+            }
+            sum += n_codewords > 1 ? (double)second - (double)least : 0;
+        }
     }
     *out = sum / (double)n_rows;
 done:
@@ -86,33 +102,34 @@ static double perplexity(const balance *b) {
     return exp(entropy);
 }
 
-static void keep_best(balance *b) {
-    b->best_perplexity = b->perplexity;
-    memcpy(b->best, b->prices, b->n_codewords * sizeof *b->prices);
-    memcpy(b->best_counts, b->counts, b->n_codewords * sizeof *b->counts);
-}
-
+/* One step from these prices, under which codewords have these counts. */
 static void move_prices(balance *b, const float *from, const uint32_t *counts) {
     double mean = (double)b->n_rows / (double)b->n_codewords;
     for (size_t k = 0; k < b->n_codewords; k++)
         b->prices[k] = from[k] + (float)(b->step * log((counts[k] + 0.5) / (mean + 0.5)));
 }
 
-balance_verdict balance_settle(balance *b, const int32_t *codes) {
+balance_outcome balance_update(balance *b, const int32_t *codes) {
     size_t K = b->n_codewords;
-    double most = (double)(b->n_rows < K ? b->n_rows : K), last = b->perplexity;
+    double highest = (double)(b->n_rows < K ? b->n_rows : K), last = b->perplexity;
     memset(b->counts, 0, K * sizeof *b->counts);
     for (size_t i = 0; i < b->n_rows; i++) b->counts[codes[i]]++;
     b->perplexity = perplexity(b);
+
     if (b->perplexity < FALL * b->best_perplexity) {
         b->step /= 2;
         b->perplexity = b->best_perplexity;
         move_prices(b, b->best, b->best_counts);
         return BALANCE_TOO_FAR;
     }
+
     b->step *= b->perplexity < last ? 0.5 : 1.1;
-    if (b->perplexity > b->best_perplexity) keep_best(b);
-    if (b->perplexity >= ENOUGH * most) return BALANCE_REACHED;
+    if (b->perplexity > b->best_perplexity) {
+        b->best_perplexity = b->perplexity;
+        memcpy(b->best, b->prices, K * sizeof *b->prices);
+        memcpy(b->best_counts, b->counts, K * sizeof *b->counts);
+    }
+    if (b->perplexity >= ENOUGH * highest) return BALANCE_REACHED;
     move_prices(b, b->prices, b->counts);
     return BALANCE_CLOSER;
 }

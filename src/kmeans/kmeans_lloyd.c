@@ -158,8 +158,8 @@ semid_status lloyd_balance(lloyd *l, semid_kmeans_report *report, semid_error *e
     for (int i = 0; i < BALANCE_ITERS; i++) {
         TRY_GOTO(check_interrupted(err));
         TRY_GOTO(assign(l, b.prices, true, &error, err));
-        balance_verdict verdict = balance_settle(&b, l->codes);
-        if (verdict == BALANCE_TOO_FAR) continue;
+        balance_outcome outcome = balance_update(&b, l->codes);
+        if (outcome == BALANCE_TOO_FAR) continue;
         TRY_GOTO(update(l, err));
         for (size_t k = 0; k < l->n_codewords; k++) b.prices[k] *= BALANCE_MEMORY;
     }

@@ -4,7 +4,7 @@
 #include "base/memory.h"
 #include "pipeline/decoded_errors.h"
 #include "pipeline/health.h"
-#include "kmeans/balance.h"
+#include "assign/balance_assign.h"
 #include "codebook/beam.h"
 #include "codebook/codebook.h"
 #include "assign/unique.h"

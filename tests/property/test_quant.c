@@ -2,7 +2,7 @@
 #include "base/memory.h"
 #include "base/rng.h"
 #include "base/threads.h"
-#include "kmeans/balance.h"
+#include "assign/balance_assign.h"
 #include "codebook/codebook.h"
 #include "assign/unique.h"
 #include "semid/quality.h"

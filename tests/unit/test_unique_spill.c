@@ -1,9 +1,9 @@
 /* Making room at a level, against doing it step by step in double precision. */
+#include "assign/unique_spill.h"
 #include "base/memory.h"
 #include "base/rng.h"
 #include "base/threads.h"
 #include "codebook/codebook.h"
-#include "assign/unique.h"
 #include "support/support.h"
 
 #include <math.h>
@@ -121,16 +121,16 @@ static void check_gaps(const fixture *f) {
 static semid_status spill(fixture *f, int n_threads) {
     semid_status status;
     semid_rows rows = {.n_rows = f->s.n_rows, .read = read_rows, .user = f};
-    unique u = {.cb = f->cb,
-                .source = &rows,
-                .n_levels = f->s.n_levels,
-                .n_codewords = f->s.n_codewords,
-                .dim = f->s.dim,
-                .prices = f->s.is_priced ? f->prices : NULL,
-                .codes = f->codes,
-                .lists = f->lists.of_row,
-                .gaps = f->lists.gaps,
-                .errors = f->errors};
+    unique_state u = {.cb = f->cb,
+                      .rows = &rows,
+                      .n_levels = f->s.n_levels,
+                      .n_codewords = f->s.n_codewords,
+                      .dim = f->s.dim,
+                      .prices = f->s.is_priced ? f->prices : NULL,
+                      .codes = f->codes,
+                      .lists = f->lists.of_row,
+                      .gaps = f->lists.gaps,
+                      .errors = f->errors};
     threads_set(n_threads);
     codebook_encode(f->cb, f->x, f->s.n_rows, f->codes, f->errors,
                     f->lists.of_row ? &f->lists : NULL);
@@ -179,7 +179,7 @@ static void encode_below(fixture *f, size_t row, size_t level) {
 /* One round; false when there was nothing to do. */
 static bool spill_round(fixture *f, size_t level, const size_t *rows, size_t n, double *distances) {
     size_t K = f->s.n_codewords, L = f->s.n_levels, n_movers = 0, n_chosen = 0;
-    size_t room = unique_codes_below(K, L - 1 - level), counts[256] = {0}, excess[256] = {0};
+    size_t room = unique_capacity(K, L - 1 - level), counts[256] = {0}, excess[256] = {0};
     mover *movers;
     assert_ok(mem_alloc(&movers, n, sizeof *movers, &err));
     for (size_t i = 0; i < n; i++) counts[f->expected[rows[i] * L + level]]++;
@@ -213,7 +213,7 @@ static bool spill_round(fixture *f, size_t level, const size_t *rows, size_t n, 
 static void spill_prefix(fixture *f, size_t level, const size_t *rows, size_t n) {
     size_t K = f->s.n_codewords;
     double *distances;
-    if (n <= unique_codes_below(K, f->s.n_levels - 1 - level)) return;
+    if (n <= unique_capacity(K, f->s.n_levels - 1 - level)) return;
     assert_ok(mem_alloc(&distances, n * K, sizeof *distances, &err));
     for (size_t i = 0; i < n * K; i++)
         distances[i] = distance(f, f->expected, rows[i / K], level, (int32_t)(i % K));
