@@ -1,6 +1,7 @@
-/* assign/matching.h - distinct columns for rows at the least cost, one row after another by
- * shortest augmenting paths (Jonker & Volgenant 1987; Crouse 2016). After every row the matching is
- * the cheapest one of the rows so far. */
+/* assign/matching.h - the assignment problem: distinct columns for rows at the least sum of costs.
+ *
+ * After every row that is added, the matching is the cheapest one of the rows so far. There are at
+ * least as many columns as rows. */
 #ifndef ASSIGN_MATCHING_H
 #define ASSIGN_MATCHING_H
 
@@ -10,16 +11,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* A column whose distance is final, in the search for a path. */
 typedef struct closed_column {
     double distance;
     uint32_t column;
 } closed_column;
 
-/* A row that a search went through. */
+/* A row that the search has gone on from. */
 typedef struct scanned_row {
-    double base; /* what the search adds to the row's costs */
-    double
-        bound; /* columns that the row did not list are no nearer than this; +inf: it listed all */
+    double base;  /* what the search adds to the row's costs */
+    double bound; /* columns that the row did not list are no nearer; +inf: it listed all */
     uint32_t row;
 } scanned_row;
 
@@ -34,13 +35,13 @@ typedef struct matching {
     int32_t *column_of;    /* [n_rows], set once the row is matched */
     double *prices;        /* [n_columns] duals of the columns, <= 0 */
     double *distances;     /* [n_columns] of the search, as the rest; NaN: closed */
-    double *came_from;     /* [n_columns] row */
-    closed_column *closed; /* [n_columns] in the order they were reached */
-    scanned_row *scanned;  /* [n_columns] */
+    double *came_from;     /* [n_columns] the row before a column on its path */
+    closed_column *closed; /* [n_closed <= n_columns] in the order they were reached */
+    scanned_row *scanned;  /* [n_scanned <= n_columns] */
     size_t n_closed, n_scanned;
-    size_t least_bound; /* of the scanned */
-    float *offers;      /* [n_columns] rough prices */
-    uint32_t *waiting;  /* [n_columns] rows that bid */
+    size_t least_bound;   /* the scanned row with the least bound */
+    float *rough_prices;  /* [n_columns] of the auction in matching_dense */
+    uint32_t *unassigned; /* [n_columns] its rows without a column, a ring */
 } matching;
 
 semid_status matching_init(matching *m, size_t n_columns, size_t max_rows, semid_error *err);
@@ -49,8 +50,8 @@ void matching_release(matching *m);
 /* Forget all rows. */
 void matching_clear(matching *m);
 
-/* Take a column that is free as the row's own: right if it is the row's cheapest, and no row was
- * added by a search yet. */
+/* Give the row a free column: right if it is the row's cheapest, and no row was added by a search
+ * yet. */
 void matching_take(matching *m, size_t row, size_t column);
 
 /* A column for a row whose costs overflowed: any will do. There must be a free one. */

@@ -1,3 +1,17 @@
+/* The assignment problem where rows compete for most of the columns.
+ *
+ * Every search of matching_add() would then be long: it passes through most rows. So rough prices
+ * are found first, by an auction (Bertsekas 1988): a row without a column bids for the one that is
+ * cheapest at current prices, and raises what it costs everybody by a little more than makes the
+ * row's second choice as cheap; who had the column loses it and bids again. From the prices of the
+ * auction, shortest augmenting paths as in matching.c are short, and make the matching exact.
+ *
+ * Paths need prices of 0 for free columns. Where the auction lowered the price of a column that
+ * nobody takes in the end, a search in the other direction raises it back to 0, moving rows if that
+ * is cheaper. Invariant between steps: every matched row has a column of least reduced cost.
+ *
+ * Rough prices only decide how long the searches take, not the sum of costs; auctions end after
+ * BIDS_PER_ROW bids per row. Cost: O(n_columns) per bid and per scanned row. */
 #include "assign/matching.h"
 
 #include "kernels/kernels.h"
@@ -5,27 +19,23 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* Rows that crowd around the same columns make every search of matching_add() long. Their prices
- * are found first, roughly: rows bid for columns (Bertsekas 1988), each raising what its cheapest
- * column costs to all by a little more than makes the next one as cheap. From there searches are
- * short. Prices that were bid for a column nobody takes in the end are taken back, by searches of
- * the same kind. */
-
-/* Bids raise prices by the mean gap between a row's two cheapest columns times these, in turn. */
+/* A bid exceeds what is needed by the mean gap between a row's two cheapest columns times these,
+ * one auction after the other: the first is quick, the second exact. */
 static const float raises[] = {0.1F, 0.01F};
 enum { N_RAISES = sizeof raises / sizeof *raises };
 
-/* What is not found with so many bids a row is left to the searches. */
+/* What is not found with so many bids per row is left to the searches. */
 enum { BIDS_PER_ROW = 32 };
 
+/* The mean gap is measured on so many rows. */
 enum { SAMPLED_ROWS = 16 };
 
-typedef struct table {
+typedef struct cost_table {
     const float *costs; /* [n_rows, stride] */
     size_t stride, n_rows;
-} table;
+} cost_table;
 
-static const float *row_costs(const table *t, size_t row) {
+static const float *row_costs(const cost_table *t, size_t row) {
     return t->costs + row * t->stride;
 }
 
@@ -38,91 +48,97 @@ static int by_price(const void *a, const void *b) {
 
 /* Columns that cost more on average are worth less. Those that will stay free have the highest
  * price, 0; half as many again start there. False if the costs are too large for this. */
-static bool start_offers(matching *m, const table *t) {
+static bool start_prices(matching *m, const cost_table *t) {
     size_t n = m->n_columns, n_free = n - t->n_rows;
     double *means = m->distances, *sorted = m->came_from;
     for (size_t k = 0; k < n; k++) means[k] = 0;
     for (size_t i = 0; i < t->n_rows; i++) kernels()->add_f64(means, row_costs(t, i), n);
     for (size_t k = 0; k < n; k++) sorted[k] = means[k] /= (double)t->n_rows;
     qsort(sorted, n, sizeof *sorted, by_price);
+
     size_t n_highest = n_free + n_free / 2 + 1;
     double highest = sorted[n - (n_highest < n ? n_highest : n)];
     bool are_finite = true;
     for (size_t k = 0; k < n; k++) {
-        m->offers[k] = (float)fmin(means[k] - highest, 0);
-        are_finite = are_finite && isfinite(means[k]) && isfinite(m->offers[k]);
+        m->rough_prices[k] = (float)fmin(means[k] - highest, 0);
+        are_finite = are_finite && isfinite(means[k]) && isfinite(m->rough_prices[k]);
     }
     return are_finite;
 }
 
-static float mean_gap(const matching *m, const table *t) {
-    size_t n_sampled = t->n_rows < SAMPLED_ROWS ? t->n_rows : SAMPLED_ROWS;
-    float sum = 0, gap;
-    for (size_t i = 0; i < n_sampled; i++) {
-        const float *costs = row_costs(t, i * t->n_rows / n_sampled);
-        kernels()->cheapest_f32(costs, m->offers, m->n_columns, &gap);
-        sum += gap;
-    }
-    return sum / (float)n_sampled;
-}
-
-/* Every row bids until it has a column, the first in line first. */
-static void bid(matching *m, const table *t, float raise) {
-    size_t n = t->n_rows, first = 0, n_waiting = n;
+/* The auction: rows without a column bid in turn, until all have one. */
+static void auction(matching *m, const cost_table *t, float raise) {
+    size_t n = t->n_rows, first = 0, n_unassigned = n;
     for (size_t k = 0; k < m->n_columns; k++) m->row_of[k] = -1;
-    for (size_t i = 0; i < n; i++) m->waiting[i] = (uint32_t)i;
-    for (size_t bids = 0; n_waiting > 0 && bids < BIDS_PER_ROW * n; bids++) {
-        uint32_t row = m->waiting[first];
+    for (size_t i = 0; i < n; i++) m->unassigned[i] = (uint32_t)i;
+
+    for (size_t bids = 0; n_unassigned > 0 && bids < BIDS_PER_ROW * n; bids++) {
         float gap;
-        size_t column = kernels()->cheapest_f32(row_costs(t, row), m->offers, m->n_columns, &gap);
-        float offer = m->offers[column] - (gap + raise);
-        int32_t left = m->row_of[column];
-        n_waiting--;
+        uint32_t row = m->unassigned[first];
+        size_t column =
+            kernels()->cheapest_f32(row_costs(t, row), m->rough_prices, m->n_columns, &gap);
+        float bid = m->rough_prices[column] - (gap + raise);
+        int32_t outbid = m->row_of[column];
+        n_unassigned--;
         first = first + 1 < n ? first + 1 : 0;
-        if (left >= 0 && !(offer < m->offers[column])) continue; /* too small a raise to count */
-        m->offers[column] = offer;
+        if (outbid >= 0 && !(bid < m->rough_prices[column])) continue; /* lost in rounding */
+
+        m->rough_prices[column] = bid;
         m->row_of[column] = (int32_t)row;
-        if (left < 0) continue;
-        m->waiting[(first + n_waiting) % n] = (uint32_t)left;
-        n_waiting++;
+        if (outbid < 0) continue;
+        m->unassigned[(first + n_unassigned) % n] = (uint32_t)outbid;
+        n_unassigned++;
     }
 }
 
-static void find_prices(matching *m, const table *t) {
-    bool are_finite = start_offers(m, t);
+/* Prices by two auctions, or all 0 where float32 overflows. */
+static void find_prices(matching *m, const cost_table *t) {
+    bool are_finite = start_prices(m, t);
     if (are_finite) {
-        float gap = mean_gap(m, t);
-        for (size_t r = 0; r < N_RAISES; r++) bid(m, t, raises[r] * gap);
-        for (size_t k = 0; k < m->n_columns; k++) are_finite = are_finite && isfinite(m->offers[k]);
+        size_t n_sampled = t->n_rows < SAMPLED_ROWS ? t->n_rows : SAMPLED_ROWS;
+        float sum = 0, gap;
+        for (size_t i = 0; i < n_sampled; i++) {
+            const float *costs = row_costs(t, i * t->n_rows / n_sampled);
+            kernels()->cheapest_f32(costs, m->rough_prices, m->n_columns, &gap);
+            sum += gap;
+        }
+        gap = sum / (float)n_sampled;
+
+        for (size_t r = 0; r < N_RAISES; r++) auction(m, t, raises[r] * gap);
+        for (size_t k = 0; k < m->n_columns; k++)
+            are_finite = are_finite && isfinite(m->rough_prices[k]);
     }
+
     matching_clear(m);
-    for (size_t k = 0; are_finite && k < m->n_columns; k++) m->prices[k] = (double)m->offers[k];
+    for (size_t k = 0; are_finite && k < m->n_columns; k++)
+        m->prices[k] = (double)m->rough_prices[k];
 }
 
 /* ---- searches ---- */
 
-static size_t relax(matching *m, const table *t, size_t row, double base, double distance) {
+static size_t relax(matching *m, const cost_table *t, size_t row, double base, double distance) {
     return kernels()->relax_f64(row_costs(t, row), m->prices, base, distance, (double)row,
                                 m->distances, m->came_from, m->n_columns);
 }
 
 /* From the nearest column on to the nearest free one; n_columns if none can be reached. */
-static size_t reach_free(matching *m, const table *t, size_t column) {
+static size_t reach_free(matching *m, const cost_table *t, size_t column) {
     m->n_closed = 0;
     while (column < m->n_columns && m->row_of[column] >= 0) {
         double distance = m->distances[column];
         size_t row = (size_t)m->row_of[column];
         m->distances[column] = (double)NAN;
         m->closed[m->n_closed++] = (closed_column){distance, (uint32_t)column};
+
         double own = (double)row_costs(t, row)[column] - m->prices[column];
         column = relax(m, t, row, distance - own, distance);
     }
     return column;
 }
 
-/* Every row on the path moves to the column after it. The path begins with a row that has none yet,
- * or with a column, which becomes free. */
-static void shift_rows(matching *m, size_t column) {
+/* Augment: every row on the path moves to the column after it. The path begins with a row that has
+ * no column yet, or with a column, which becomes free. */
+static void augment(matching *m, size_t column) {
     int32_t left = (int32_t)column;
     while (left >= 0) {
         double from = m->came_from[left];
@@ -136,7 +152,7 @@ static void shift_rows(matching *m, size_t column) {
     }
 }
 
-static void add_row(matching *m, const table *t, size_t row) {
+static void add_row(matching *m, const cost_table *t, size_t row) {
     m->column_of[row] = -1;
     for (size_t k = 0; k < m->n_columns; k++) m->distances[k] = (double)INFINITY;
     size_t column = reach_free(m, t, relax(m, t, row, 0, -(double)INFINITY));
@@ -144,16 +160,17 @@ static void add_row(matching *m, const table *t, size_t row) {
         matching_take(m, row, matching_first_free(m));
         return;
     }
+
     double distance = m->distances[column];
     for (size_t i = 0; i < m->n_closed; i++)
         m->prices[m->closed[i].column] -= distance - m->closed[i].distance;
-    shift_rows(m, column);
+    augment(m, column);
 }
 
-/* Free columns have the highest price, 0. One that has not: search from the free columns, as though
- * a row that costs nothing anywhere had them, for one of those that are not. False if there is
- * none. */
-static bool take_back(matching *m, const table *t) {
+/* Free columns must have the highest price, 0. To raise one that has not: search from the free
+ * columns of price 0, as though a row that costs nothing anywhere had them, for the nearest free
+ * column of a lower price. False if there is none. */
+static bool raise_free_price(matching *m, const cost_table *t) {
     size_t n = m->n_columns, column = n;
     bool any = false;
     double distance = (double)INFINITY;
@@ -167,6 +184,7 @@ static bool take_back(matching *m, const table *t) {
         column = k;
     }
     if (!any) return false;
+
     column = reach_free(m, t, column);
     distance = m->distances[column];
     for (size_t k = 0; k < n; k++)
@@ -175,13 +193,13 @@ static bool take_back(matching *m, const table *t) {
         double *price = &m->prices[m->closed[i].column];
         *price = fmin(*price + m->closed[i].distance, 0);
     }
-    shift_rows(m, column);
+    augment(m, column);
     return true;
 }
 
 void matching_dense(matching *m, const float *costs, size_t stride, size_t n_rows) {
-    table t = {costs, stride, n_rows};
+    cost_table t = {costs, stride, n_rows};
     find_prices(m, &t);
     for (size_t i = 0; i < n_rows; i++) add_row(m, &t, i);
-    while (take_back(m, &t)) continue;
+    while (raise_free_price(m, &t)) continue;
 }
