@@ -36,33 +36,6 @@ typedef struct balanced_assignment {
     int32_t *block_codes;  /* [BLOCK_ROWS, n_levels] */
 } balanced_assignment;
 
-static semid_status assignment_init(balanced_assignment *a, semid_error *err) {
-    size_t n = a->rows->n_rows, most = SAMPLE_MAX_FLOATS / a->dim + a->n_codewords;
-    if (a->n_codewords < most / SAMPLE_ROWS_PER_CODEWORD)
-        most = a->n_codewords * SAMPLE_ROWS_PER_CODEWORD;
-    a->n_sample = n < most ? n : most;
-
-    TRY(mem_calloc(&a->searches, a->n_levels, sizeof(nearest *), err));
-    for (size_t l = 0; l < a->n_levels; l++)
-        TRY(nearest_new(&a->searches[l], a->n_codewords, a->dim, err));
-
-    TRY(mem_alloc(&a->sample, a->n_sample, a->dim * sizeof *a->sample, err));
-    TRY(mem_alloc(&a->sample_codes, a->n_sample, sizeof *a->sample_codes, err));
-    TRY(mem_calloc(&a->prices, a->n_levels, a->n_codewords * sizeof *a->prices, err));
-    TRY(mem_alloc(&a->block, BLOCK_ROWS, a->dim * sizeof *a->block, err));
-    return mem_alloc(&a->block_codes, BLOCK_ROWS, a->n_levels * sizeof *a->block_codes, err);
-}
-
-static void assignment_release(balanced_assignment *a) {
-    for (size_t l = 0; a->searches && l < a->n_levels; l++) nearest_free(a->searches[l]);
-    mem_free(a->searches);
-    mem_free(a->sample);
-    mem_free(a->sample_codes);
-    mem_free(a->prices);
-    mem_free(a->block);
-    mem_free(a->block_codes);
-}
-
 typedef struct subtract_sample_task {
     const balanced_assignment *a;
     const float *codewords; /* [K, dim] of the level */
@@ -126,27 +99,42 @@ static semid_status assign_rows(balanced_assignment *a, int32_t *codes, size_t *
 semid_status balance_assign(const semid_codebook *cb, const semid_rows *rows, int32_t *codes,
                             float **prices, size_t *n_moved, semid_error *err) {
     semid_status status;
-    balanced_assignment a = {.cb = cb,
-                             .rows = rows,
-                             .n_levels = semid_codebook_levels(cb),
-                             .n_codewords = semid_codebook_codewords(cb),
-                             .dim = semid_codebook_dim(cb)};
-    if (rows->n_rows == 0) FAIL(SEMID_ERR_DATA, "rows: expected at least one, found none");
-    TRY_GOTO(assignment_init(&a, err));
+    size_t n = rows->n_rows, L = semid_codebook_levels(cb), K = semid_codebook_codewords(cb);
+    size_t dim = semid_codebook_dim(cb);
+    balanced_assignment a = {.cb = cb, .rows = rows, .n_levels = L, .n_codewords = K, .dim = dim};
+    if (n == 0) FAIL(SEMID_ERR_DATA, "rows: expected at least one, found none");
 
-    /* The sample: row i * n_rows / n_sample, computed without overflow. */
-    size_t step = rows->n_rows / a.n_sample, remainder = rows->n_rows % a.n_sample;
+    size_t most = SAMPLE_MAX_FLOATS / dim + K;
+    if (K < most / SAMPLE_ROWS_PER_CODEWORD) most = K * SAMPLE_ROWS_PER_CODEWORD;
+    a.n_sample = n < most ? n : most;
+
+    TRY_GOTO(mem_calloc(&a.searches, L, sizeof(nearest *), err));
+    for (size_t l = 0; l < L; l++) TRY_GOTO(nearest_new(&a.searches[l], K, dim, err));
+    TRY_GOTO(mem_alloc(&a.sample, a.n_sample, dim * sizeof *a.sample, err));
+    TRY_GOTO(mem_alloc(&a.sample_codes, a.n_sample, sizeof *a.sample_codes, err));
+    TRY_GOTO(mem_calloc(&a.prices, L, K * sizeof *a.prices, err));
+    TRY_GOTO(mem_alloc(&a.block, BLOCK_ROWS, dim * sizeof *a.block, err));
+    TRY_GOTO(mem_alloc(&a.block_codes, BLOCK_ROWS, L * sizeof *a.block_codes, err));
+
+    /* Evenly spaced rows: i * n / n_sample, computed without overflow. */
+    size_t step = n / a.n_sample, remainder = n % a.n_sample;
     for (size_t i = 0; i < a.n_sample; i++) {
         size_t row = i * step + i * remainder / a.n_sample;
-        TRY_GOTO(rows->read(rows->user, row, 1, a.sample + i * a.dim, err));
+        TRY_GOTO(rows->read(rows->user, row, 1, a.sample + i * dim, err));
     }
 
-    for (size_t l = 0; l < a.n_levels; l++) TRY_GOTO(price_level(&a, l, err));
+    for (size_t l = 0; l < L; l++) TRY_GOTO(price_level(&a, l, err));
     TRY_GOTO(assign_rows(&a, codes, n_moved, err));
     *prices = a.prices;
     a.prices = NULL;
 done:
-    assignment_release(&a);
+    for (size_t l = 0; a.searches && l < L; l++) nearest_free(a.searches[l]);
+    mem_free(a.searches);
+    mem_free(a.sample);
+    mem_free(a.sample_codes);
+    mem_free(a.prices);
+    mem_free(a.block);
+    mem_free(a.block_codes);
     return status;
 }
 

@@ -46,26 +46,6 @@ static int by_price(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-/* Columns that cost more on average are worth less. Those that will stay free have the highest
- * price, 0; half as many again start there. False if the costs are too large for this. */
-static bool start_prices(matching *m, const cost_table *t) {
-    size_t n = m->n_columns, n_free = n - t->n_rows;
-    double *means = m->distances, *sorted = m->came_from;
-    for (size_t k = 0; k < n; k++) means[k] = 0;
-    for (size_t i = 0; i < t->n_rows; i++) kernels()->add_f64(means, row_costs(t, i), n);
-    for (size_t k = 0; k < n; k++) sorted[k] = means[k] /= (double)t->n_rows;
-    qsort(sorted, n, sizeof *sorted, by_price);
-
-    size_t n_highest = n_free + n_free / 2 + 1;
-    double highest = sorted[n - (n_highest < n ? n_highest : n)];
-    bool are_finite = true;
-    for (size_t k = 0; k < n; k++) {
-        m->rough_prices[k] = (float)fmin(means[k] - highest, 0);
-        are_finite = are_finite && isfinite(means[k]) && isfinite(m->rough_prices[k]);
-    }
-    return are_finite;
-}
-
 /* The auction: rows without a column bid in turn, until all have one. */
 static void auction(matching *m, const cost_table *t, float raise) {
     size_t n = t->n_rows, first = 0, n_unassigned = n;
@@ -91,27 +71,41 @@ static void auction(matching *m, const cost_table *t, float raise) {
     }
 }
 
-/* Prices by two auctions, or all 0 where float32 overflows. */
+/* Prices by two auctions, or all 0 where costs are too large for this. */
 static void find_prices(matching *m, const cost_table *t) {
-    bool are_finite = start_prices(m, t);
+    size_t n = m->n_columns, n_rows = t->n_rows, n_free = n - n_rows;
+    double *means = m->distances, *sorted = m->came_from;
+    for (size_t k = 0; k < n; k++) means[k] = 0;
+    for (size_t i = 0; i < n_rows; i++) kernels()->add_f64(means, row_costs(t, i), n);
+    for (size_t k = 0; k < n; k++) sorted[k] = means[k] /= (double)n_rows;
+    qsort(sorted, n, sizeof *sorted, by_price);
+
+    /* Start: columns that cost more on average are worth less. Those that will stay free have the
+     * highest price, 0; half as many again start there. */
+    size_t n_highest = n_free + n_free / 2 + 1;
+    double highest = sorted[n - (n_highest < n ? n_highest : n)];
+    bool are_finite = true;
+    for (size_t k = 0; k < n; k++) {
+        m->rough_prices[k] = (float)fmin(means[k] - highest, 0);
+        are_finite = are_finite && isfinite(means[k]) && isfinite(m->rough_prices[k]);
+    }
+
     if (are_finite) {
-        size_t n_sampled = t->n_rows < SAMPLED_ROWS ? t->n_rows : SAMPLED_ROWS;
+        size_t n_sampled = n_rows < SAMPLED_ROWS ? n_rows : SAMPLED_ROWS;
         float sum = 0, gap;
         for (size_t i = 0; i < n_sampled; i++) {
-            const float *costs = row_costs(t, i * t->n_rows / n_sampled);
-            kernels()->cheapest_f32(costs, m->rough_prices, m->n_columns, &gap);
+            const float *costs = row_costs(t, i * n_rows / n_sampled);
+            kernels()->cheapest_f32(costs, m->rough_prices, n, &gap);
             sum += gap;
         }
         gap = sum / (float)n_sampled;
 
         for (size_t r = 0; r < N_RAISES; r++) auction(m, t, raises[r] * gap);
-        for (size_t k = 0; k < m->n_columns; k++)
-            are_finite = are_finite && isfinite(m->rough_prices[k]);
+        for (size_t k = 0; k < n; k++) are_finite = are_finite && isfinite(m->rough_prices[k]);
     }
 
     matching_clear(m);
-    for (size_t k = 0; are_finite && k < m->n_columns; k++)
-        m->prices[k] = (double)m->rough_prices[k];
+    for (size_t k = 0; are_finite && k < n; k++) m->prices[k] = (double)m->rough_prices[k];
 }
 
 /* ---- searches ---- */
@@ -152,21 +146,6 @@ static void augment(matching *m, size_t column) {
     }
 }
 
-static void add_row(matching *m, const cost_table *t, size_t row) {
-    m->column_of[row] = -1;
-    for (size_t k = 0; k < m->n_columns; k++) m->distances[k] = (double)INFINITY;
-    size_t column = reach_free(m, t, relax(m, t, row, 0, -(double)INFINITY));
-    if (column == m->n_columns) {
-        matching_take(m, row, matching_first_free(m));
-        return;
-    }
-
-    double distance = m->distances[column];
-    for (size_t i = 0; i < m->n_closed; i++)
-        m->prices[m->closed[i].column] -= distance - m->closed[i].distance;
-    augment(m, column);
-}
-
 /* Free columns must have the highest price, 0. To raise one that has not: search from the free
  * columns of price 0, as though a row that costs nothing anywhere had them, for the nearest free
  * column of a lower price. False if there is none. */
@@ -200,6 +179,21 @@ static bool raise_free_price(matching *m, const cost_table *t) {
 void matching_dense(matching *m, const float *costs, size_t stride, size_t n_rows) {
     cost_table t = {costs, stride, n_rows};
     find_prices(m, &t);
-    for (size_t i = 0; i < n_rows; i++) add_row(m, &t, i);
+
+    /* Add one row after another, as matching_add does. */
+    for (size_t row = 0; row < n_rows; row++) {
+        m->column_of[row] = -1;
+        for (size_t k = 0; k < m->n_columns; k++) m->distances[k] = (double)INFINITY;
+        size_t column = reach_free(m, &t, relax(m, &t, row, 0, -(double)INFINITY));
+        if (column == m->n_columns) {
+            matching_take(m, row, matching_first_free(m));
+            continue;
+        }
+        double distance = m->distances[column];
+        for (size_t i = 0; i < m->n_closed; i++)
+            m->prices[m->closed[i].column] -= distance - m->closed[i].distance;
+        augment(m, column);
+    }
+
     while (raise_free_price(m, &t)) continue;
 }

@@ -99,20 +99,6 @@ static void add_prices(const unique_state *u, float *costs) {
     for (size_t k = 0; k < u->n_codewords; k++) costs[k] += prices[k];
 }
 
-/* Compute at once what is sure to be needed: the costs of the first n rows that have no list. */
-static semid_status compute_costs(match_workspace *w, size_t n) {
-    const unique_state *u = w->task->state;
-    size_t stride = scores_stride(w->task->last);
-    w->n_slots = 0;
-    for (size_t i = 0; i < w->n_rows; i++) w->slots[i] = -1;
-
-    for (size_t i = 0; i < n; i++)
-        if (!has_list(w, i)) TRY(read_residual(w, w->n_slots++, i, &w->error));
-    scores_measure(w->task->last, w->residuals, w->n_slots, w->costs);
-    for (size_t i = 0; u->prices && i < w->n_slots; i++) add_prices(u, w->costs + i * stride);
-    return SEMID_OK;
-}
-
 /* The costs of row i as matching.h wants them: from its shortlist, or with `all` of all columns. */
 static const float *row_costs(void *user, size_t i, bool all, float *rest) {
     match_workspace *w = user;
@@ -202,35 +188,25 @@ static void order_equal_rows(match_workspace *w, size_t n_sharing) {
     }
 }
 
-/* Row i takes the last code that it was matched with. */
-static semid_status apply_match(match_workspace *w, size_t i) {
-    const unique_state *u = w->task->state;
-    int32_t from = *last_code(w, i), to = w->match.column_of[i];
-
-    /* The column may be one that an equal row found beyond their shortlist. */
-    float rest;
-    const float *costs = row_costs(w, i, false, &rest);
-    if (!(costs[to] < INFINITY)) costs = row_costs(w, i, true, &rest);
-    if (!costs) return w->status;
-
-    if (u->errors)
-        u->errors[(size_t)w->rows[i] * u->n_levels + u->n_levels - 1] += costs[to] - costs[from];
-    *last_code(w, i) = to;
-    if (u->moved[w->rows[i]] == ROW_KEPT) u->moved[w->rows[i]] = ROW_MOVED;
-    return SEMID_OK;
-}
-
 static semid_status match_prefix(match_workspace *w, const conflict_prefix *prefix) {
     const unique_state *u = w->task->state;
     matching *m = &w->match;
-    size_t n_sharing = list_rows(w, prefix);
+    size_t n_sharing = list_rows(w, prefix), stride = scores_stride(w->task->last);
     bool fills_half = 2 * w->n_rows >= u->n_codewords;
     bool is_dense = fills_half || w->n_rows >= UNIQUE_DENSE_ROWS;
     w->has_lists = u->lists && !is_dense;
-    TRY(compute_costs(w, is_dense ? w->n_rows : n_sharing));
+
+    /* Compute at once what is sure to be needed: all costs of a dense prefix, else those of rows
+     * that share a code. */
+    w->n_slots = 0;
+    for (size_t i = 0; i < w->n_rows; i++) w->slots[i] = -1;
+    for (size_t i = 0; i < (is_dense ? w->n_rows : n_sharing); i++)
+        if (!has_list(w, i)) TRY(read_residual(w, w->n_slots++, i, &w->error));
+    scores_measure(w->task->last, w->residuals, w->n_slots, w->costs);
+    for (size_t i = 0; u->prices && i < w->n_slots; i++) add_prices(u, w->costs + i * stride);
 
     if (fills_half) {
-        matching_dense(m, w->costs, scores_stride(w->task->last), w->n_rows);
+        matching_dense(m, w->costs, stride, w->n_rows);
     } else {
         /* The first row of each code has it, the others are added. */
         matching_clear(m);
@@ -241,32 +217,27 @@ static semid_status match_prefix(match_workspace *w, const conflict_prefix *pref
         for (size_t i = 0; i < n_sharing; i++)
             if (m->column_of[i] < 0 && !matching_add(m, i)) return w->status;
     }
-
     order_equal_rows(w, n_sharing);
-    for (size_t i = 0; i < w->n_rows; i++)
-        if (*last_code(w, i) != m->column_of[i]) TRY(apply_match(w, i));
+
+    for (size_t i = 0; i < w->n_rows; i++) {
+        int32_t from = *last_code(w, i), to = m->column_of[i];
+        if (from == to) continue;
+
+        /* The column may be one that an equal row found beyond their shortlist. */
+        float rest;
+        const float *costs = row_costs(w, i, false, &rest);
+        if (!(costs[to] < INFINITY)) costs = row_costs(w, i, true, &rest);
+        if (!costs) return w->status;
+
+        size_t row = w->rows[i];
+        *last_code(w, i) = to;
+        if (u->errors) u->errors[(row + 1) * u->n_levels - 1] += costs[to] - costs[from];
+        if (u->moved[row] == ROW_KEPT) u->moved[row] = ROW_MOVED;
+    }
     return SEMID_OK;
 }
 
 /* ---- all prefixes ---- */
-
-/* Equal codes are next to each other in the order of codes. */
-static semid_status find_conflicts(match_task *t, semid_error *err) {
-    const unique_state *u = t->state;
-    size_t n_rows = u->rows->n_rows, capacity = 0;
-    for (size_t begin = 0, end; begin < n_rows; begin = end) {
-        end = code_order_run(&u->order, begin, n_rows, u->n_levels - 1);
-        bool has_conflict = false;
-        for (size_t i = begin; i + 1 < end && !has_conflict; i++)
-            has_conflict = code_order_run(&u->order, i, i + 2, u->n_levels) > i + 1;
-        if (!has_conflict) continue;
-
-        TRY(mem_reserve(&t->prefixes, &capacity, t->n_prefixes + 1, sizeof(conflict_prefix), err));
-        t->prefixes[t->n_prefixes++] = (conflict_prefix){begin, end};
-        if (end - begin > t->max_rows) t->max_rows = end - begin;
-    }
-    return SEMID_OK;
-}
 
 static semid_status workspace_init(match_workspace *w, const match_task *t, semid_error *err) {
     size_t n = t->max_rows, dim = t->state->dim, stride = scores_stride(t->last);
@@ -314,12 +285,23 @@ static void match_chunk(void *user, size_t chunk, size_t begin, size_t end) {
 semid_status unique_match(unique_state *u, semid_error *err) {
     semid_status status;
     match_task t = {.state = u};
-    size_t n_workspaces = (size_t)threads_get();
-    const float *codewords = semid_codebook_level(u->cb, u->n_levels - 1);
+    size_t n_rows = u->rows->n_rows, n_workspaces = (size_t)threads_get(), capacity = 0;
     progress bar;
 
-    TRY_GOTO(find_conflicts(&t, err));
-    TRY_GOTO(scores_new(&t.last, codewords, u->n_codewords, u->dim, err));
+    /* Prefixes with two equal codes, which are next to each other in the order of codes. */
+    for (size_t begin = 0, end; begin < n_rows; begin = end) {
+        end = code_order_run(&u->order, begin, n_rows, u->n_levels - 1);
+        bool has_conflict = false;
+        for (size_t i = begin; i + 1 < end && !has_conflict; i++)
+            has_conflict = code_order_run(&u->order, i, i + 2, u->n_levels) > i + 1;
+        if (!has_conflict) continue;
+        TRY_GOTO(mem_reserve(&t.prefixes, &capacity, t.n_prefixes + 1, sizeof *t.prefixes, err));
+        t.prefixes[t.n_prefixes++] = (conflict_prefix){begin, end};
+        if (end - begin > t.max_rows) t.max_rows = end - begin;
+    }
+
+    TRY_GOTO(scores_new(&t.last, semid_codebook_level(u->cb, u->n_levels - 1), u->n_codewords,
+                        u->dim, err));
     TRY_GOTO(mem_calloc(&t.workspaces, n_workspaces, sizeof *t.workspaces, err));
     for (size_t i = 0; i < n_workspaces; i++) TRY_GOTO(workspace_init(&t.workspaces[i], &t, err));
 

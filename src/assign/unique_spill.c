@@ -143,36 +143,6 @@ static semid_status load_batch(const spill_workspace *w, size_t n, semid_error *
 
 /* ---- the moves of a round ---- */
 
-/* List the candidates: all rows of overfull codewords, with what is known about their costs. */
-static void list_candidates(spill_workspace *w, const full_prefix *prefix) {
-    const spill_task *t = w->task;
-    const unique_state *u = t->state;
-    const float *gaps = t->level + 2 == u->n_levels ? u->gaps : NULL;
-    memset(w->counts, 0, u->n_codewords * sizeof *w->counts);
-    w->n_excess = w->n_overfull = w->n_moves = w->n_kept = 0;
-
-    for (size_t begin = prefix->begin, end; begin < prefix->end; begin = end) {
-        end = code_order_run(&u->order, begin, prefix->end, t->level + 1);
-        int32_t code = *code_of(w, u->order.rows[begin]);
-        size_t n = end - begin;
-        w->counts[code] = n;
-        if (n <= t->capacity) continue;
-
-        w->n_excess += n - t->capacity;
-        w->overfull[w->n_overfull++] =
-            (overfull_codeword){.begin = w->n_moves, .end = w->n_moves + n};
-        for (size_t i = begin; i < end; i++) {
-            uint32_t row = u->order.rows[i];
-            bool has_gap = gaps && !isnan(gaps[row]);
-            w->moves[w->n_moves++] = (move){.cost = has_gap ? (double)gaps[row] : -INFINITY,
-                                            .row = row,
-                                            .slot = NO_SLOT,
-                                            .from = code,
-                                            .to = NOT_EVALUATED};
-        }
-    }
-}
-
 /* The target and the cost of moves that are to be evaluated. */
 static semid_status evaluate_moves(spill_workspace *w, semid_error *err) {
     size_t dim = w->task->state->dim;
@@ -273,7 +243,8 @@ static int by_arrival(const void *a, const void *b) {
     return (x->row > y->row) - (x->row < y->row);
 }
 
-/* Apply selected moves while their targets have space; `selected` is then what was applied. */
+/* Apply the selected moves while their targets have space, and list the candidates of the next
+ * round. `selected` becomes what was applied. */
 static void apply_moves(spill_workspace *w) {
     w->n_selected = 0;
     for (size_t i = 0; i < w->n_overfull; i++) {
@@ -295,11 +266,9 @@ static void apply_moves(spill_workspace *w) {
         w->selected[n_applied++] = m;
     }
     w->n_selected = n_applied;
-}
 
-/* The candidates of the next round: rows that are left in codewords that still are overfull. A cost
- * stays exact while its target has space; after that it is a lower bound. */
-static void update_candidates(spill_workspace *w) {
+    /* Candidates are the rows that are left in codewords that still are overfull. A cost stays
+     * exact while its target has space; after that it is a lower bound. */
     size_t n_overfull = 0;
     for (size_t i = 0; i < w->n_overfull; i++) {
         overfull_codeword o = w->overfull[i];
@@ -349,36 +318,43 @@ static semid_status encode_below(spill_workspace *w, semid_error *err) {
 }
 
 static semid_status spill_prefix(spill_workspace *w, const full_prefix *prefix, semid_error *err) {
-    list_candidates(w, prefix);
+    const spill_task *t = w->task;
+    const unique_state *u = t->state;
+    const float *gaps = t->level + 2 == u->n_levels ? u->gaps : NULL;
+    memset(w->counts, 0, u->n_codewords * sizeof *w->counts);
+    w->n_excess = w->n_overfull = w->n_moves = w->n_kept = 0;
+
+    /* Candidates: all rows of overfull codewords, with what is known about their costs. */
+    for (size_t begin = prefix->begin, end; begin < prefix->end; begin = end) {
+        end = code_order_run(&u->order, begin, prefix->end, t->level + 1);
+        int32_t code = *code_of(w, u->order.rows[begin]);
+        size_t n = end - begin;
+        w->counts[code] = n;
+        if (n <= t->capacity) continue;
+
+        w->n_excess += n - t->capacity;
+        w->overfull[w->n_overfull++] =
+            (overfull_codeword){.begin = w->n_moves, .end = w->n_moves + n};
+        for (size_t i = begin; i < end; i++) {
+            uint32_t row = u->order.rows[i];
+            bool has_gap = gaps && !isnan(gaps[row]);
+            w->moves[w->n_moves++] = (move){.cost = has_gap ? (double)gaps[row] : -INFINITY,
+                                            .row = row,
+                                            .slot = NO_SLOT,
+                                            .from = code,
+                                            .to = NOT_EVALUATED};
+        }
+    }
+
     while (w->n_excess > 0) {
         TRY(select_moves(w, err));
         apply_moves(w);
         TRY(encode_below(w, err));
-        update_candidates(w);
     }
     return SEMID_OK;
 }
 
 /* ---- all prefixes ---- */
-
-static semid_status find_full_prefixes(spill_task *t, semid_error *err) {
-    const code_order *order = &t->state->order;
-    size_t capacity = 0;
-    for (size_t begin = 0, end; begin < order->n_rows; begin = end) {
-        end = code_order_run(order, begin, order->n_rows, t->level);
-
-        size_t n_rows = 0; /* of overfull codewords */
-        for (size_t i = begin, next; i < end; i = next) {
-            next = code_order_run(order, i, end, t->level + 1);
-            if (next - i > t->capacity) n_rows += next - i;
-        }
-        if (n_rows == 0) continue;
-
-        TRY(mem_reserve(&t->prefixes, &capacity, t->n_prefixes + 1, sizeof(full_prefix), err));
-        t->prefixes[t->n_prefixes++] = (full_prefix){begin, end, n_rows};
-    }
-    return SEMID_OK;
-}
 
 static semid_status workspace_init(spill_workspace *w, const spill_task *t, size_t n_moves,
                                    semid_error *err) {
@@ -434,17 +410,28 @@ static void spill_small_prefix(void *user, size_t chunk, size_t begin, size_t en
 }
 
 semid_status unique_spill(unique_state *u, size_t level, semid_error *err) {
-    semid_status status;
-    size_t n_workspaces = (size_t)threads_get(), n_most = 0;
+    semid_status status = SEMID_OK;
+    const code_order *order = &u->order;
+    size_t n_workspaces = (size_t)threads_get(), prefix_capacity = 0, n_most = 0;
     spill_task t = {.state = u, .level = level};
     t.capacity = unique_capacity(u->n_codewords, u->n_levels - 1 - level);
     t.kept_rows = KEPT_BYTES / (u->dim * sizeof(float));
     failure_init(&t.failure);
 
-    TRY_GOTO(find_full_prefixes(&t, err));
+    for (size_t begin = 0, end; begin < order->n_rows; begin = end) {
+        end = code_order_run(order, begin, order->n_rows, level);
+        size_t n_rows = 0; /* of overfull codewords */
+        for (size_t i = begin, next; i < end; i = next) {
+            next = code_order_run(order, i, end, level + 1);
+            if (next - i > t.capacity) n_rows += next - i;
+        }
+        if (n_rows == 0) continue;
+        TRY_GOTO(
+            mem_reserve(&t.prefixes, &prefix_capacity, t.n_prefixes + 1, sizeof *t.prefixes, err));
+        t.prefixes[t.n_prefixes++] = (full_prefix){begin, end, n_rows};
+        if (n_rows > n_most) n_most = n_rows;
+    }
     if (t.n_prefixes == 0) goto done;
-    for (size_t p = 0; p < t.n_prefixes; p++)
-        if (t.prefixes[p].n_rows > n_most) n_most = t.prefixes[p].n_rows;
 
     /* The first workspace also takes the large prefixes. */
     if (n_workspaces > t.n_prefixes) n_workspaces = t.n_prefixes;
@@ -459,7 +446,6 @@ semid_status unique_spill(unique_state *u, size_t level, semid_error *err) {
             TRY_GOTO(spill_prefix(t.workspaces, &t.prefixes[p], err));
     parallel_chunks(t.n_prefixes, 1, spill_small_prefix, &t);
     TRY_GOTO(failure_status(&t.failure, err));
-
     code_order_sort(&u->order);
 done:
     for (size_t i = 0; t.workspaces && i < n_workspaces; i++) workspace_release(&t.workspaces[i]);

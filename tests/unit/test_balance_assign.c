@@ -1,5 +1,5 @@
 /* Prices of codewords on data that prefers one of them. */
-#include "kmeans/balance.h"
+#include "semid/assign.h"
 
 #include "base/rng.h"
 #include "semid/kmeans.h"
@@ -108,5 +108,5 @@ int main(void) {
         cmocka_unit_test(codewords_learned_for_even_use_lose_less_by_it),
         cmocka_unit_test(what_cannot_be),
     };
-    return cmocka_run_group_tests_name("balance", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("balance_assign", tests, NULL, NULL);
 }

@@ -50,7 +50,7 @@ static void rows_are_pushed_along(void **state) {
     semid_codebook_free(cb);
 }
 
-static void equal_rows_by_falling_error_in_row_order(void **state) {
+static void equal_rows_by_rising_error_in_row_order(void **state) {
     (void)state;
     semid_codebook *cb = line(2, 4, (float[]){0, 100, 200, 300, 0, -2, 5, 9});
     expect(cb, (float[]){100, 100, 100, 100}, 4, (int32_t[]){1, 0, 1, 1, 1, 2, 1, 3}, 3, 0);
@@ -113,10 +113,10 @@ static void what_cannot_be(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_are_pushed_along),
-        cmocka_unit_test(equal_rows_by_falling_error_in_row_order),
+        cmocka_unit_test(equal_rows_by_rising_error_in_row_order),
         cmocka_unit_test(who_loses_least_leaves),
         cmocka_unit_test(spilling_from_level_to_level),
         cmocka_unit_test(what_cannot_be),
     };
-    return cmocka_run_group_tests_name("assign", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("unique", tests, NULL, NULL);
 }
