@@ -1,6 +1,8 @@
 /* Manual pages (roff, man macros). */
 #include "cli/docs.h"
 
+#include "semid/version.h"
+
 #include <string.h>
 
 /* A line may not begin with a dot or an apostrophe; \& in front is invisible. */

@@ -6,6 +6,7 @@
 #include "cli/commands.h"
 #include "cli/terminal.h"
 #include "device/device.h"
+#include "semid/version.h"
 #include "table/parquet_formats.h"
 
 #include <signal.h>

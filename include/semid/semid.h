@@ -7,7 +7,9 @@
 #include "semid/assign.h"
 #include "semid/codebook.h"
 #include "semid/codes.h"
+#include "semid/context.h"
 #include "semid/ema.h"
+#include "semid/expand.h"
 #include "semid/inverted.h"
 #include "semid/kmeans.h"
 #include "semid/model.h"
@@ -16,6 +18,7 @@
 #include "semid/rqkmeans.h"
 #include "semid/rqvae.h"
 #include "semid/status.h"
+#include "semid/version.h"
 #include "semid/vqvae.h"
 
 #endif

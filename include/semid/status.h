@@ -43,9 +43,6 @@ typedef struct semid_error {
 /* A short constant name such as "format error"; never NULL. */
 SEMID_API const char *semid_status_name(semid_status status);
 
-/* The version of the library, "MAJOR.MINOR.PATCH". */
-SEMID_API const char *semid_version(void);
-
 #ifdef __cplusplus
 }
 #endif

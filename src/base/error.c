@@ -1,5 +1,7 @@
 #include "base/error.h"
 
+#include "semid/version.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -41,7 +43,7 @@ semid_status check_reserved(const uint64_t *reserved, size_t n_bytes, semid_erro
             FAIL(SEMID_ERR_ARGUMENT,
                  "parameters: expected reserved fields to be zero (was the program built against a "
                  "newer version of the library than %s?)",
-                 SEMID_VERSION);
+                 semid_version());
     return SEMID_OK;
 }
 
@@ -71,8 +73,4 @@ const char *semid_status_name(semid_status status) {
         return "internal error";
     }
     return "unknown status";
-}
-
-const char *semid_version(void) {
-    return SEMID_VERSION;
 }

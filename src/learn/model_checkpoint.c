@@ -5,6 +5,7 @@
 #include "formats/embeddings.h"
 #include "formats/safetensors.h"
 #include "semid/codes.h"
+#include "semid/version.h"
 
 #include <jansson.h>
 #include <stdlib.h>

@@ -6,6 +6,7 @@
 #include "encoder/text_encoder.h"
 #include "formats/embeddings.h"
 #include "pipeline/embed_partial.h"
+#include "semid/version.h"
 #include "table/item_texts.h"
 
 #include <string.h>
@@ -59,7 +60,8 @@ static semid_status fingerprint(const job *j, uint64_t *out, semid_error *err) {
     int64_t options[] = {j->params->max_len, text_encoder_pooling(j->e),
                          text_encoder_normalizes(j->e), j->params->dtype};
     uint64_t hash =
-        hash_bytes(hash_bytes(0, SEMID_VERSION, strlen(SEMID_VERSION)), options, sizeof options);
+        hash_bytes(hash_bytes(0, semid_version(), strlen(semid_version())), options,
+                   sizeof options);
     hash = hash_bytes(hash, text_encoder_prefix(j->e), strlen(text_encoder_prefix(j->e)) + 1);
     for (size_t i = 0; i < sizeof files / sizeof *files; i++)
         TRY(hash_file(&hash, j->params->model, files[i], err));

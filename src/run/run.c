@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "kernels/kernels.h"
 #include "run/fingerprint.h"
+#include "semid/version.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -12,6 +12,7 @@
 #include "pipeline/health.h"
 #include "pipeline/train_encode.h"
 #include "semid/quality.h"
+#include "semid/version.h"
 #include "train/train_data.h"
 #include "train/train_fit.h"
 #include "train/train_model.h"

@@ -1,22 +1,5 @@
-# `make install`: the command, libsemid with its headers, pkg-config and CMake package files, what
-# the command loads at run time, and the documents that it generates itself.
-include(CMakePackageConfigHelpers)
-
-# ---- libsemid ----
-install(TARGETS semid_shared EXPORT semidTargets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
-install(DIRECTORY ${CMAKE_SOURCE_DIR}/include/semid DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
-install(EXPORT semidTargets FILE semidConfig.cmake NAMESPACE semid::
-  DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/semid)
-write_basic_package_version_file(${CMAKE_BINARY_DIR}/semidConfigVersion.cmake
-  COMPATIBILITY SameMinorVersion)
-install(FILES ${CMAKE_BINARY_DIR}/semidConfigVersion.cmake
-  DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/semid)
-
-# The prefix is taken from where the .pc file lies, so that the tree may be moved.
-file(RELATIVE_PATH semid_pc_prefix /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
-configure_file(${CMAKE_SOURCE_DIR}/cmake/semid.pc.in ${CMAKE_BINARY_DIR}/semid.pc @ONLY)
-install(FILES ${CMAKE_BINARY_DIR}/semid.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
-
+# What `make install` adds to the library: the command, what it loads at run time, and the documents
+# that it generates itself.
 # ---- the command ----
 install(TARGETS semid_command RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 # duckdb_api.c looks for it beside the program's folder; a system copy stays where it is.
