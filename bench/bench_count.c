@@ -2,8 +2,8 @@
  * with count_. One thread, fixed sizes, no clock. Not a benchmark by itself. */
 #include "base/threads.h"
 #include "bench/bench.h"
-#include "kernels/encoder.h"
 #include "codebook/nearest.h"
+#include "kernels/encoder.h"
 #include "semid/kmeans.h"
 #include "semid/rqvae.h"
 
@@ -88,7 +88,8 @@ int main(void) {
     for (size_t l = 0; l < LEVELS; l++) nearest_free(levels[l]);
 
     semid_codebook *init;
-    bench_must(semid_codebook_new(&init, 2, FIT_CODEWORDS, DIM, false, codewords, &err), &err);
+    bench_must(semid_codebook_new(NULL, &init, 2, FIT_CODEWORDS, DIM, false, codewords, &err),
+               &err);
     count_rqvae_epoch(x, init);
     semid_codebook_free(init);
     count_dot(x, codewords, scratch);

@@ -26,7 +26,8 @@ static bench_case fit_case(fit *f, const char *name, size_t n_codewords, const f
     f->params = semid_ema_params_default();
     f->params.n_codewords = n_codewords;
     f->params.n_epochs = 1;
-    bench_must(semid_codebook_new(&init, f->n_levels, n_codewords, DIM, false, x, &err), &err);
+    bench_must(semid_codebook_new(NULL, &init, f->n_levels, n_codewords, DIM, false, x, &err),
+               &err);
     f->params.init = init;
     double work = 2.0 * ROWS * (double)(f->n_levels * n_codewords * DIM);
     return (bench_case){name, work, "FLOP", run_fit, f};

@@ -24,8 +24,8 @@ static semid_status encode_stdin(const semid_codebook *cb, const semid_model *m,
     int32_t *codes = malloc(BATCH_ROWS * n_levels * sizeof *codes);
     semid_status status = rows && z && codes ? SEMID_OK : SEMID_ERR_NO_MEMORY;
     while (status == SEMID_OK && (n = fread(rows, dim * sizeof *rows, BATCH_ROWS, stdin)) > 0) {
-        if (m) status = semid_model_project(m, rows, n, z, err);
-        if (status == SEMID_OK) status = semid_encode(cb, z, n, codes, err);
+        if (m) status = semid_model_project(NULL, m, rows, n, z, err);
+        if (status == SEMID_OK) status = semid_encode(NULL, cb, z, n, codes, err);
         if (status == SEMID_OK) print_codes(codes, n, n_levels);
     }
     if (z != rows) free(z);
@@ -42,8 +42,8 @@ int main(int argc, char **argv) {
         fprintf(stderr, "usage: encode_vectors codebooks.npz <vectors.f32\n");
         return 2;
     }
-    semid_status status = semid_codebook_load(&cb, argv[1], &err);
-    if (status == SEMID_OK) status = semid_model_beside(&model, argv[1], cb, &err);
+    semid_status status = semid_codebook_load(NULL, &cb, argv[1], &err);
+    if (status == SEMID_OK) status = semid_model_beside(NULL, &model, argv[1], cb, &err);
     if (status == SEMID_OK) status = encode_stdin(cb, model, &err);
     if (status != SEMID_OK)
         fprintf(stderr, "encode_vectors: %s: %s\n", semid_status_name(status), err.message);

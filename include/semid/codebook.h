@@ -8,7 +8,7 @@
 #ifndef SEMID_CODEBOOK_H
 #define SEMID_CODEBOOK_H
 
-#include "semid/status.h"
+#include "semid/context.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -27,16 +27,16 @@ typedef struct semid_codebook semid_codebook;
  * SEMID_ERR_IO, SEMID_ERR_FORMAT, SEMID_ERR_SHAPE, SEMID_ERR_DATA (NaN), SEMID_ERR_UNSUPPORTED
  * (d > 32768), SEMID_ERR_NO_MEMORY.
  */
-SEMID_API semid_status semid_codebook_load(semid_codebook **out, const char *path,
-                                           semid_error *err);
+SEMID_API semid_status semid_codebook_load(semid_context *context, semid_codebook **out,
+                                           const char *path, semid_error *err);
 
 /*
  * Build one from codewords [n_levels, n_codewords, dim], which are copied.
  * vq: store as [K,d] (needs n_levels = 1).
  */
-SEMID_API semid_status semid_codebook_new(semid_codebook **out, size_t n_levels, size_t n_codewords,
-                                          size_t dim, bool vq, const float *codewords,
-                                          semid_error *err);
+SEMID_API semid_status semid_codebook_new(semid_context *context, semid_codebook **out,
+                                          size_t n_levels, size_t n_codewords, size_t dim, bool vq,
+                                          const float *codewords, semid_error *err);
 
 /* Write `codebooks.npz`, whole or not at all. */
 SEMID_API semid_status semid_codebook_save(const semid_codebook *cb, const char *path,
@@ -57,8 +57,8 @@ SEMID_API void semid_codebook_free(semid_codebook *cb);
  * Threads: uses the library's; the codes are the same at any number.
  * Cost: 2*n*L*K*d floating-point operations, O(threads * block) memory.
  */
-SEMID_API semid_status semid_encode(const semid_codebook *cb, const float *x, size_t n,
-                                    int32_t *codes, semid_error *err);
+SEMID_API semid_status semid_encode(semid_context *context, const semid_codebook *cb,
+                                    const float *x, size_t n, int32_t *codes, semid_error *err);
 
 enum { SEMID_BEAM_MAX = 1024 };
 
@@ -71,13 +71,14 @@ enum { SEMID_BEAM_MAX = 1024 };
  * Cost: about `width` times that of semid_encode; memory: a copy of the codebook and, for each
  * thread, max(width, 96) * (K + 2 d) floats.
  */
-SEMID_API semid_status semid_encode_beam(const semid_codebook *cb, const float *x, size_t n,
-                                         size_t width, int32_t *codes, semid_error *err);
+SEMID_API semid_status semid_encode_beam(semid_context *context, const semid_codebook *cb,
+                                         const float *x, size_t n, size_t width, int32_t *codes,
+                                         semid_error *err);
 
 /* Sum of the chosen codewords: codes [n, L] -> x [n, d]. SEMID_ERR_DATA if a code is not in [0,K).
  */
-SEMID_API semid_status semid_decode(const semid_codebook *cb, const int32_t *codes, size_t n,
-                                    float *x, semid_error *err);
+SEMID_API semid_status semid_decode(semid_context *context, const semid_codebook *cb,
+                                    const int32_t *codes, size_t n, float *x, semid_error *err);
 
 #ifdef __cplusplus
 }

@@ -44,13 +44,14 @@ typedef struct semid_model semid_model;
  * SEMID_ERR_DATA (NaN, or made for codebooks with other codewords), SEMID_ERR_NO_MEMORY.
  * codebook: the one it must belong to, or NULL to leave that unchecked.
  */
-SEMID_API semid_status semid_model_load(semid_model **out, const char *path,
+SEMID_API semid_status semid_model_load(semid_context *context, semid_model **out, const char *path,
                                         const semid_codebook *codebook, semid_error *err);
 
 /* The same for the model.safetensors in the folder of codebook_path; *out = NULL if there is none.
  */
-SEMID_API semid_status semid_model_beside(semid_model **out, const char *codebook_path,
-                                          const semid_codebook *codebook, semid_error *err);
+SEMID_API semid_status semid_model_beside(semid_context *context, semid_model **out,
+                                          const char *codebook_path, const semid_codebook *codebook,
+                                          semid_error *err);
 
 /* Write it, whole or not at all, with the mark of the codebook it belongs to. */
 SEMID_API semid_status semid_model_save(const semid_model *model, const char *path,
@@ -70,13 +71,14 @@ SEMID_API void semid_model_free(semid_model *model);
  * the model, to the last bit (of the same instruction set).
  * Cost: 2 operations a weight and row; memory: a few blocks of rows a thread.
  */
-SEMID_API semid_status semid_model_project(const semid_model *model, const float *x, size_t n,
-                                           float *z, semid_error *err);
+SEMID_API semid_status semid_model_project(semid_context *context, const semid_model *model,
+                                           const float *x, size_t n, float *z, semid_error *err);
 
 /* And back: sums of codewords (semid_decode) z [n, latent] -> x [n, dim]. As semid_model_project.
  */
-SEMID_API semid_status semid_model_reconstruct(const semid_model *model, const float *z, size_t n,
-                                               float *x, semid_error *err);
+SEMID_API semid_status semid_model_reconstruct(semid_context *context, const semid_model *model,
+                                               const float *z, size_t n, float *x,
+                                               semid_error *err);
 
 /* ---- training ---- */
 

@@ -11,6 +11,7 @@
 #define SEMID_QUALITY_H
 
 #include "semid/codes.h"
+#include "semid/context.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -44,9 +45,9 @@ typedef struct semid_quality {
  * >= 2^16), SEMID_ERR_NO_MEMORY. Release with semid_quality_release. Threads: the library's; the
  * figures are the same at any number. Cost: O(N L + L K log K) time, 22 bytes a row.
  */
-SEMID_API semid_status semid_quality_measure(semid_quality *out, const semid_codes *codes,
-                                             size_t n_codewords, const double *mse, double variance,
-                                             semid_error *err);
+SEMID_API semid_status semid_quality_measure(semid_context *context, semid_quality *out,
+                                             const semid_codes *codes, size_t n_codewords,
+                                             const double *mse, double variance, semid_error *err);
 
 SEMID_API void semid_quality_release(semid_quality *quality);
 

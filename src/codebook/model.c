@@ -1,5 +1,6 @@
 #include "codebook/model.h"
 
+#include "base/context.h"
 #include "base/memory.h"
 #include "base/threads.h"
 #include "formats/crc32.h"
@@ -163,12 +164,18 @@ static semid_status project(const semid_model *model, const mlp *net, const floa
     return SEMID_OK;
 }
 
-semid_status semid_model_project(const semid_model *model, const float *x, size_t n, float *z,
-                                 semid_error *err) {
-    return project(model, &model->encoder, x, n, z, err);
+semid_status semid_model_project(semid_context *context, const semid_model *model, const float *x,
+                                 size_t n, float *z, semid_error *err) {
+    context_scope outer = context_enter(context);
+    semid_status status = project(model, &model->encoder, x, n, z, err);
+    context_leave(outer);
+    return status;
 }
 
-semid_status semid_model_reconstruct(const semid_model *model, const float *z, size_t n, float *x,
-                                     semid_error *err) {
-    return project(model, &model->decoder, z, n, x, err);
+semid_status semid_model_reconstruct(semid_context *context, const semid_model *model,
+                                     const float *z, size_t n, float *x, semid_error *err) {
+    context_scope outer = context_enter(context);
+    semid_status status = project(model, &model->decoder, z, n, x, err);
+    context_leave(outer);
+    return status;
 }

@@ -1,9 +1,10 @@
 /* model.safetensors, as docs/formats.md describes it. */
+#include "base/context.h"
 #include "base/memory.h"
+#include "codebook/model.h"
 #include "formats/array.h"
 #include "formats/embeddings.h"
 #include "formats/safetensors.h"
-#include "codebook/model.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -140,12 +141,13 @@ static semid_status read_model(reader *r, semid_model *m, const semid_codebook *
     return SEMID_OK;
 }
 
-semid_status semid_model_load(semid_model **out, const char *path, const semid_codebook *codebook,
-                              semid_error *err) {
+semid_status semid_model_load(semid_context *context, semid_model **out, const char *path,
+                              const semid_codebook *codebook, semid_error *err) {
     semid_status status = SEMID_OK;
     reader r = {.path = path};
     semid_model *m = NULL;
     mlp_shape shape;
+    context_scope outer = context_enter(context);
     TRY_GOTO(safetensors_open(&r.file, path, err));
     TRY_GOTO(read_shape(&r, &shape, err));
     TRY_GOTO(model_new(&m, &shape, false, err));
@@ -153,19 +155,21 @@ semid_status semid_model_load(semid_model **out, const char *path, const semid_c
     *out = m;
     m = NULL;
 done:
+    context_leave(outer);
     semid_model_free(m);
     safetensors_close(r.file);
     return status;
 }
 
-semid_status semid_model_beside(semid_model **out, const char *codebook_path,
-                                const semid_codebook *codebook, semid_error *err) {
+semid_status semid_model_beside(semid_context *context, semid_model **out,
+                                const char *codebook_path, const semid_codebook *codebook,
+                                semid_error *err) {
     char *path;
     semid_status status = SEMID_OK;
     size_t dir_len = (size_t)(path_basename(codebook_path) - codebook_path);
     TRY(mem_format(&path, err, "%.*smodel.safetensors", (int)dir_len, codebook_path));
     if (path_exists(path))
-        status = semid_model_load(out, path, codebook, err);
+        status = semid_model_load(context, out, path, codebook, err);
     else
         *out = NULL;
     mem_free(path);

@@ -1,6 +1,6 @@
 #include "semid/quality.h"
 
-#include "base/error.h"
+#include "base/context.h"
 #include "base/memory.h"
 #include "codebook/code_order.h"
 
@@ -98,13 +98,16 @@ static void measure_level(semid_quality *q, const int32_t *codes, uint64_t *coun
     out->explained_ratio = mse && variance > 0 ? 1 - mse[level] / variance : NAN;
 }
 
-semid_status semid_quality_measure(semid_quality *out, const semid_codes *codes, size_t n_codewords,
-                                   const double *mse, double variance, semid_error *err) {
+semid_status semid_quality_measure(semid_context *context, semid_quality *out,
+                                   const semid_codes *codes, size_t n_codewords, const double *mse,
+                                   double variance, semid_error *err) {
     semid_status status = SEMID_OK;
     semid_quality q = {codes->n_rows, codes->n_levels, n_codewords, NULL, 0, 0, 0, 0, 0};
     code_order order = {0};
     uint64_t *counts = NULL; /* [K] */
     if (codes->n_rows == 0 || codes->n_levels == 0) FAIL(SEMID_ERR_DATA, "there are no codes");
+
+    context_scope outer = context_enter(context);
     TRY_GOTO(check_codes(codes->data, codes->n_rows, codes->n_levels, n_codewords, err));
     TRY_GOTO(mem_calloc(&q.levels, q.n_levels, sizeof *q.levels, err));
     TRY_GOTO(mem_alloc(&counts, n_codewords, sizeof *counts, err));
@@ -116,6 +119,7 @@ semid_status semid_quality_measure(semid_quality *out, const semid_codes *codes,
     *out = q;
     q.levels = NULL;
 done:
+    context_leave(outer);
     semid_quality_release(&q);
     code_order_release(&order);
     mem_free(counts);

@@ -344,8 +344,9 @@ semid_status protocol_run(method_result *out, const protocol *p, const method_in
         TRY_GOTO(profiles_of(p, first, n, false, run.profiles, err));
         if (run.raw != run.profiles) TRY_GOTO(profiles_of(p, first, n, true, run.raw, err));
         if (method->model)
-            TRY_GOTO(semid_model_project(method->model, run.raw, n, run.queries, err));
-        TRY_GOTO(semid_encode(method->codebook, run.queries, n, r.codes + first * r.n_levels, err));
+            TRY_GOTO(semid_model_project(NULL, method->model, run.raw, n, run.queries, err));
+        TRY_GOTO(semid_encode(NULL, method->codebook, run.queries, n, r.codes + first * r.n_levels,
+                              err));
         parallel_chunks(n, ROWS_PER_CHUNK, evaluate_rows, &run);
         r.seconds += clock_seconds() - start_s;
 

@@ -91,7 +91,7 @@ static semid_status fit(semid_codebook **out, row_source *rows, float *x,
     rows->codewords = codewords;
     rows->codes = codes;
     TRY_GOTO(rqkmeans_fit_levels(rows, x, &checked, codewords, codes, level_errors, err));
-    TRY_GOTO(semid_codebook_new(out, L, K, rows->dim, false, codewords, err));
+    TRY_GOTO(semid_codebook_new(NULL, out, L, K, rows->dim, false, codewords, err));
 done:
     mem_free(codewords);
     mem_free(codes);

@@ -138,7 +138,7 @@ static semid_status count_usage(fit *f, const semid_codebook *start, size_t n, s
         size_t take = n - row < f->batch.max_rows ? n - row : f->batch.max_rows;
         TRY_GOTO(check_interrupted(err));
         TRY_GOTO(gather(f, row, take, f->batch.r, err));
-        TRY_GOTO(semid_encode(start, f->batch.r, take, codes, err));
+        TRY_GOTO(semid_encode(NULL, start, f->batch.r, take, codes, err));
         for (size_t i = 0; i < take * f->n_levels; i++)
             f->usage[i % f->n_levels * f->n_codewords + (size_t)codes[i]]++;
     }
@@ -288,7 +288,7 @@ static semid_status to_codebook(const fit *f, semid_codebook **out, semid_error 
     for (size_t l = 0; l < f->n_levels; l++)
         memcpy(all + l * level_size, f->levels[l].codewords, level_size * sizeof(float));
     semid_status status =
-        semid_codebook_new(out, f->n_levels, f->n_codewords, f->dim, f->vq, all, err);
+        semid_codebook_new(NULL, out, f->n_levels, f->n_codewords, f->dim, f->vq, all, err);
     mem_free(all);
     return status;
 }

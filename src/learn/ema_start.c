@@ -20,7 +20,7 @@ semid_status ema_start_kmeans(semid_codebook **out, size_t n_levels, size_t n_co
     TRY_GOTO(mem_alloc(&codewords, n_levels, n_codewords * dim * sizeof(float), err));
     TRY_GOTO(mem_alloc(&codes, n, sizeof(int32_t), err));
     TRY_GOTO(rqkmeans_fit_levels(&rows, x, &params, codewords, codes, NULL, err));
-    TRY_GOTO(semid_codebook_new(out, n_levels, n_codewords, dim, false, codewords, err));
+    TRY_GOTO(semid_codebook_new(NULL, out, n_levels, n_codewords, dim, false, codewords, err));
 done:
     mem_free(codewords);
     mem_free(codes);

@@ -183,7 +183,7 @@ static semid_status start_levels(fit *f, const semid_codebook *start, const floa
     int32_t *codes = NULL;
     TRY_GOTO(mem_calloc(&counts, L * K, sizeof *counts, err));
     TRY_GOTO(mem_alloc(&codes, n, L * sizeof *codes, err));
-    TRY_GOTO(semid_encode(start, z, n, codes, err));
+    TRY_GOTO(semid_encode(NULL, start, z, n, codes, err));
     for (size_t i = 0; i < n * L; i++) counts[i % L * K + (size_t)codes[i]]++;
     for (size_t l = 0; l < L; l++) {
         TRY_GOTO(ema_level_init(&f->trainer.levels[l], K, f->latent, semid_codebook_level(start, l),
@@ -209,7 +209,7 @@ static semid_status sample_latents(const fit *f, size_t n, float *z, semid_error
     rng_shuffle_u64(&random, rows, n);
     for (size_t i = 0; i < n; i++)
         memcpy(x + i * f->dim, f->x + rows[i] * f->dim, f->dim * sizeof *x);
-    TRY_GOTO(semid_model_project(f->model, x, n, z, err));
+    TRY_GOTO(semid_model_project(NULL, f->model, x, n, z, err));
 done:
     mem_free(rows);
     mem_free(x);
@@ -320,7 +320,7 @@ static semid_status save_checkpoint(fit *f, semid_error *err) {
 static semid_status settle(fit *f, size_t *n_revived, semid_error *err) {
     float *z;
     TRY(mem_alloc(&z, f->n_rows, f->latent * sizeof *z, err));
-    semid_status status = semid_model_project(f->model, f->x, f->n_rows, z, err);
+    semid_status status = semid_model_project(NULL, f->model, f->x, f->n_rows, z, err);
     row_source rows = row_source_of(z, f->n_rows, f->latent);
     if (status == SEMID_OK)
         status = ema_settle(f->trainer.levels, f->p->n_levels, &rows, &f->trainer.batch,
@@ -405,8 +405,8 @@ static semid_status to_codebook(const fit *f, semid_codebook **out, semid_error 
     TRY(mem_alloc(&all, f->p->n_levels * level_size, sizeof(float), err));
     for (size_t l = 0; l < f->p->n_levels; l++)
         memcpy(all + l * level_size, f->trainer.levels[l].codewords, level_size * sizeof(float));
-    semid_status status =
-        semid_codebook_new(out, f->p->n_levels, f->n_codewords, f->latent, f->p->vq, all, err);
+    semid_status status = semid_codebook_new(NULL, out, f->p->n_levels, f->n_codewords, f->latent,
+                                             f->p->vq, all, err);
     mem_free(all);
     return status;
 }

@@ -58,7 +58,7 @@ semid_status decoded_errors_measure(decoded_errors *d, const float *x, const int
     for (; job.level < semid_codebook_levels(d->cb); job.level++) {
         parallel_chunks(n, ROWS_PER_CHUNK, add_codewords, &job);
         if (job.level < first) continue;
-        TRY(semid_model_reconstruct(d->model, d->sums, n, d->decoded, err));
+        TRY(semid_model_reconstruct(NULL, d->model, d->sums, n, d->decoded, err));
         parallel_chunks(n, ROWS_PER_CHUNK, measure_rows, &job);
     }
     return SEMID_OK;

@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "codebook/beam.h"
 #include "codebook/codebook.h"
+#include "codebook/encode.h"
 #include "formats/array.h"
 #include "formats/npy.h"
 #include "pipeline/health.h"
@@ -136,13 +137,13 @@ static semid_status save_kept_rows(const stream *s, const char *out_path, semid_
 
 static semid_status encode_batch(stream *s, const float *x, size_t n, semid_error *err) {
     if (s->model) {
-        TRY(semid_model_project(s->model, x, n, s->latents, err));
+        TRY(semid_model_project(NULL, s->model, x, n, s->latents, err));
         x = s->latents;
     }
     if (s->search)
         beam_encode(s->search, x, n, s->codes, s->errors);
     else
-        codebook_encode(s->cb, x, n, s->codes, s->errors, NULL);
+        encode_greedy(s->cb, x, n, s->codes, s->errors, NULL);
     file_out_write(&s->out, s->codes, n * s->n_levels * sizeof *s->codes);
     for (size_t i = 0; i < n; i++)
         for (size_t l = 0; l < s->n_levels; l++)
@@ -337,8 +338,8 @@ semid_status step_encode(const encode_params *params, const step_context *ctx, j
         FAIL(SEMID_ERR_USAGE, "--balance and --beam: expected one of them, found both");
     json_t *made = json_object();
     if (!made) FAIL(SEMID_ERR_NO_MEMORY, "out of memory: the report");
-    TRY_GOTO(semid_codebook_load(&cb, params->load, err));
-    TRY_GOTO(semid_model_beside(&model, params->load, cb, err));
+    TRY_GOTO(semid_codebook_load(NULL, &cb, params->load, err));
+    TRY_GOTO(semid_model_beside(NULL, &model, params->load, cb, err));
     double start_s = clock_seconds();
     if (streamed)
         TRY_GOTO(encode_file(cb, model, params, &result, err));

@@ -163,8 +163,8 @@ static semid_status open_method(method_files *m, const evaluation *e, semid_erro
     if (!path_is_dir(m->folder))
         FAIL(SEMID_ERR_IO, "%s: expected the folder of a method, found %s", m->folder,
              path_exists(m->folder) ? "a file" : "nothing");
-    TRY(semid_codebook_load(&m->codebook, m->codebook_path, err));
-    TRY(semid_model_beside(&m->model, m->codebook_path, m->codebook, err));
+    TRY(semid_codebook_load(NULL, &m->codebook, m->codebook_path, err));
+    TRY(semid_model_beside(NULL, &m->model, m->codebook_path, m->codebook, err));
     TRY(concat_check(e->layout, m->codebook_path, err));
     TRY(semid_inverted_open(&m->index, m->index_path, err));
     return find_space(m, &e->items, e->p->reference, err);

@@ -15,7 +15,7 @@ static semid_status load_folder(const char *dir, semid_codebook **cb, semid_code
     TRY_GOTO(path_join(&books, dir, "codebooks.npz", err));
     TRY_GOTO(path_join(&rows, dir, "codes.npy", err));
     TRY_GOTO(path_join(&figures, dir, "metrics.json", err));
-    TRY_GOTO(semid_codebook_load(cb, books, err));
+    TRY_GOTO(semid_codebook_load(NULL, cb, books, err));
     TRY_GOTO(semid_codes_load(codes, rows, err));
     if (path_exists(figures)) TRY_GOTO(json_file_load(metrics, figures, err));
     if (codes->n_levels != semid_codebook_levels(*cb))
@@ -44,7 +44,7 @@ static semid_status report_health(json_t *report, const char *dir, const semid_c
                                   semid_error *err) {
     semid_quality q;
     semid_status status =
-        semid_quality_measure(&q, codes, semid_codebook_codewords(cb), NULL, 0, err);
+        semid_quality_measure(NULL, &q, codes, semid_codebook_codewords(cb), NULL, 0, err);
     if (status != SEMID_OK) return error_prefix(err, "%s", dir);
     take_errors(&q, metrics);
     const char *method = json_string_value(json_object_get(metrics, "method"));

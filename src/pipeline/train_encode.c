@@ -1,13 +1,14 @@
 #include "pipeline/train_encode.h"
 
+#include "assign/balance_assign.h"
+#include "assign/unique.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "pipeline/decoded_errors.h"
-#include "pipeline/health.h"
-#include "assign/balance_assign.h"
 #include "codebook/beam.h"
 #include "codebook/codebook.h"
-#include "assign/unique.h"
+#include "codebook/encode.h"
+#include "pipeline/decoded_errors.h"
+#include "pipeline/health.h"
 
 #include <string.h>
 
@@ -85,13 +86,13 @@ static semid_status choose_codes(encoder *e, size_t row, size_t n, int32_t *code
     if (e->result.met_bad_row) return SEMID_OK;
     if (e->model) {
         float *latents = e->latents + (e->keep_latents ? row : 0) * semid_codebook_dim(e->cb);
-        TRY(semid_model_project(e->model, x, n, latents, err));
+        TRY(semid_model_project(NULL, e->model, x, n, latents, err));
         x = latents;
     }
     if (e->search)
         beam_encode(e->search, x, n, codes, errors);
     else
-        codebook_encode(e->cb, x, n, codes, errors, listed ? &lists : NULL);
+        encode_greedy(e->cb, x, n, codes, errors, listed ? &lists : NULL);
     if (listed) crowding_add(&e->crowded, codes, n);
     if (!e->model) return SEMID_OK;
     return decoded_errors_measure(&e->decoded, e->rows, codes, n, e->first_measured, errors, err);

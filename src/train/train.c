@@ -85,9 +85,9 @@ static semid_status check_start(const training *t, semid_error *err) {
 
 static semid_status load_start(training *t, semid_error *err) {
     if (!start_path(t->p)) return SEMID_OK;
-    TRY(semid_codebook_load(&t->start, start_path(t->p), err));
+    TRY(semid_codebook_load(NULL, &t->start, start_path(t->p), err));
     TRY(check_start(t, err));
-    if (t->p->load) TRY(semid_model_beside(&t->start_model, t->p->load, t->start, err));
+    if (t->p->load) TRY(semid_model_beside(NULL, &t->start_model, t->p->load, t->start, err));
     return train_model_check_start(t->p, t->start_model, err);
 }
 
@@ -232,7 +232,7 @@ static semid_status encode(training *t, semid_error *err) {
 
 static semid_status measure_rows(const training *t, const encoded_rows *r, semid_quality *out,
                                  semid_error *err) {
-    return semid_quality_measure(out, &r->codes, semid_codebook_codewords(final_codebook(t)),
+    return semid_quality_measure(NULL, out, &r->codes, semid_codebook_codewords(final_codebook(t)),
                                  r->mse, t->encoded_vectors->variance, err);
 }
 

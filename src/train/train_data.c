@@ -145,7 +145,7 @@ semid_status train_data_project(train_data *data, const semid_model *model, semi
     size_t latent = semid_model_latent(model);
     float *z;
     TRY(mem_alloc(&z, data->n_rows, latent * sizeof *z, err));
-    semid_status status = semid_model_project(model, data->rows.x, data->n_rows, z, err);
+    semid_status status = semid_model_project(NULL, model, data->rows.x, data->n_rows, z, err);
     if (status != SEMID_OK) {
         mem_free(z);
         return status;

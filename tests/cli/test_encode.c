@@ -31,7 +31,7 @@ static const char *save_vectors(const char *name, size_t n_dims, const size_t *s
 static const char *save_codebook(void) {
     const char *path = test_path("codebooks.npz");
     semid_codebook *cb = NULL;
-    assert_ok(semid_codebook_new(&cb, L, K, DIM, false, codewords, &err));
+    assert_ok(semid_codebook_new(NULL, &cb, L, K, DIM, false, codewords, &err));
     assert_ok(semid_codebook_save(cb, path, &err));
     semid_codebook_free(cb);
     return path;
@@ -63,15 +63,15 @@ static void codes_are_those_of_the_library(void **state) {
     int32_t expected[ROWS * L];
     assert_ok(run(&params, &report));
     assert_ok(semid_codes_load(&found, params.out, &err));
-    assert_ok(semid_codebook_load(&cb, params.load, &err));
-    assert_ok(semid_encode(cb, vectors, ROWS, expected, &err));
+    assert_ok(semid_codebook_load(NULL, &cb, params.load, &err));
+    assert_ok(semid_encode(NULL, cb, vectors, ROWS, expected, &err));
     assert_int_equal(found.n_rows, ROWS);
     assert_int_equal(found.n_levels, L);
     assert_memory_equal(found.data, expected, sizeof expected);
     assert_int_equal(json_integer_value(json_object_get(report, "rows")), ROWS);
     float decoded[ROWS * DIM];
     double mse = 0;
-    assert_ok(semid_decode(cb, expected, ROWS, decoded, &err));
+    assert_ok(semid_decode(NULL, cb, expected, ROWS, decoded, &err));
     for (size_t i = 0; i < ROWS * DIM; i++)
         mse += pow((double)vectors[i] - (double)decoded[i], 2) / (ROWS * DIM);
     double reported = json_real_value(json_array_get(json_object_get(report, "mse"), L - 1));

@@ -24,13 +24,13 @@ static void codes_of_scipy(void **state) {
     assert_ok(npy_load(&x, golden_path("assign/x.npy"), &err));
     assert_ok(npy_load(&codewords, golden_path("assign/codebooks.npy"), &err));
     assert_ok(semid_codes_load(&expected, golden_path("assign/codes.npy"), &err));
-    assert_ok(semid_codebook_new(&cb, codewords.shape[0], codewords.shape[1], codewords.shape[2],
-                                 false, codewords.data, &err));
+    assert_ok(semid_codebook_new(NULL, &cb, codewords.shape[0], codewords.shape[1],
+                                 codewords.shape[2], false, codewords.data, &err));
     size_t n = expected.n_rows, n_codes = n * expected.n_levels, n_moved = 0;
     int32_t *greedy = NULL, *codes = NULL;
     assert_ok(mem_alloc(&greedy, n_codes, sizeof *greedy, &err));
     assert_ok(mem_alloc(&codes, n_codes, sizeof *codes, &err));
-    assert_ok(semid_encode(cb, x.data, n, greedy, &err));
+    assert_ok(semid_encode(NULL, cb, x.data, n, greedy, &err));
     memcpy(codes, greedy, n_codes * sizeof *codes);
     semid_rows rows = {.n_rows = n, .read = read_array, .user = &x};
     assert_ok(semid_assign_unique(cb, &rows, codes, &report, &err));

@@ -18,8 +18,9 @@ static void codes_of_an_independent_program(void **state) {
     int32_t *found = NULL;
     assert_ok(npy_load(&x, golden_path("beam/x.npy"), &err));
     assert_ok(npy_load(&codewords, golden_path("beam/codebooks.npy"), &err));
-    assert_ok(semid_codebook_new(&cb, codewords.shape[0], codewords.shape[1], codewords.shape[2],
-                                 false, (const float *)(const void *)codewords.data, &err));
+    assert_ok(semid_codebook_new(NULL, &cb, codewords.shape[0], codewords.shape[1],
+                                 codewords.shape[2], false,
+                                 (const float *)(const void *)codewords.data, &err));
     for (size_t w = 0; w < sizeof widths / sizeof *widths; w++) {
         char name[64];
         semid_codes expected;
@@ -27,7 +28,7 @@ static void codes_of_an_independent_program(void **state) {
         assert_ok(semid_codes_load(&expected, golden_path(name), &err));
         size_t n = expected.n_rows * expected.n_levels;
         assert_ok(mem_resize(&found, 0, n, sizeof *found, &err));
-        assert_ok(semid_encode_beam(cb, (const float *)(const void *)x.data, expected.n_rows,
+        assert_ok(semid_encode_beam(NULL, cb, (const float *)(const void *)x.data, expected.n_rows,
                                     widths[w], found, &err));
         assert_memory_equal(found, expected.data, n * sizeof *found);
         semid_codes_release(&expected);

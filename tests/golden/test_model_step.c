@@ -24,7 +24,7 @@ static semid_model *load_model(const char *name) {
     semid_model *m;
     char path[64];
     snprintf(path, sizeof path, "model_step/%s.safetensors", name);
-    assert_ok(semid_model_load(&m, golden_path(path), NULL, &err));
+    assert_ok(semid_model_load(NULL, &m, golden_path(path), NULL, &err));
     return m;
 }
 

@@ -44,9 +44,9 @@ static void check(bool whiten, const char *z_name, const char *back_name) {
     assert_int_equal(semid_model_dim(m), DIM);
     assert_int_equal(semid_model_latent(m), D);
     assert_int_equal(semid_model_hidden_count(m), 0);
-    assert_ok(semid_model_project(m, x, N, z, &err));
+    assert_ok(semid_model_project(NULL, m, x, N, z, &err));
     compare(z_name, z, N * D);
-    assert_ok(semid_model_reconstruct(m, z, N, back, &err));
+    assert_ok(semid_model_reconstruct(NULL, m, z, N, back, &err));
     compare(back_name, back, N * DIM);
     semid_model_free(m);
 }
@@ -66,7 +66,7 @@ static void threads_change_nothing(void **state) {
         double kept;
         threads_set(t + 1);
         assert_ok(pca_fit(&m, x, N, DIM, D, true, &kept, &err));
-        assert_ok(semid_model_project(m, x, N, z[t], &err));
+        assert_ok(semid_model_project(NULL, m, x, N, z[t], &err));
         semid_model_free(m);
     }
     threads_set(0);
@@ -82,8 +82,8 @@ static void all_components_bring_everything_back(void **state) {
     load("x", N * DIM, x);
     assert_ok(pca_fit(&m, x, N, DIM, DIM, false, &kept, &err));
     assert_true(fabs(kept - 1) < 1e-12);
-    assert_ok(semid_model_project(m, x, N, z, &err));
-    assert_ok(semid_model_reconstruct(m, z, N, back, &err));
+    assert_ok(semid_model_project(NULL, m, x, N, z, &err));
+    assert_ok(semid_model_reconstruct(NULL, m, z, N, back, &err));
     compare("x", back, N * DIM);
     semid_model_free(m);
 }

@@ -47,7 +47,7 @@ static void figures_equal_numpy(void **state) {
     for (size_t l = 0; l < 3; l++)
         mse[l] = json_number_value(json_object_get(json_array_get(levels, l), "mse"));
     double variance = json_number_value(json_object_get(expected, "variance"));
-    assert_ok(semid_quality_measure(&q, &codes, 16, mse, variance, &err));
+    assert_ok(semid_quality_measure(NULL, &q, &codes, 16, mse, variance, &err));
     check(&q, expected);
     semid_quality_release(&q);
     semid_codes_release(&codes);

@@ -70,8 +70,8 @@ static semid_quality measure(const semid_codebook *cb, const float *x) {
     semid_quality q;
     size_t n_levels = semid_codebook_levels(cb);
     semid_codes codes = {N, n_levels, malloc(N * n_levels * sizeof(int32_t))};
-    assert_ok(semid_encode(cb, x, N, codes.data, &err));
-    assert_ok(semid_quality_measure(&q, &codes, semid_codebook_codewords(cb), NULL, 0, &err));
+    assert_ok(semid_encode(NULL, cb, x, N, codes.data, &err));
+    assert_ok(semid_quality_measure(NULL, &q, &codes, semid_codebook_codewords(cb), NULL, 0, &err));
     free(codes.data);
     return q;
 }
@@ -82,8 +82,8 @@ static double error_of(const semid_codebook *cb, const float *x) {
     int32_t *codes = malloc(N * n_levels * sizeof *codes);
     float *back = malloc(N * DIM * sizeof *back);
     double error = 0;
-    assert_ok(semid_encode(cb, x, N, codes, &err));
-    assert_ok(semid_decode(cb, codes, N, back, &err));
+    assert_ok(semid_encode(NULL, cb, x, N, codes, &err));
+    assert_ok(semid_decode(NULL, cb, codes, N, back, &err));
     for (size_t i = 0; i < N * DIM; i++) error += pow((double)x[i] - (double)back[i], 2);
     free(codes);
     free(back);
@@ -148,7 +148,7 @@ static void bad_starts_recover(void **state) {
                 codewords[i] = start == 0 ? 0 : start == 1 ? 1 : (float)(50 + rng_normal(&r));
             semid_ema_params p = params_of(K, 60);
             semid_codebook *init, *cb;
-            assert_ok(semid_codebook_new(&init, L, K, DIM, false, codewords, &err));
+            assert_ok(semid_codebook_new(NULL, &init, L, K, DIM, false, codewords, &err));
             p.init = init;
             cb = fit(x, &p, L);
             assert_healthy(cb, x, max_ratios_bad_start[what], kind_names[what]);
@@ -249,7 +249,7 @@ static void training_goes_on_from_where_it_ended(void **state) {
     semid_ema_params p = params_of(K, 5);
     semid_ema_epoch epochs[5], more[5];
     semid_codebook *start, *first, *second;
-    assert_ok(semid_codebook_new(&start, L, K, DIM, false, rows, &err));
+    assert_ok(semid_codebook_new(NULL, &start, L, K, DIM, false, rows, &err));
     p.init = start;
     assert_ok(semid_rqvae_fit(&first, L, &p, x, N, DIM, epochs, &err));
     p.init = first;

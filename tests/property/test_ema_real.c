@@ -55,10 +55,10 @@ static double check(const data *d, const semid_codebook *cb) {
     semid_codes codes = {d->n, L, malloc(d->n * L * sizeof(int32_t))};
     float *back = malloc(d->n * d->dim * sizeof *back);
     double error = 0;
-    assert_ok(semid_encode(cb, d->x, d->n, codes.data, &err));
-    assert_ok(semid_decode(cb, codes.data, d->n, back, &err));
+    assert_ok(semid_encode(NULL, cb, d->x, d->n, codes.data, &err));
+    assert_ok(semid_decode(NULL, cb, codes.data, d->n, back, &err));
     for (size_t i = 0; i < d->n * d->dim; i++) error += pow((double)d->x[i] - (double)back[i], 2);
-    assert_ok(semid_quality_measure(&q, &codes, semid_codebook_codewords(cb), NULL, 0, &err));
+    assert_ok(semid_quality_measure(NULL, &q, &codes, semid_codebook_codewords(cb), NULL, 0, &err));
     for (size_t l = 0; l < L; l++) assert_true(q.levels[l].used_ratio >= 0.95);
     semid_quality_release(&q);
     free(codes.data);

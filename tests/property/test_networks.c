@@ -73,8 +73,8 @@ static void release(result *r) {
 
 static void encode(const result *r, const float *x, size_t n, float *z, int32_t *codes) {
     semid_error err;
-    assert_ok(semid_model_project(r->model, x, n, z, &err));
-    assert_ok(semid_encode(r->codebook, z, n, codes, &err));
+    assert_ok(semid_model_project(NULL, r->model, x, n, z, &err));
+    assert_ok(semid_encode(NULL, r->codebook, z, n, codes, &err));
 }
 
 /* ---- what holds ---- */
@@ -135,23 +135,25 @@ static void a_latent_depends_on_its_row_alone(void **state) {
     semid_model_params p = small();
     assert_ok(fit(&r, &p, x, &err));
     encode(&r, x, N, z, codes);
-    assert_ok(semid_model_reconstruct(r.model, z, N, back, &err));
+    assert_ok(semid_model_reconstruct(NULL, r.model, z, N, back, &err));
     assert_ok(semid_model_save(r.model, test_path("model.safetensors"), r.codebook, &err));
     assert_ok(semid_codebook_save(r.codebook, test_path("codebooks.npz"), &err));
-    assert_ok(semid_codebook_load(&again.codebook, test_path("codebooks.npz"), &err));
-    assert_ok(semid_model_beside(&again.model, test_path("codebooks.npz"), again.codebook, &err));
+    assert_ok(semid_codebook_load(NULL, &again.codebook, test_path("codebooks.npz"), &err));
+    assert_ok(
+        semid_model_beside(NULL, &again.model, test_path("codebooks.npz"), again.codebook, &err));
     assert_int_equal(semid_model_dim(again.model), DIM);
     assert_int_equal(semid_model_latent(again.model), 6);
     assert_int_equal(semid_model_hidden_count(again.model), 1);
     assert_int_equal(semid_model_hidden(again.model, 0), 20);
     for (size_t i = 0; i < N; i++) {
-        assert_ok(semid_model_project(again.model, x + i * DIM, 1, one, &err));
+        assert_ok(semid_model_project(NULL, again.model, x + i * DIM, 1, one, &err));
         assert_memory_equal(one, z + i * 6, sizeof one);
-        assert_ok(semid_model_reconstruct(again.model, one, 1, one_back, &err));
+        assert_ok(semid_model_reconstruct(NULL, again.model, one, 1, one_back, &err));
         assert_memory_equal(one_back, back + i * DIM, sizeof one_back);
     }
     x[5 * DIM + 3] = NAN;
-    assert_fails(semid_model_project(again.model, x, N, z, &err), SEMID_ERR_DATA, "first in row 5");
+    assert_fails(semid_model_project(NULL, again.model, x, N, z, &err), SEMID_ERR_DATA,
+                 "first in row 5");
     release(&r);
     release(&again);
     free(x);

@@ -1,10 +1,11 @@
 /* What must hold for any data: seeds and shapes are drawn, hostile data is made on purpose. */
+#include "assign/balance_assign.h"
+#include "assign/unique.h"
 #include "base/memory.h"
 #include "base/rng.h"
 #include "base/threads.h"
-#include "assign/balance_assign.h"
 #include "codebook/codebook.h"
-#include "assign/unique.h"
+#include "codebook/encode.h"
 #include "semid/quality.h"
 #include "semid/rqkmeans.h"
 #include "support/support.h"
@@ -50,7 +51,7 @@ static void check_errors_fall(const semid_codebook *cb, const double *errors, si
     static float each[N * L];
     double before = 0, sums[L] = {0};
     for (size_t i = 0; i < N * dim; i++) before += (double)data[i] * (double)data[i] / N;
-    codebook_encode(cb, data, N, codes, each, NULL);
+    encode_greedy(cb, data, N, codes, each, NULL);
     for (size_t i = 0; i < N * L; i++) sums[i % L] += (double)each[i] / N;
     for (size_t l = 0; l < L; l++) {
         assert_true(errors[l] <= before * (1 + 1e-6));
@@ -61,7 +62,7 @@ static void check_errors_fall(const semid_codebook *cb, const double *errors, si
 
 static double mean_error(const semid_codebook *cb, const int32_t *codes, size_t dim) {
     double sum = 0;
-    assert_ok(semid_decode(cb, codes, N, work, &err));
+    assert_ok(semid_decode(NULL, cb, codes, N, work, &err));
     for (size_t i = 0; i < N * dim; i++) sum += pow((double)data[i] - (double)work[i], 2) / N;
     return sum;
 }
@@ -76,13 +77,13 @@ static void check_codes_belong_to_rows(const semid_codebook *cb, rng *r, size_t 
     for (size_t i = 0; i < N; i++)
         memcpy(work + i * dim, data + order[i] * dim, dim * sizeof *data);
     threads_set(1);
-    assert_ok(semid_encode(cb, data, N, codes, &err));
+    assert_ok(semid_encode(NULL, cb, data, N, codes, &err));
     threads_set(3);
-    assert_ok(semid_encode(cb, work, N, shuffled, &err));
+    assert_ok(semid_encode(NULL, cb, work, N, shuffled, &err));
     for (size_t i = 0; i < N; i++)
         assert_memory_equal(shuffled + i * L, codes + order[i] * L, L * sizeof *codes);
     for (size_t i = 0; i < N; i += 50) {
-        assert_ok(semid_encode(cb, data + i * dim, 1, alone, &err));
+        assert_ok(semid_encode(NULL, cb, data + i * dim, 1, alone, &err));
         assert_memory_equal(alone, codes + i * L, sizeof alone);
     }
     threads_set(0);
@@ -91,14 +92,14 @@ static void check_codes_belong_to_rows(const semid_codebook *cb, rng *r, size_t 
 /* Width 1 is greedy; codes do not depend on threads; on average wider beams lose nothing. */
 static void check_beams(const semid_codebook *cb, size_t dim) {
     static int32_t greedy[N * L], beams[N * L], again[N * L];
-    assert_ok(semid_encode(cb, data, N, greedy, &err));
-    assert_ok(semid_encode_beam(cb, data, N, 1, beams, &err));
+    assert_ok(semid_encode(NULL, cb, data, N, greedy, &err));
+    assert_ok(semid_encode_beam(NULL, cb, data, N, 1, beams, &err));
     assert_memory_equal(beams, greedy, sizeof greedy);
     double before = mean_error(cb, greedy, dim);
     threads_set(1);
-    assert_ok(semid_encode_beam(cb, data, N, 7, beams, &err));
+    assert_ok(semid_encode_beam(NULL, cb, data, N, 7, beams, &err));
     threads_set(3);
-    assert_ok(semid_encode_beam(cb, data, N, 7, again, &err));
+    assert_ok(semid_encode_beam(NULL, cb, data, N, 7, again, &err));
     threads_set(0);
     assert_memory_equal(beams, again, sizeof beams);
     assert_true(mean_error(cb, beams, dim) <= before * (1 + 1e-3));
@@ -130,7 +131,7 @@ static void make_unique(const semid_codebook *cb, size_t n, size_t dim, int32_t 
     static float errors[N * L];
     reader r = {dim};
     semid_rows rows = {.n_rows = n, .read = read_data, .user = &r};
-    codebook_encode(cb, data, n, codes, errors, NULL);
+    encode_greedy(cb, data, n, codes, errors, NULL);
     assert_ok(unique_assign(cb, &rows, NULL, codes, NULL, errors, NULL, &err));
     check_unique_errors(cb, n, codes, errors);
 }
@@ -161,7 +162,7 @@ static void check_prices(const semid_codebook *cb, const int32_t *codes, const f
 static double first_perplexity(int32_t *codes) {
     semid_codes c = {.n_rows = N, .n_levels = L, .data = codes};
     semid_quality q;
-    assert_ok(semid_quality_measure(&q, &c, K, NULL, 0, &err));
+    assert_ok(semid_quality_measure(NULL, &q, &c, K, NULL, 0, &err));
     double perplexity = q.levels[0].perplexity;
     semid_quality_release(&q);
     return perplexity;
@@ -174,7 +175,7 @@ static void check_balanced(const semid_codebook *cb, size_t dim, bool can_be_eve
     semid_rows rows = {.n_rows = N, .read = read_data, .user = &r};
     float *prices = NULL;
     size_t n_moved, n_differ = 0;
-    assert_ok(semid_encode(cb, data, N, greedy, &err));
+    assert_ok(semid_encode(NULL, cb, data, N, greedy, &err));
     memcpy(codes, greedy, sizeof codes);
     memcpy(again, greedy, sizeof again);
     threads_set(1);
@@ -197,7 +198,7 @@ static void check_balanced(const semid_codebook *cb, size_t dim, bool can_be_eve
 static void check_unique(const semid_codebook *cb, size_t dim) {
     static int32_t codes[N * L], again[N * L];
     semid_codebook *two = NULL;
-    assert_ok(semid_codebook_new(&two, 2, K, dim, false, semid_codebook_level(cb, 0), &err));
+    assert_ok(semid_codebook_new(NULL, &two, 2, K, dim, false, semid_codebook_level(cb, 0), &err));
     for (int full = 0; full < 2; full++) {
         const semid_codebook *book = full ? two : cb;
         semid_codes c = {.n_rows = full ? K * K : N, .n_levels = full ? 2 : L, .data = codes};
@@ -208,7 +209,7 @@ static void check_unique(const semid_codebook *cb, size_t dim) {
         make_unique(book, c.n_rows, dim, again);
         threads_set(0);
         assert_memory_equal(codes, again, c.n_rows * c.n_levels * sizeof *codes);
-        assert_ok(semid_quality_measure(&q, &c, K, NULL, 0, &err));
+        assert_ok(semid_quality_measure(NULL, &q, &c, K, NULL, 0, &err));
         assert_int_equal(q.n_unique, c.n_rows);
         semid_quality_release(&q);
     }

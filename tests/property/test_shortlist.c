@@ -1,9 +1,10 @@
 /* Distinct codes by way of shortlists are those of all costs. */
+#include "assign/unique.h"
 #include "base/memory.h"
 #include "base/rng.h"
 #include "base/threads.h"
 #include "codebook/codebook.h"
-#include "assign/unique.h"
+#include "codebook/encode.h"
 #include "semid/quality.h"
 #include "support/support.h"
 
@@ -74,8 +75,8 @@ static void encode(const semid_codebook *cb, int32_t *codes, float *errors,
         shortlists asked = {.of_row = lists ? lists->of_row + i : NULL,
                             .crowded = &crowded,
                             .gaps = lists ? lists->gaps + i : NULL};
-        codebook_encode(cb, data + i * DIM, N / 2, codes + i * L, errors + i * L,
-                        lists ? &asked : NULL);
+        encode_greedy(cb, data + i * DIM, N / 2, codes + i * L, errors + i * L,
+                      lists ? &asked : NULL);
         crowding_add(&crowded, codes + i * L, N / 2);
     }
     crowding_release(&crowded);
@@ -95,7 +96,7 @@ static double make_unique(const semid_codebook *cb, const shortlists *lists, int
     codebook_errors(cb, data, N, codes, expected);
     for (size_t i = 0; i < N * L; i++)
         assert_true(fabsf(errors[i] - expected[i]) <= 1e-4F * (1 + expected[i]));
-    assert_ok(semid_quality_measure(&q, &c, K, NULL, 0, &err));
+    assert_ok(semid_quality_measure(NULL, &q, &c, K, NULL, 0, &err));
     assert_int_equal(q.n_unique, N);
     semid_quality_release(&q);
     return sum_of(expected);
@@ -113,7 +114,7 @@ static void lists_change_no_sum(void **state) {
         kind what = i < ALIKE ? (kind)i : ALIKE;
         semid_codebook *cb = NULL;
         make_data(&r, what);
-        assert_ok(semid_codebook_new(&cb, L, K, DIM, false, codewords, &err));
+        assert_ok(semid_codebook_new(NULL, &cb, L, K, DIM, false, codewords, &err));
         if (!codebook_makes_lists(cb)) {
             semid_codebook_free(cb);
             print_message("skipped: this machine does not screen, there are no shortlists\n");

@@ -55,8 +55,8 @@ static void even_use_of_any_codewords(void **state) {
     semid_rows rows = {.n_rows = N, .read = read_rows};
     size_t n_moved;
     for (size_t k = 0; k < K; k++) memcpy(codewords + k * DIM, x + k * 10 * DIM, DIM * sizeof *x);
-    assert_ok(semid_codebook_new(&cb, 1, K, DIM, true, codewords, &err));
-    assert_ok(semid_encode(cb, x, N, greedy, &err));
+    assert_ok(semid_codebook_new(NULL, &cb, 1, K, DIM, true, codewords, &err));
+    assert_ok(semid_encode(NULL, cb, x, N, greedy, &err));
     memcpy(codes, greedy, sizeof codes);
     assert_ok(semid_assign_balanced(cb, &rows, codes, &n_moved, &err));
     assert_true(perplexity(greedy) < 0.8 * K);
@@ -71,7 +71,7 @@ static double even_error(const float *codewords) {
     int32_t codes[N] = {0};
     semid_codebook *cb = NULL;
     semid_rows rows = {.n_rows = N, .read = read_rows};
-    assert_ok(semid_codebook_new(&cb, 1, K, DIM, true, codewords, &err));
+    assert_ok(semid_codebook_new(NULL, &cb, 1, K, DIM, true, codewords, &err));
     assert_ok(semid_assign_balanced(cb, &rows, codes, NULL, &err));
     assert_true(perplexity(codes) >= 0.95 * K);
     semid_codebook_free(cb);
@@ -95,7 +95,7 @@ static void what_cannot_be(void **state) {
     float codewords[K * DIM] = {0};
     semid_codebook *cb = NULL;
     semid_rows rows = {.n_rows = 0, .read = read_rows};
-    assert_ok(semid_codebook_new(&cb, 1, K, DIM, true, codewords, &err));
+    assert_ok(semid_codebook_new(NULL, &cb, 1, K, DIM, true, codewords, &err));
     assert_fails(semid_assign_balanced(cb, &rows, NULL, NULL, &err), SEMID_ERR_DATA,
                  "expected at least one");
     semid_codebook_free(cb);

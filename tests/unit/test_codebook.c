@@ -19,9 +19,9 @@ static void make_values(void) {
 static void check_round_trip(size_t n_levels, bool vq) {
     const char *path = test_path("cb.npz");
     semid_codebook *cb = NULL, *loaded = NULL;
-    assert_ok(semid_codebook_new(&cb, n_levels, K, DIM, vq, codewords, &err));
+    assert_ok(semid_codebook_new(NULL, &cb, n_levels, K, DIM, vq, codewords, &err));
     assert_ok(semid_codebook_save(cb, path, &err));
-    assert_ok(semid_codebook_load(&loaded, path, &err));
+    assert_ok(semid_codebook_load(NULL, &loaded, path, &err));
     assert_int_equal(semid_codebook_levels(loaded), n_levels);
     assert_int_equal(semid_codebook_codewords(loaded), K);
     assert_int_equal(semid_codebook_dim(loaded), DIM);
@@ -47,7 +47,7 @@ static void float64_is_read(void **state) {
     npz_member member = {"codebooks", DTYPE_F64, 2, {K, DIM}, values};
     semid_codebook *cb = NULL;
     assert_ok(npz_save(test_path("f64.npz"), &member, 1, &err));
-    assert_ok(semid_codebook_load(&cb, test_path("f64.npz"), &err));
+    assert_ok(semid_codebook_load(NULL, &cb, test_path("f64.npz"), &err));
     assert_true(semid_codebook_is_vq(cb));
     assert_memory_equal(semid_codebook_level(cb, 0), codewords, K * DIM * sizeof *codewords);
     semid_codebook_free(cb);
@@ -56,7 +56,7 @@ static void float64_is_read(void **state) {
 static void check_refused(npz_member member, semid_status expected, const char *part) {
     semid_codebook *cb = NULL;
     assert_ok(npz_save(test_path("bad.npz"), &member, 1, &err));
-    assert_fails(semid_codebook_load(&cb, test_path("bad.npz"), &err), expected, part);
+    assert_fails(semid_codebook_load(NULL, &cb, test_path("bad.npz"), &err), expected, part);
     assert_non_null(strstr(err.message, "bad.npz"));
     assert_null(cb);
 }
@@ -90,7 +90,7 @@ static void sums_of_codewords_come_back(void **state) {
             wide[(l * K + k) * D + 1] = (float)l;
         }
     semid_codebook *cb = NULL;
-    assert_ok(semid_codebook_new(&cb, L, K, D, false, wide, &err));
+    assert_ok(semid_codebook_new(NULL, &cb, L, K, D, false, wide, &err));
     int32_t codes[K * K * K * L], found[K * K * K * L];
     float x[K * K * K * D];
     for (int32_t i = 0; i < K * K * K; i++) {
@@ -98,8 +98,8 @@ static void sums_of_codewords_come_back(void **state) {
         codes[i * L + 1] = i / K % K;
         codes[i * L + 2] = i % K;
     }
-    assert_ok(semid_decode(cb, codes, K * K * K, x, &err));
-    assert_ok(semid_encode(cb, x, K * K * K, found, &err));
+    assert_ok(semid_decode(NULL, cb, codes, K * K * K, x, &err));
+    assert_ok(semid_encode(NULL, cb, x, K * K * K, found, &err));
     assert_memory_equal(found, codes, sizeof codes);
     semid_codebook_free(cb);
 }
@@ -109,13 +109,13 @@ static void unusable_rows_and_codes_are_refused(void **state) {
     semid_codebook *cb = NULL;
     float x[2 * DIM] = {0};
     int32_t codes[2 * L] = {0};
-    assert_ok(semid_codebook_new(&cb, L, K, DIM, false, codewords, &err));
+    assert_ok(semid_codebook_new(NULL, &cb, L, K, DIM, false, codewords, &err));
     x[DIM + 1] = INFINITY;
-    assert_fails(semid_encode(cb, x, 2, codes, &err), SEMID_ERR_DATA, "row 1");
+    assert_fails(semid_encode(NULL, cb, x, 2, codes, &err), SEMID_ERR_DATA, "row 1");
     codes[L + 2] = K;
-    assert_fails(semid_decode(cb, codes, 2, x, &err), SEMID_ERR_DATA, "row 1, level 2");
+    assert_fails(semid_decode(NULL, cb, codes, 2, x, &err), SEMID_ERR_DATA, "row 1, level 2");
     codes[L + 2] = -1;
-    assert_fails(semid_decode(cb, codes, 2, x, &err), SEMID_ERR_DATA, "found -1");
+    assert_fails(semid_decode(NULL, cb, codes, 2, x, &err), SEMID_ERR_DATA, "found -1");
     semid_codebook_free(cb);
 }
 
@@ -124,7 +124,7 @@ static void failing_allocations_leak_nothing(void **state) {
     for (long i = 1;; i++) {
         semid_codebook *cb = NULL;
         mem_fail_after(i);
-        semid_status status = semid_codebook_new(&cb, L, K, DIM, false, codewords, &err);
+        semid_status status = semid_codebook_new(NULL, &cb, L, K, DIM, false, codewords, &err);
         mem_fail_after(0);
         semid_codebook_free(cb);
         if (status == SEMID_OK) break;

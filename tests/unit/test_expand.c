@@ -39,7 +39,7 @@ static int set_up(void **state) {
     semid_codes codes = {.n_rows = N, .n_levels = L, .data = item_codes};
     assert_ok(semid_inverted_build(test_path("expand.sid"), &codes, names, &err));
     assert_ok(semid_inverted_open(&inverted, test_path("expand.sid"), &err));
-    assert_ok(semid_codebook_new(&cb, L, K, DIM, false, codewords, &err));
+    assert_ok(semid_codebook_new(NULL, &cb, L, K, DIM, false, codewords, &err));
     return 0;
 }
 
@@ -195,7 +195,7 @@ static void check(const semid_expand_params *p) {
         int32_t code[L];
         const semid_code_range *ranges;
         for (size_t j = 0; j < DIM; j++) query[j] = (float)(2 * rng_normal(&r));
-        assert_ok(semid_encode(cb, query, 1, code, &err));
+        assert_ok(semid_encode(NULL, cb, query, 1, code, &err));
         memset(found, 0, n_codes);
         size_t n = semid_expander_codes(e, query, code, s, &ranges);
         for (size_t i = 0; i < n; i++)
@@ -264,7 +264,7 @@ static void impossible_parameters(void **state) {
     semid_codes codes = {.n_rows = 2, .n_levels = 1, .data = code};
     assert_ok(semid_inverted_build(test_path("vq.sid"), &codes, ids, &err));
     assert_ok(semid_inverted_open(&tokens, test_path("vq.sid"), &err));
-    assert_ok(semid_codebook_new(&vq, 1, K, DIM, true, codewords, &err));
+    assert_ok(semid_codebook_new(NULL, &vq, 1, K, DIM, true, codewords, &err));
     assert_fails(semid_expand_check(&hamming, vq, tokens, &err), SEMID_ERR_ARGUMENT,
                  "expected codes of several levels");
     semid_codebook_free(vq);
@@ -301,13 +301,13 @@ static void beam(void **state) {
 static void what_does_not_belong_together(void **state) {
     (void)state;
     semid_codebook *other;
-    assert_ok(semid_codebook_new(&other, 2, K, DIM, false, codewords, &err));
+    assert_ok(semid_codebook_new(NULL, &other, 2, K, DIM, false, codewords, &err));
     assert_fails(semid_expand_check(&(semid_expand_params){.kind = SEMID_EXPAND_EXACT}, other,
                                     inverted, &err),
                  SEMID_ERR_SHAPE,
                  "expected codes of 2 levels in the inverted index, as in the codebook, found 3");
     semid_codebook_free(other);
-    assert_ok(semid_codebook_new(&other, L, K - 1, DIM, false, codewords, &err));
+    assert_ok(semid_codebook_new(NULL, &other, L, K - 1, DIM, false, codewords, &err));
     assert_fails(semid_expand_check(&(semid_expand_params){.kind = SEMID_EXPAND_EXACT}, other,
                                     inverted, &err),
                  SEMID_ERR_SHAPE,

@@ -119,7 +119,7 @@ static void too_few_distinct_rows(void **state) {
     assert_ok(semid_rqkmeans_fit(&cb, x, N, DIM, &rq, errors, &err));
     assert_int_equal(semid_codebook_codewords(cb), 7);
     assert_true(errors[0] == 0 && errors[2] == 0);
-    assert_ok(semid_encode(cb, blobs, 1, codes, &err));
+    assert_ok(semid_encode(NULL, cb, blobs, 1, codes, &err));
     assert_int_equal(codes[1], 0); /* spare codewords are not chosen */
     semid_codebook_free(cb);
 }

@@ -33,7 +33,7 @@ static int set_up(void **state) {
     const semid_codes codes = {.n_rows = 5, .n_levels = 2, .data = item_codes};
     static const char letters[] = "ABCDE";
     assert_ok(device_find(&cpu, "cpu", &err));
-    assert_ok(semid_codebook_new(&cb, 2, 2, 2, false, codewords, &err));
+    assert_ok(semid_codebook_new(NULL, &cb, 2, 2, 2, false, codewords, &err));
     assert_ok(semid_inverted_build(test_path("p.sid"), &codes, item_names, &err));
     assert_ok(semid_inverted_open(&inverted, test_path("p.sid"), &err));
     for (size_t i = 0; i < N_ITEMS; i++) assert_ok(ids_append(&items.list, letters + i, 1, &err));
@@ -151,8 +151,8 @@ static void queries_of_raw_codebooks_are_raw_means(void **state) {
     protocol p;
     method_result r;
     long_rows.raw = raw;
-    assert_ok(
-        semid_codebook_new(&raw_cb, 2, 2, 2, false, (float[]){1, 0, 0, 9, 0, 0, 0, -8}, &err));
+    assert_ok(semid_codebook_new(NULL, &raw_cb, 2, 2, 2, false, (float[]){1, 0, 0, 9, 0, 0, 0, -8},
+                                 &err));
     assert_ok(protocol_init(&p, &params, &long_rows, &past, &rows, NULL, NULL, &err));
     method_input method = {.codebook = raw_cb, .index = inverted, .raw_queries = true};
     assert_ok(protocol_run(&r, &p, &method, &err));
@@ -170,7 +170,7 @@ static void what_does_not_fit_is_refused(void **state) {
     (void)state;
     const protocol_params params = exact_params();
     semid_codebook *wide;
-    assert_ok(semid_codebook_new(&wide, 2, 1, 3, false, (float[6]){0}, &err));
+    assert_ok(semid_codebook_new(NULL, &wide, 2, 1, 3, false, (float[6]){0}, &err));
     const method_input method = {.codebook = wide, .index = inverted};
     assert_fails(protocol_check(&params, &items, &method, &err), SEMID_ERR_SHAPE,
                  "expected codewords of 2 dimensions, as in ");

@@ -9,7 +9,7 @@ static semid_quality measure(int32_t *data, size_t n, size_t n_levels, size_t n_
     semid_error err;
     semid_quality q;
     semid_codes codes = {n, n_levels, data};
-    assert_ok(semid_quality_measure(&q, &codes, n_codewords, NULL, 0, &err));
+    assert_ok(semid_quality_measure(NULL, &q, &codes, n_codewords, NULL, 0, &err));
     return q;
 }
 
@@ -58,9 +58,10 @@ static void wrong_codes_are_named(void **state) {
     semid_quality q;
     int32_t data[] = {0, 1, 2, 4};
     semid_codes codes = {2, 2, data}, none = {0, 2, data};
-    assert_fails(semid_quality_measure(&q, &codes, 4, NULL, 0, &err), SEMID_ERR_DATA,
+    assert_fails(semid_quality_measure(NULL, &q, &codes, 4, NULL, 0, &err), SEMID_ERR_DATA,
                  "row 1, level 2: expected a code from 0 to 3, found 4");
-    assert_fails(semid_quality_measure(&q, &none, 4, NULL, 0, &err), SEMID_ERR_DATA, "no codes");
+    assert_fails(semid_quality_measure(NULL, &q, &none, 4, NULL, 0, &err), SEMID_ERR_DATA,
+                 "no codes");
 }
 
 static void failed_allocations_leak_nothing(void **state) {
@@ -72,7 +73,7 @@ static void failed_allocations_leak_nothing(void **state) {
     for (long n = 1; status != SEMID_OK; n++) {
         semid_quality q;
         mem_fail_after(n);
-        status = semid_quality_measure(&q, &codes, 4, NULL, 0, &err);
+        status = semid_quality_measure(NULL, &q, &codes, 4, NULL, 0, &err);
         mem_fail_after(0);
         if (status == SEMID_OK) semid_quality_release(&q);
         assert_true(n < 100);

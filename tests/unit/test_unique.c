@@ -23,7 +23,7 @@ static semid_status refuse(void *user, size_t row, size_t n, float *out, semid_e
 /* Points of a line: [n_levels, n_codewords] codewords. */
 static semid_codebook *line(size_t n_levels, size_t n_codewords, const float *codewords) {
     semid_codebook *cb = NULL;
-    assert_ok(semid_codebook_new(&cb, n_levels, n_codewords, 1, false, codewords, &err));
+    assert_ok(semid_codebook_new(NULL, &cb, n_levels, n_codewords, 1, false, codewords, &err));
     return cb;
 }
 
@@ -32,7 +32,7 @@ static void expect(const semid_codebook *cb, float *x, size_t n, const int32_t *
     int32_t codes[64];
     semid_unique_report report;
     semid_rows rows = {.n_rows = n, .read = read_line, .user = x};
-    assert_ok(semid_encode(cb, x, n, codes, &err));
+    assert_ok(semid_encode(NULL, cb, x, n, codes, &err));
     assert_ok(semid_assign_unique(cb, &rows, codes, &report, &err));
     assert_memory_equal(codes, expected, n * semid_codebook_levels(cb) * sizeof *codes);
     assert_int_equal(report.n_moved, n_moved);
@@ -78,7 +78,7 @@ static void spilling_from_level_to_level(void **state) {
     bool seen[8] = {false};
     semid_rows rows = {.n_rows = 8, .read = read_line, .user = x};
     for (size_t i = 0; i < 8; i++) x[i] = -11;
-    assert_ok(semid_encode(cb, x, 8, codes, &err));
+    assert_ok(semid_encode(NULL, cb, x, 8, codes, &err));
     assert_ok(semid_assign_unique(cb, &rows, codes, NULL, &err));
     for (size_t i = 0; i < 8; i++) {
         int32_t number = codes[i * 3] * 4 + codes[i * 3 + 1] * 2 + codes[i * 3 + 2];

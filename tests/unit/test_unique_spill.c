@@ -4,6 +4,7 @@
 #include "base/rng.h"
 #include "base/threads.h"
 #include "codebook/codebook.h"
+#include "codebook/encode.h"
 #include "support/support.h"
 
 #include <math.h>
@@ -67,8 +68,8 @@ static fixture *new_fixture(const shape *s) {
         f->x[i] = codewords[k * s->dim + i % s->dim] + (float)rng_normal(&r) * 0.7F;
         if (s->n_levels == 3) f->x[i] += codewords[(s->n_codewords + k / 8) * s->dim + i % s->dim];
     }
-    assert_ok(
-        semid_codebook_new(&f->cb, s->n_levels, s->n_codewords, s->dim, false, codewords, &err));
+    assert_ok(semid_codebook_new(NULL, &f->cb, s->n_levels, s->n_codewords, s->dim, false,
+                                 codewords, &err));
     mem_free(codewords);
     if (!codebook_makes_lists(f->cb)) return f;
     assert_ok(mem_alloc(&f->lists.of_row, s->n_rows, sizeof *f->lists.of_row, &err));
@@ -132,8 +133,8 @@ static semid_status spill(fixture *f, int n_threads) {
                       .gaps = f->lists.gaps,
                       .errors = f->errors};
     threads_set(n_threads);
-    codebook_encode(f->cb, f->x, f->s.n_rows, f->codes, f->errors,
-                    f->lists.of_row ? &f->lists : NULL);
+    encode_greedy(f->cb, f->x, f->s.n_rows, f->codes, f->errors,
+                  f->lists.of_row ? &f->lists : NULL);
     TRY_GOTO(code_order_init(&u.order, u.codes, rows.n_rows, u.n_levels, u.n_codewords, &err));
     TRY_GOTO(mem_calloc(&u.moved, rows.n_rows, sizeof *u.moved, &err));
     code_order_sort(&u.order);
@@ -267,7 +268,7 @@ static void rows_go_where_they_should(void **state) {
     for (size_t i = 0; i < N_SHAPES; i++) {
         fixture *f = new_fixture(&shapes[i]);
         size_t L = f->s.n_levels, n_moved = 0;
-        codebook_encode(f->cb, f->x, f->s.n_rows, f->expected, NULL, NULL);
+        encode_greedy(f->cb, f->x, f->s.n_rows, f->expected, NULL, NULL);
         for (size_t l = 0; l + 1 < L; l++) spill_level(f, l);
         for (int n_threads = 1; n_threads <= 3; n_threads++) {
             assert_ok(spill(f, n_threads));
@@ -275,7 +276,7 @@ static void rows_go_where_they_should(void **state) {
             check_errors(f);
             check_lists(f);
         }
-        codebook_encode(f->cb, f->x, f->s.n_rows, f->codes, NULL, NULL);
+        encode_greedy(f->cb, f->x, f->s.n_rows, f->codes, NULL, NULL);
         for (size_t r = 0; r < f->s.n_rows; r++)
             n_moved +=
                 memcmp(f->codes + r * L, f->expected + r * L, (L - 1) * sizeof(int32_t)) != 0;
