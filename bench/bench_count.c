@@ -4,8 +4,8 @@
 #include "bench/bench.h"
 #include "codebook/nearest.h"
 #include "kernels/encoder.h"
+#include "semid/ema.h"
 #include "semid/kmeans.h"
-#include "semid/rqvae.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -40,10 +40,11 @@ void count_rqvae_epoch(const float *x, const semid_codebook *init) {
     semid_error err;
     semid_codebook *trained;
     semid_ema_params params = semid_ema_params_default();
+    params.n_levels = 2;
     params.n_codewords = FIT_CODEWORDS;
     params.n_epochs = 1;
     params.init = init;
-    bench_must(semid_rqvae_fit(&trained, 2, &params, x, FIT_ROWS, DIM, NULL, &err), &err);
+    bench_must(semid_ema_fit(NULL, &trained, x, FIT_ROWS, DIM, &params, NULL, &err), &err);
     semid_codebook_free(trained);
 }
 

@@ -1,6 +1,6 @@
 /* An epoch of moving averages, without the start, against the fp32 peak. */
 #include "bench/bench.h"
-#include "semid/rqvae.h"
+#include "semid/ema.h"
 
 enum { DIM = 384, ROWS = 16384 };
 
@@ -14,8 +14,7 @@ static void run_fit(void *user) {
     fit *f = user;
     semid_error err;
     semid_codebook *trained;
-    bench_must(semid_rqvae_fit(&trained, f->n_levels, &f->params, f->x, ROWS, DIM, NULL, &err),
-               &err);
+    bench_must(semid_ema_fit(NULL, &trained, f->x, ROWS, DIM, &f->params, NULL, &err), &err);
     semid_codebook_free(trained);
 }
 
@@ -24,6 +23,7 @@ static bench_case fit_case(fit *f, const char *name, size_t n_codewords, const f
     semid_codebook *init;
     f->x = x;
     f->params = semid_ema_params_default();
+    f->params.n_levels = f->n_levels;
     f->params.n_codewords = n_codewords;
     f->params.n_epochs = 1;
     bench_must(semid_codebook_new(NULL, &init, f->n_levels, n_codewords, DIM, false, x, &err),

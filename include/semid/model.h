@@ -10,25 +10,11 @@
  * Without hidden layers both are linear: principal components (semid train --pca) are such a model.
  *
  * A model is kept as `model.safetensors` beside the `codebooks.npz` [L,K,latent] it belongs to.
- *
- * Loss of a row, in scaled vectors, r_0 = z and r_l+1 = r_l - e_l with e_l the nearest codeword:
- *
- *     |x - y|^2 + sum over levels of |sg(r_l) - e_l|^2 + beta |r_l - sg(e_l)|^2
- *
- * sg stops the gradient; r_l passes it to z alone. Past the quantizer, g = dloss/dq goes on to z as
- * it is (straight through) or as (|q| / |z|) R^T g with R the rotation that takes z to q (Fifty et
- * al. 2024, "Restructuring Vector Quantization with the Rotation Trick"; equation 4), the rotation
- * of the whole sum. Networks learn by AdamW (decay of weights, not of biases and codewords); the
- * learning rate falls to 0 along half a cosine. Codewords follow moving averages (ema.h; then the
- * second term is reported but has no gradient) or the gradient of the second term by AdamW.
- *
- * The first tenth of the epochs trains the networks without a quantizer; then codewords start by
- * k-means of the latents, and are revived as ema.h says: in both ways of learning them.
  */
 #ifndef SEMID_MODEL_H
 #define SEMID_MODEL_H
 
-#include "semid/ema.h"
+#include "semid/codebook.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -36,7 +22,7 @@ extern "C" {
 
 typedef struct semid_model semid_model;
 
-/* ---- use ---- */
+enum { SEMID_MODEL_MAX_HIDDEN = 15, SEMID_MODEL_MAX_WIDTH = 32768 }; /* layers, and units of one */
 
 /*
  * Read `model.safetensors` (docs/formats.md). *out is the caller's, released with semid_model_free.
@@ -79,62 +65,6 @@ SEMID_API semid_status semid_model_project(semid_context *context, const semid_m
 SEMID_API semid_status semid_model_reconstruct(semid_context *context, const semid_model *model,
                                                const float *z, size_t n, float *x,
                                                semid_error *err);
-
-/* ---- training ---- */
-
-enum { SEMID_MODEL_MAX_HIDDEN = 15, SEMID_MODEL_MAX_WIDTH = 32768 };
-
-typedef enum semid_gradient { SEMID_GRADIENT_STE, SEMID_GRADIENT_ROTATION } semid_gradient;
-typedef enum semid_codebook_update { SEMID_UPDATE_EMA, SEMID_UPDATE_GRAD } semid_codebook_update;
-
-typedef struct semid_model_params {
-    semid_ema_params quantizer; /* as ema.h says; init must be NULL. epsilon, decay: EMA alone */
-    size_t n_levels;
-    bool vq; /* store codewords as [K, latent]; needs n_levels = 1 */
-    size_t n_hidden;
-    size_t hidden[SEMID_MODEL_MAX_HIDDEN]; /* widths from the vectors to the latents */
-    size_t latent;
-    semid_gradient gradient;
-    semid_codebook_update update;
-    double lr, weight_decay;
-    /* Continue with these, borrowed, instead of a fresh start; n_hidden, hidden and latent are not
-     * read then. Both or none. */
-    const semid_model *start;
-    const semid_codebook *start_codebook;
-    /* File that training can go on from, written between epochs whenever checkpoint_s seconds have
-     * passed, and never removed here; NULL: none. resume: begin with what it holds if it is there.
-     */
-    const char *checkpoint;
-    double checkpoint_s;
-    bool resume;
-} semid_model_params;
-
-/* semid_ema_params_default with 200 epochs; 4 levels, hidden 512,256,128, latent 32, straight
- * through, EMA, lr 1e-3, weight decay 0.5 (little of it memorises few rows), no checkpoint. */
-SEMID_API semid_model_params semid_model_params_default(void);
-
-/* An epoch, measured while it ran: means over rows, divided by dim, of scaled vectors (whose
- * variance a dimension is 1). commit and codebook are the same distance in two terms of the loss;
- * loss = recon + codebook (if learned by gradient) + beta commit - entropy_reg entropy. Zero
- * commit, codebook and entropy: no quantizer yet. */
-typedef struct semid_model_epoch {
-    double loss, recon, commit, codebook, entropy;
-    size_t n_revived;
-} semid_model_epoch;
-
-/*
- * x [n, dim]: finite rows, borrowed. epochs [quantizer.n_epochs] or NULL. *codebook and *model are
- * the caller's. SEMID_ERR_ARGUMENT, SEMID_ERR_SHAPE (start of other shape), SEMID_ERR_DATA (fewer
- * rows than codewords; training left float32; a checkpoint of other options or data, naming the
- * first that differs), SEMID_ERR_FORMAT (checkpoint), SEMID_ERR_IO, SEMID_ERR_INTERRUPTED,
- * SEMID_ERR_NO_MEMORY.
- * Threads: the library's; the same bits at any number, and the same whether interrupted and resumed
- * or not. Cost: 6 operations a weight and row an epoch besides the quantizer's; memory: four times
- * the parameters, the activations of a batch, 4 latent bytes a row at the end.
- */
-SEMID_API semid_status semid_model_fit(semid_codebook **codebook, semid_model **model,
-                                       const semid_model_params *params, const float *x, size_t n,
-                                       size_t dim, semid_model_epoch *epochs, semid_error *err);
 
 #ifdef __cplusplus
 }

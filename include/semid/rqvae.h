@@ -1,36 +1,110 @@
 /*
- * semid/rqvae.h - residual quantizer with moving-average codebooks (RQ-VAE, Lee et al. 2022).
+ * semid/rqvae.h - networks and codebooks trained together: an autoencoder with a residual quantizer
+ * between encoder and decoder (RQ-VAE, Lee et al. 2022; as in TIGER, Rajput et al. 2023), or with
+ * one level a VQ-VAE (van den Oord et al. 2017). The result is a model (model.h) and its codebook.
+ *
+ * Loss per row, in scaled vectors (model.h), with r_0 = z, r_l+1 = r_l - e_l and e_l the codeword
+ * nearest to r_l:
+ *
+ *     |x - y|^2 + sum over levels of |sg(r_l) - e_l|^2 + beta |r_l - sg(e_l)|^2
+ *
+ * sg stops the gradient; r_l passes it to z alone. The quantizer has no gradient of its own:
+ * g = dloss/dq goes on to z as it is (straight through) or as (|q| / |z|) R^T g with R the rotation
+ * that takes z to q, the rotation of the whole sum (Fifty et al. 2024, "Restructuring Vector
+ * Quantization with the Rotation Trick", equation 4).
+ *
+ * Networks learn by AdamW (Loshchilov and Hutter 2019), with decay of weights, not of biases and
+ * codewords; the learning rate falls to 0 along half a cosine. Codewords follow moving averages
+ * (ema.h; then the second term is reported but has no gradient) or the gradient of the second term
+ * by AdamW.
+ *
+ * The first tenth of the epochs trains the networks without a quantizer. Then codewords start by
+ * k-means of the latents. They are revived as ema.h says, in both ways of learning them.
  */
 #ifndef SEMID_RQVAE_H
 #define SEMID_RQVAE_H
 
 #include "semid/ema.h"
-#include "semid/rows.h"
+#include "semid/model.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-/*
- * Train n_levels codebooks together: each batch passes all levels, level l on what levels < l left.
- * x [n, dim]: finite rows, borrowed. epochs [params->n_epochs] or NULL: filled as they end.
- * *out is the caller's, released with semid_codebook_free.
- * SEMID_ERR_ARGUMENT (a parameter out of range), SEMID_ERR_SHAPE (init differs from [n_levels, K,
- * dim]), SEMID_ERR_DATA (fewer rows than codewords), SEMID_ERR_INTERRUPTED, SEMID_ERR_NO_MEMORY.
- * Threads: the library's; the same bits at any number. Cost: 2 n L K dim operations an epoch;
- * memory: a batch, three codebooks and 4 (1 + L) bytes a row beside x.
- */
-SEMID_API semid_status semid_rqvae_fit(semid_codebook **out, size_t n_levels,
-                                       const semid_ema_params *params, const float *x, size_t n,
-                                       size_t dim, semid_ema_epoch *epochs, semid_error *err);
+typedef enum semid_gradient {
+    SEMID_GRADIENT_STE = 0, /* straight through */
+    SEMID_GRADIENT_ROTATION = 1
+} semid_gradient;
+
+typedef enum semid_codebook_update {
+    SEMID_UPDATE_EMA = 0, /* moving averages */
+    SEMID_UPDATE_GRAD = 1 /* by gradient */
+} semid_codebook_update;
+
+typedef struct semid_rqvae_params {
+    /* Levels, codewords, epochs, batches and seed, as ema.h says. init must be NULL. epsilon and
+     * decay also serve the usage that decides on revivals where codewords learn by gradient. */
+    semid_ema_params quantizer;
+    size_t n_hidden;                       /* 1 .. SEMID_MODEL_MAX_HIDDEN */
+    size_t hidden[SEMID_MODEL_MAX_HIDDEN]; /* widths from the vectors to the latents */
+    size_t latent;                         /* dimension of the codebooks */
+    semid_gradient gradient;
+    semid_codebook_update update;
+    double lr;           /* at the start, > 0 */
+    double weight_decay; /* >= 0 */
+    /* Continue with these, borrowed, instead of a fresh start; n_hidden, hidden and latent are not
+     * read then. Both or none. */
+    const semid_model *start;
+    const semid_codebook *start_codebook;
+    /* File that training can be resumed from, written between epochs whenever checkpoint_s seconds
+     * have passed, and never removed here; NULL: none. */
+    const char *checkpoint;
+    double checkpoint_s;
+    bool resume;          /* begin with what the checkpoint contains, if it exists */
+    uint64_t reserved[8]; /* zero */
+} semid_rqvae_params;
+
+/* semid_ema_params_default with 200 epochs; hidden 512,256,128, latent 32, straight through, moving
+ * averages, lr 1e-3, weight decay 0.5 (a low one memorises few rows), no checkpoint. */
+SEMID_API semid_rqvae_params semid_rqvae_params_default(void);
+
+/* Figures of an epoch, measured while it runs: means over rows, divided by dim, of scaled vectors
+ * (whose variance per dimension is 1). commit and codebook are the same distance in two terms of
+ * the loss; loss = recon + codebook (if learned by gradient) + beta commit - entropy_reg entropy.
+ * commit, codebook and entropy are zero in epochs without a quantizer. */
+typedef struct semid_rqvae_epoch {
+    double loss, recon, commit, codebook, entropy;
+    size_t n_revived; /* codewords that moved to a random row, all levels */
+    uint64_t reserved[8];
+} semid_rqvae_epoch;
 
 /*
- * The same codebook, to the bit, from rows that need not fit into memory: each batch is read as it
- * comes. What `read` returns is passed on.
+ * Train on x [n, dim]: finite rows, borrowed, fewer than 2^32. *codebook [L, K, latent] and *model
+ * are the caller's. epochs: [quantizer.n_epochs], filled at the end, or NULL.
+ * SEMID_ERR_ARGUMENT, SEMID_ERR_SHAPE (start of another shape), SEMID_ERR_DATA (fewer rows than
+ * codewords; training left float32; a checkpoint of other parameters or data, naming the first that
+ * differs), SEMID_ERR_FORMAT (checkpoint), SEMID_ERR_UNSUPPORTED (too many rows), SEMID_ERR_IO,
+ * SEMID_ERR_INTERRUPTED, SEMID_ERR_NO_MEMORY.
+ *
+ * Threads: the context's; the same bits at any number, and the same whether interrupted and resumed
+ * or not. Cost: 6 operations per weight and row per epoch besides the quantizer's. Memory besides
+ * x: four times the parameters, the activations of a batch, 4 bytes per row, at the start of the
+ * codewords 16384 + 64 K rows with their latents, and at the end 4 (latent + L) bytes per row.
  */
-SEMID_API semid_status semid_rqvae_fit_rows(semid_codebook **out, size_t n_levels,
-                                            const semid_ema_params *params, const semid_rows *rows,
-                                            size_t dim, semid_ema_epoch *epochs, semid_error *err);
+SEMID_API semid_status semid_rqvae_fit(semid_context *context, semid_codebook **codebook,
+                                       semid_model **model, const float *x, size_t n, size_t dim,
+                                       const semid_rqvae_params *params, semid_rqvae_epoch *epochs,
+                                       semid_error *err);
+
+/*
+ * The same result, to the bit, from rows that need not fit into memory. They are read once per
+ * epoch, in windows of 16 MB (or a batch, if that is larger), twice at a fresh start, once for the
+ * checksum in a checkpoint, and once at the end. The failure of a read is passed on.
+ */
+SEMID_API semid_status semid_rqvae_fit_rows(semid_context *context, semid_codebook **codebook,
+                                            semid_model **model, const semid_rows *rows, size_t dim,
+                                            const semid_rqvae_params *params,
+                                            semid_rqvae_epoch *epochs, semid_error *err);
 
 #ifdef __cplusplus
 }

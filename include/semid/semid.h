@@ -19,6 +19,5 @@
 #include "semid/rqvae.h"
 #include "semid/status.h"
 #include "semid/version.h"
-#include "semid/vqvae.h"
 
 #endif

@@ -1,226 +1,202 @@
-#include "learn/ema.h"
+#include "semid/ema.h"
 
+#include "base/context.h"
+#include "base/log.h"
 #include "base/memory.h"
-#include "base/threads.h"
-#include "learn/ema_revive.h"
+#include "learn/codebook_trainer.h"
+#include "learn/revive.h"
+#include "learn/shuffled_rows.h"
 
-#include <math.h>
 #include <string.h>
 
+/* Moving-average codebooks on vectors as they are. What happens in a batch is in
+ * codebook_trainer.c and ema_update.c; here is where the rows come from and where the codewords
+ * start.
+ *
+ * The start sees a sample, the first rows of a shuffled order: k-means works on a copy of it, which
+ * is all rows if they are few and at most an eighth of many; the first usage comes from counting
+ * the codes of a sample that is read batch by batch. Rows are shuffled anew in each epoch, from the
+ * order of the one before. */
+
 enum {
-    CODEWORDS_PER_CHUNK = 8, /* small, so that a crowded codeword does not hold others up */
-    LANES = 8                /* partial sums, so that squares add up in vector registers */
+    START_MIN_ROWS = 16384,
+    KMEANS_ROWS_PER_CODEWORD = 16,
+    KMEANS_MAX_SHARE = 8, /* one eighth of the rows */
+    COUNT_ROWS_PER_CODEWORD = 16
 };
 
-/* ---- life ---- */
+enum { STREAM_START = 100, STREAM_TRAIN }; /* of the seed */
 
-semid_status ema_level_init(ema_level *s, size_t n_codewords, size_t dim, const float *codewords,
-                            bool biased, semid_error *err) {
-    semid_status status = SEMID_OK;
-    *s = (ema_level){.n_codewords = n_codewords, .dim = dim, .biased = biased};
-    size_t n = 0;
-    if (!size_mul(n_codewords, dim, &n)) FAIL(SEMID_ERR_NO_MEMORY, "out of memory: codewords");
-    TRY_GOTO(mem_alloc(&s->codewords, n, sizeof(float), err));
-    TRY_GOTO(mem_alloc(&s->m, n, sizeof(float), err));
-    TRY_GOTO(mem_calloc(&s->n, n_codewords, sizeof(double), err));
-    if (biased) TRY_GOTO(mem_alloc(&s->lifted, n + n_codewords, sizeof(float), err));
-    TRY_GOTO(nearest_new(&s->search, n_codewords, dim + biased, err));
-    memcpy(s->codewords, codewords, n * sizeof(float));
-done:
-    if (status != SEMID_OK) ema_level_release(s);
-    return status;
+typedef struct ema_training {
+    codebook_trainer trainer;
+    shuffled_rows rows;
+    double *errors;   /* [n_levels] sum of squared errors after each level, in this epoch */
+    size_t n_revived; /* in this epoch */
+} ema_training;
+
+semid_ema_params semid_ema_params_default(void) {
+    return (semid_ema_params){.n_levels = 4,
+                              .n_codewords = 256,
+                              .n_epochs = 20,
+                              .batch_rows = 512,
+                              .beta = 0.25,
+                              .decay = 0.99,
+                              .epsilon = 1e-5,
+                              .dead_share = 0.1,
+                              .seed = 42};
 }
 
-void ema_level_release(ema_level *s) {
-    mem_free(s->codewords);
-    mem_free(s->m);
-    mem_free(s->n);
-    mem_free(s->lifted);
-    nearest_free(s->search);
-    *s = (ema_level){0};
-}
+static semid_status check(const semid_ema_params *p, const row_source *rows, semid_error *err) {
+    TRY(codebook_trainer_check(p, rows->n, rows->dim, err));
+    if (!p->init) return SEMID_OK;
 
-semid_status ema_batch_init(ema_batch *b, size_t max_rows, size_t chunk_rows, size_t n_codewords,
-                            size_t dim, bool biased, semid_error *err) {
-    semid_status status = SEMID_OK;
-    *b = (ema_batch){.max_rows = max_rows};
-    size_t n = 0, n_seeds = n_codewords < max_rows ? n_codewords : max_rows;
-    if (!size_mul(max_rows, dim + 1, &n)) FAIL(SEMID_ERR_NO_MEMORY, "out of memory: a batch");
-    TRY_GOTO(mem_alloc(&b->r, n, sizeof(float), err));
-    if (biased) TRY_GOTO(mem_alloc(&b->lifted, chunk_rows * (dim + 1), sizeof(float), err));
-    TRY_GOTO(mem_alloc(&b->codes, max_rows, sizeof(int32_t), err));
-    TRY_GOTO(mem_alloc(&b->distances, max_rows, sizeof(float), err));
-    TRY_GOTO(mem_alloc(&b->dead, n_codewords, sizeof(bool), err));
-    TRY_GOTO(mem_alloc(&b->order, max_rows, sizeof(uint32_t), err));
-    TRY_GOTO(mem_alloc(&b->offsets, n_codewords + 1, sizeof(uint32_t), err));
-    TRY_GOTO(mem_alloc(&b->smoothed, n_codewords, sizeof(double), err));
-    TRY_GOTO(mem_alloc(&b->errors, n_codewords, sizeof(double), err));
-    TRY_GOTO(mem_alloc(&b->revived, n_codewords, sizeof(uint32_t), err));
-    TRY_GOTO(mem_alloc(&b->seeds, n_seeds * dim, sizeof(float), err));
-done:
-    if (status != SEMID_OK) ema_batch_release(b);
-    return status;
-}
-
-void ema_batch_release(ema_batch *b) {
-    mem_free(b->r);
-    mem_free(b->lifted);
-    mem_free(b->codes);
-    mem_free(b->distances);
-    mem_free(b->dead);
-    mem_free(b->order);
-    mem_free(b->offsets);
-    mem_free(b->smoothed);
-    mem_free(b->errors);
-    mem_free(b->revived);
-    mem_free(b->seeds);
-    *b = (ema_batch){0};
+    size_t L = semid_codebook_levels(p->init), K = semid_codebook_codewords(p->init);
+    size_t d = semid_codebook_dim(p->init);
+    if (L != p->n_levels || K != p->n_codewords || d != rows->dim)
+        FAIL(SEMID_ERR_SHAPE, "start codewords: expected [%zu, %zu, %zu], found [%zu, %zu, %zu]",
+             p->n_levels, p->n_codewords, rows->dim, L, K, d);
+    return SEMID_OK;
 }
 
 /* ---- start ---- */
 
-/* m_k = n_k v */
-static void set_mass(ema_level *s, size_t k, double n, const float *v) {
-    s->n[k] = n;
-    for (size_t j = 0; j < s->dim; j++) s->m[k * s->dim + j] = (float)(n * (double)v[j]);
+static size_t at_most(size_t n, size_t limit) {
+    return n < limit ? n : limit;
 }
 
-void ema_level_start(ema_level *s, const uint64_t *counts, size_t n, double batch_rows) {
-    for (size_t k = 0; k < s->n_codewords; k++) {
-        double share = (double)counts[k] / (double)n;
-        set_mass(s, k, batch_rows * share, s->codewords + k * s->dim);
+static semid_status start_by_kmeans(const ema_training *e, semid_codebook **out, semid_error *err) {
+    const row_source *source = e->rows.source;
+    size_t n = e->trainer.params->n_codewords * KMEANS_ROWS_PER_CODEWORD;
+    float *sample = NULL;
+    n = at_most(n, source->n / KMEANS_MAX_SHARE);
+    n = at_most(n > START_MIN_ROWS ? n : START_MIN_ROWS, source->n);
+
+    TRY(mem_alloc(&sample, n, source->dim * sizeof *sample, err));
+    semid_status status = row_source_gather_u32(source, e->rows.order, n, sample, err);
+    if (status == SEMID_OK) status = codebook_trainer_kmeans(&e->trainer, sample, n, out, err);
+    mem_free(sample);
+    return status;
+}
+
+/* The levels from the codewords of `start` and from the codes that a sample has in it. */
+static semid_status start_levels(ema_training *e, const semid_codebook *start, semid_error *err) {
+    codebook_trainer *t = &e->trainer;
+    size_t n_sample = t->params->n_codewords * COUNT_ROWS_PER_CODEWORD + START_MIN_ROWS;
+    size_t n = at_most(n_sample, t->n_rows), max_rows = t->workspace.max_rows;
+    codebook_trainer_clear_usage(t);
+    for (size_t row = 0; row < n; row += max_rows) {
+        size_t take = at_most(n - row, max_rows);
+        TRY(check_interrupted(err));
+        TRY(shuffled_rows_copy(&e->rows, row, take, t->workspace.r, err));
+        TRY(codebook_trainer_count(t, start, t->workspace.r, take, err));
     }
+    return codebook_trainer_start(t, start, n, err);
 }
 
-void ema_smoothed(const ema_level *s, double epsilon, double *out) {
-    double total = 0;
-    for (size_t k = 0; k < s->n_codewords; k++) total += s->n[k];
-    double scale = total / (total + (double)s->n_codewords * epsilon);
-    for (size_t k = 0; k < s->n_codewords; k++) out[k] = (s->n[k] + epsilon) * scale;
+static semid_status start(ema_training *e, semid_error *err) {
+    const semid_ema_params *p = e->trainer.params;
+    rng order;
+    rng_init(&order, p->seed, STREAM_START);
+    shuffled_rows_shuffle(&e->rows, &order);
+    if (p->init) return start_levels(e, p->init, err);
+
+    semid_codebook *codebook = NULL;
+    semid_status status = start_by_kmeans(e, &codebook, err);
+    if (status == SEMID_OK) status = start_levels(e, codebook, err);
+    semid_codebook_free(codebook);
+    return status;
 }
 
-/* ---- assignment ---- */
+/* ---- epochs ---- */
 
-/* |r - c_k|^2 + cost_k is a plain squared distance once c_k carries sqrt(cost_k) as one more
- * coordinate and r carries 0; only differences of costs matter, so the least one is 0. */
-static void lift_codewords(ema_level *s, ema_batch *b, const ema_rules *rules) {
-    size_t width = s->dim + 1;
-    ema_smoothed(s, rules->epsilon, b->smoothed);
-    double least = INFINITY;
-    for (size_t k = 0; k < s->n_codewords; k++) least = fmin(least, b->smoothed[k]);
-    for (size_t k = 0; k < s->n_codewords; k++) {
-        double cost = rules->usage_cost * log(b->smoothed[k] / least);
-        memcpy(s->lifted + k * width, s->codewords + k * s->dim, s->dim * sizeof(float));
-        s->lifted[k * width + s->dim] = (float)sqrt(cost);
+static semid_status train_batch(void *user, size_t first, size_t n, semid_error *err) {
+    ema_training *e = user;
+    TRY(shuffled_rows_copy(&e->rows, first, n, e->trainer.workspace.r, err));
+    for (size_t l = 0; l < e->trainer.params->n_levels; l++)
+        e->errors[l] += codebook_trainer_level(&e->trainer, l, n, NULL, &e->n_revived);
+    return SEMID_OK;
+}
+
+static semid_ema_epoch sum_up(const ema_training *e) {
+    const codebook_trainer *t = &e->trainer;
+    size_t L = t->params->n_levels, K = t->params->n_codewords;
+    double scale = 1 / ((double)t->n_rows * (double)t->dim);
+    semid_ema_epoch epoch = {.recon = e->errors[L - 1] * scale, .n_revived = e->n_revived};
+    for (size_t l = 0; l < L; l++) {
+        epoch.commit += e->errors[l] * scale;
+        epoch.entropy += codebook_trainer_entropy(t, l * K, K);
     }
+    epoch.loss = codebook_trainer_loss(t, epoch.recon, epoch.commit, epoch.entropy);
+    return epoch;
 }
 
-static const float *lift_rows(const ema_level *s, ema_batch *b, size_t row, size_t n) {
-    size_t width = s->dim + 1;
-    for (size_t i = 0; i < n; i++) {
-        memcpy(b->lifted + i * width, b->r + (row + i) * s->dim, s->dim * sizeof(float));
-        b->lifted[i * width + s->dim] = 0;
+static semid_status train(ema_training *e, semid_ema_epoch *epochs, semid_error *err) {
+    semid_status status = SEMID_OK;
+    codebook_trainer *t = &e->trainer;
+    size_t n_epochs = t->params->n_epochs, L = t->params->n_levels;
+    progress shown;
+    progress_begin(&shown, "train", "rows", n_epochs * t->n_rows);
+
+    for (size_t i = 0; i < n_epochs; i++) {
+        memset(e->errors, 0, L * sizeof *e->errors);
+        e->n_revived = 0;
+        shuffled_rows_shuffle(&e->rows, &t->random);
+        TRY_GOTO(codebook_trainer_epoch(t, train_batch, e, &shown, err));
+
+        semid_ema_epoch epoch = sum_up(e);
+        if (i + 1 == n_epochs)
+            TRY_GOTO(revive_unused(t->levels, L, e->rows.source, &t->workspace, &t->random,
+                                   &epoch.n_revived, err));
+        log_debug("epoch %zu: loss %.6g, recon %.6g, commit %.6g, entropy %.4f, %zu revived", i + 1,
+                  epoch.loss, epoch.recon, epoch.commit, epoch.entropy, epoch.n_revived);
+        if (epochs) epochs[i] = epoch;
     }
-    return b->lifted;
+done:
+    progress_end(&shown);
+    return status;
 }
 
-void ema_assign(ema_level *s, ema_batch *b, const ema_rules *rules, size_t n) {
-    if (s->biased) lift_codewords(s, b, rules);
-    nearest_set(s->search, s->biased ? s->lifted : s->codewords);
-    for (size_t row = 0; row < n; row += rules->chunk_rows) {
-        size_t take = n - row < rules->chunk_rows ? n - row : rules->chunk_rows;
-        const float *x = s->biased ? lift_rows(s, b, row, take) : b->r + row * s->dim;
-        nearest_find(s->search, x, take, b->codes + row, b->distances + row);
-    }
+/* ---- the public calls ---- */
+
+static semid_status fit(semid_codebook **out, const row_source *rows, const semid_ema_params *p,
+                        semid_ema_epoch *epochs, semid_error *err) {
+    semid_status status = SEMID_OK;
+    ema_training e = {0};
+    TRY(check(p, rows, err));
+
+    TRY_GOTO(codebook_trainer_init(&e.trainer, p, rows->n, rows->dim, rows->dim, err));
+    TRY_GOTO(shuffled_rows_init(&e.rows, rows, e.trainer.workspace.max_rows, err));
+    TRY_GOTO(mem_alloc(&e.errors, p->n_levels, sizeof *e.errors, err));
+    rng_init(&e.trainer.random, p->seed, STREAM_TRAIN);
+
+    TRY_GOTO(start(&e, err));
+    TRY_GOTO(train(&e, epochs, err));
+    TRY_GOTO(codebook_trainer_codebook(&e.trainer, out, err));
+done:
+    codebook_trainer_release(&e.trainer);
+    shuffled_rows_release(&e.rows);
+    mem_free(e.errors);
+    return status;
 }
 
-/* ---- update ---- */
-
-/* A counting sort. */
-void ema_order_rows(const ema_level *s, ema_batch *b, size_t n) {
-    size_t n_codewords = s->n_codewords;
-    memset(b->offsets, 0, (n_codewords + 1) * sizeof(uint32_t));
-    for (size_t i = 0; i < n; i++) b->offsets[b->codes[i] + 1]++;
-    for (size_t k = 0; k < n_codewords; k++) b->offsets[k + 1] += b->offsets[k];
-    for (size_t i = 0; i < n; i++) b->order[b->offsets[b->codes[i]]++] = (uint32_t)i;
-    memmove(b->offsets + 1, b->offsets, n_codewords * sizeof(uint32_t));
-    b->offsets[0] = 0;
+semid_status semid_ema_fit(semid_context *context, semid_codebook **out, const float *x, size_t n,
+                           size_t dim, const semid_ema_params *params, semid_ema_epoch *epochs,
+                           semid_error *err) {
+    context_scope outer = context_enter(context);
+    row_source rows = row_source_of(x, n, dim);
+    semid_status status = fit(out, &rows, params, epochs, err);
+    context_leave(outer);
+    return status;
 }
 
-void ema_count_rows(ema_level *s, const ema_batch *b, const ema_rules *rules) {
-    for (size_t k = 0; k < s->n_codewords; k++) {
-        double count = (double)(b->offsets[k + 1] - b->offsets[k]);
-        s->n[k] = rules->decay * s->n[k] + (1 - rules->decay) * count;
-    }
-}
-
-void ema_place_seeds(ema_level *s, const ema_batch *b, const ema_rules *rules, size_t n_seeds) {
-    for (size_t i = 0; i < n_seeds; i++) {
-        size_t k = b->revived[i];
-        const float *seed = b->seeds + i * s->dim;
-        memcpy(s->codewords + k * s->dim, seed, s->dim * sizeof(float));
-        set_mass(s, k, rules->revived_rows, seed);
-    }
-}
-
-/* m += weight r, r -= c; returns |r|^2 after that. */
-static float take_row(float *restrict m, float *restrict r, const float *restrict c, float weight,
-                      size_t dim) {
-    float sums[LANES] = {0}, rest = 0;
-    size_t j = 0;
-    for (; j + LANES <= dim; j += LANES)
-        for (size_t t = 0; t < LANES; t++) {
-            m[j + t] += weight * r[j + t];
-            r[j + t] -= c[j + t];
-            sums[t] += r[j + t] * r[j + t];
-        }
-    for (; j < dim; j++) {
-        m[j] += weight * r[j];
-        r[j] -= c[j];
-        rest += r[j] * r[j];
-    }
-    for (size_t t = 0; t < LANES; t++) rest += sums[t];
-    return rest;
-}
-
-typedef struct update_job {
-    ema_level *s;
-    ema_batch *b;
-    const ema_rules *rules;
-} update_job;
-
-static void update_codeword(const update_job *job, size_t k) {
-    ema_level *s = job->s;
-    ema_batch *b = job->b;
-    float *m = s->m + k * s->dim, *c = s->codewords + k * s->dim;
-    float decay = (float)job->rules->decay, weight = (float)(1 - job->rules->decay);
-    double error = 0;
-    for (size_t j = 0; j < s->dim; j++) m[j] *= decay;
-    for (uint32_t i = b->offsets[k]; i < b->offsets[k + 1]; i++)
-        error += (double)take_row(m, b->r + b->order[i] * s->dim, c, weight, s->dim);
-    b->errors[k] = error;
-    /* With no mass left, m_k is noise beside the smoothing: the codeword stays where it is. */
-    if (s->n[k] <= job->rules->epsilon) return;
-    float scale = (float)(1 / b->smoothed[k]);
-    for (size_t j = 0; j < s->dim; j++) c[j] = m[j] * scale;
-}
-
-static void update_chunk(void *user, size_t chunk, size_t begin, size_t end) {
-    (void)chunk;
-    for (size_t k = begin; k < end; k++) update_codeword(user, k);
-}
-
-double ema_update(ema_level *s, ema_batch *b, const ema_rules *rules, size_t n, rng *random,
-                  size_t *n_revived) {
-    ema_order_rows(s, b, n);
-    ema_count_rows(s, b, rules);
-    ema_smoothed(s, rules->epsilon, b->smoothed);
-    size_t n_seeds = ema_draw_seeds(s, b, rules, n, random);
-    update_job job = {s, b, rules};
-    parallel_chunks(s->n_codewords, CODEWORDS_PER_CHUNK, update_chunk, &job);
-    ema_place_seeds(s, b, rules, n_seeds);
-    *n_revived += n_seeds;
-    double error = 0;
-    for (size_t k = 0; k < s->n_codewords; k++) error += b->errors[k];
-    return error;
+semid_status semid_ema_fit_rows(semid_context *context, semid_codebook **out,
+                                const semid_rows *rows, size_t dim, const semid_ema_params *params,
+                                semid_ema_epoch *epochs, semid_error *err) {
+    context_scope outer = context_enter(context);
+    row_source source = {0};
+    semid_status status = row_source_open(&source, rows, dim, err);
+    if (status == SEMID_OK) status = fit(out, &source, params, epochs, err);
+    row_source_release(&source);
+    context_leave(outer);
+    return status;
 }

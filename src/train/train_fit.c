@@ -1,7 +1,7 @@
 #include "train/train_fit.h"
 
 #include "base/memory.h"
-#include "learn/ema_fit.h"
+#include "semid/ema.h"
 #include "semid/rqkmeans.h"
 
 enum { DEFAULT_EPOCHS = 20 };
@@ -45,7 +45,9 @@ static semid_status fit_ema(semid_codebook **out, const train_params *params, tr
     semid_status status = SEMID_OK;
     semid_ema_epoch *epochs = NULL;
     semid_ema_params p = semid_ema_params_default();
+    p.n_levels = shape.n_levels;
     p.n_codewords = shape.n_codewords;
+    p.vq = params->method == TRAIN_VQVAE;
     p.n_epochs = params->epochs >= 0 ? (size_t)params->epochs : DEFAULT_EPOCHS;
     p.batch_rows = (size_t)params->batch_size;
     p.dist_chunk_rows = (size_t)params->dist_chunk;
@@ -55,8 +57,10 @@ static semid_status fit_ema(semid_codebook **out, const train_params *params, tr
     p.seed = seed;
     p.init = start;
     TRY_GOTO(mem_alloc(&epochs, p.n_epochs, sizeof *epochs, err));
-    TRY_GOTO(
-        ema_fit(out, shape.n_levels, params->method == TRAIN_VQVAE, &p, &data->rows, epochs, err));
+    if (data->rows.x)
+        TRY_GOTO(semid_ema_fit(NULL, out, data->rows.x, data->n_rows, data->dim, &p, epochs, err));
+    else
+        TRY_GOTO(semid_ema_fit_rows(NULL, out, &data->from, data->dim, &p, epochs, err));
     TRY_GOTO(report_epochs(report, epochs, p.n_epochs, err));
 done:
     mem_free(epochs);

@@ -12,7 +12,7 @@ enum { LATENT = 32, DEFAULT_STEPS = 4000, MIN_EPOCHS = 20 };
 
 /* ---- options ---- */
 
-static semid_status parse_hidden(const string_list *list, semid_model_params *out,
+static semid_status parse_hidden(const string_list *list, semid_rqvae_params *out,
                                  semid_error *err) {
     if (list->n_items > SEMID_MODEL_MAX_HIDDEN)
         FAIL(SEMID_ERR_USAGE, "--hidden: expected at most %d widths, found %zu",
@@ -37,7 +37,7 @@ bool train_model_is_linear(const semid_model *model) {
 }
 
 semid_status train_model_check(const train_params *p, semid_error *err) {
-    semid_model_params unused;
+    semid_rqvae_params unused;
     if (p->pca > 0 && (p->hidden.n_items > 0 || p->load || !p->train))
         FAIL(SEMID_ERR_USAGE, "--pca and %s: expected one of them, found both",
              p->load || !p->train ? "--load" : "--hidden");
@@ -56,7 +56,7 @@ semid_status train_model_check(const train_params *p, semid_error *err) {
 
 semid_status train_model_check_start(const train_params *p, const semid_model *start,
                                      semid_error *err) {
-    semid_model_params asked;
+    semid_rqvae_params asked;
     if (!start && p->load && p->hidden.n_items > 0)
         FAIL(SEMID_ERR_USAGE, "--hidden: expected model.safetensors beside %s, found none",
              p->load);
@@ -89,8 +89,8 @@ static size_t epochs_of(const train_params *p, size_t n_rows) {
 }
 
 static semid_status params_of(const train_params *p, train_shape shape, size_t n_rows,
-                              uint64_t seed, semid_model_params *out, semid_error *err) {
-    semid_model_params m = semid_model_params_default();
+                              uint64_t seed, semid_rqvae_params *out, semid_error *err) {
+    semid_rqvae_params m = semid_rqvae_params_default();
     TRY(parse_hidden(&p->hidden, &m, err));
     m.quantizer.n_codewords = shape.n_codewords;
     m.quantizer.n_epochs = epochs_of(p, n_rows);
@@ -100,8 +100,8 @@ static semid_status params_of(const train_params *p, train_shape shape, size_t n
     m.quantizer.decay = p->decay;
     m.quantizer.entropy_reg = p->entropy_reg;
     m.quantizer.seed = seed;
-    m.n_levels = shape.n_levels;
-    m.vq = p->method == TRAIN_VQVAE;
+    m.quantizer.n_levels = shape.n_levels;
+    m.quantizer.vq = p->method == TRAIN_VQVAE;
     m.latent = p->latent > 0 ? (size_t)p->latent : LATENT;
     m.gradient = (semid_gradient)p->gradient;
     m.update = (semid_codebook_update)p->codebook_update;
@@ -115,7 +115,7 @@ static semid_status params_of(const train_params *p, train_shape shape, size_t n
 
 /* ---- training ---- */
 
-static semid_status report_epochs(json_t *report, const semid_model_epoch *epochs, size_t n,
+static semid_status report_epochs(json_t *report, const semid_rqvae_epoch *epochs, size_t n,
                                   semid_error *err) {
     json_t *list = json_array();
     int failed = !list;
@@ -140,17 +140,21 @@ semid_status train_model_fit(semid_codebook **codebook, semid_model **model,
                              const train_data *data, uint64_t seed, json_t *report,
                              semid_error *err) {
     semid_status status = SEMID_OK;
-    semid_model_epoch *epochs = NULL;
+    semid_rqvae_epoch *epochs = NULL;
     char *path = NULL;
-    semid_model_params p;
+    semid_rqvae_params p;
     TRY(params_of(params, shape, data->n_rows, seed, &p, err));
     p.start = start;
     p.start_codebook = start ? start_codebook : NULL;
     TRY_GOTO(checkpoint_path(&path, params->out, err));
     p.checkpoint = path;
     TRY_GOTO(mem_alloc(&epochs, p.quantizer.n_epochs, sizeof *epochs, err));
-    TRY_GOTO(
-        semid_model_fit(codebook, model, &p, data->rows.x, data->n_rows, data->dim, epochs, err));
+    if (data->rows.x)
+        TRY_GOTO(semid_rqvae_fit(NULL, codebook, model, data->rows.x, data->n_rows, data->dim, &p,
+                                 epochs, err));
+    else
+        TRY_GOTO(
+            semid_rqvae_fit_rows(NULL, codebook, model, &data->from, data->dim, &p, epochs, err));
     TRY_GOTO(report_epochs(report, epochs, p.quantizer.n_epochs, err));
 done:
     mem_free(epochs);

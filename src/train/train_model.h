@@ -3,6 +3,7 @@
 #define TRAIN_TRAIN_MODEL_H
 
 #include "semid/model.h"
+#include "semid/rqvae.h"
 #include "train/train_fit.h"
 
 /* What is asked for beside each other: usage errors. */

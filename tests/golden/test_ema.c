@@ -1,7 +1,7 @@
 /* The moving-average update against golden/ema/make.py, a NumPy program. */
 #include "base/memory.h"
 #include "formats/array.h"
-#include "learn/ema.h"
+#include "learn/ema_update.h"
 #include "support/support.h"
 
 #include <math.h>
@@ -9,7 +9,7 @@
 
 enum { N = 96, DIM = 6, L = 2, K = 8, B = 32, EPOCHS = 2 };
 
-static const ema_rules rules = {.decay = 0.9, .epsilon = 1e-3, .chunk_rows = N};
+static const level_rules rules = {.decay = 0.9, .epsilon = 1e-3, .chunk_rows = N};
 
 static array load(const char *name) {
     semid_error err;
@@ -21,22 +21,22 @@ static array load(const char *name) {
 }
 
 /* One pass over all rows, scaled to a batch. */
-static void start(ema_level *levels, ema_batch *batch, const float *x) {
+static void start(level_state *levels, level_workspace *batch, const float *x) {
     memcpy(batch->r, x, N * DIM * sizeof(float));
     for (size_t l = 0; l < L; l++) {
         uint64_t counts[K] = {0};
-        ema_assign(&levels[l], batch, &rules, N);
+        level_assign(&levels[l], batch, &rules, N);
         for (size_t i = 0; i < N; i++) {
             size_t code = (size_t)batch->codes[i];
             counts[code]++;
             for (size_t j = 0; j < DIM; j++)
                 batch->r[i * DIM + j] -= levels[l].codewords[code * DIM + j];
         }
-        ema_level_start(&levels[l], counts, N, B);
+        for (size_t k = 0; k < K; k++) level_set_usage(&levels[l], k, B * ((double)counts[k] / N));
     }
 }
 
-static void run(ema_level *levels, ema_batch *batch, const float *x, const int32_t *codes,
+static void run(level_state *levels, level_workspace *batch, const float *x, const int32_t *codes,
                 const double *errors) {
     rng random;
     rng_init(&random, 1, 1);
@@ -44,7 +44,7 @@ static void run(ema_level *levels, ema_batch *batch, const float *x, const int32
         size_t row = step * B % N, n_revived = 0;
         memcpy(batch->r, x + row * DIM, B * DIM * sizeof(float));
         for (size_t l = 0; l < L; l++) {
-            ema_assign(&levels[l], batch, &rules, B);
+            level_assign(&levels[l], batch, &rules, B);
             for (size_t i = 0; i < B; i++)
                 assert_int_equal(batch->codes[i], codes[(step * B + i) * L + l]);
             double error = ema_update(&levels[l], batch, &rules, B, &random, &n_revived);
@@ -57,14 +57,14 @@ static void run(ema_level *levels, ema_batch *batch, const float *x, const int32
 static void two_epochs_equal_numpy(void **state) {
     (void)state;
     semid_error err;
-    ema_level levels[L];
-    ema_batch batch;
+    level_state levels[L];
+    level_workspace batch;
     array x = load("x.npy"), init = load("init.npy"), codes = load("codes.npy");
     array books = load("codebooks.npy"), counts = load("n.npy"), errors = load("errors.npy");
-    assert_ok(ema_batch_init(&batch, N, N, K, DIM, false, &err));
+    assert_ok(level_workspace_init(&batch, N, N, K, DIM, false, &err));
     for (size_t l = 0; l < L; l++)
-        assert_ok(ema_level_init(&levels[l], K, DIM, (const float *)init.data + l * K * DIM, false,
-                                 &err));
+        assert_ok(
+            level_init(&levels[l], K, DIM, (const float *)init.data + l * K * DIM, false, &err));
     start(levels, &batch, x.data);
     run(levels, &batch, x.data, codes.data, errors.data);
     for (size_t l = 0; l < L; l++) {
@@ -73,9 +73,9 @@ static void two_epochs_equal_numpy(void **state) {
                              (double)((const float *)books.data)[l * K * DIM + i]) < 1e-5);
         for (size_t k = 0; k < K; k++)
             assert_true(fabs(levels[l].n[k] - ((const double *)counts.data)[l * K + k]) < 1e-9);
-        ema_level_release(&levels[l]);
+        level_release(&levels[l]);
     }
-    ema_batch_release(&batch);
+    level_workspace_release(&batch);
     array *all[] = {&x, &init, &codes, &books, &counts, &errors};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) array_release(all[i]);
 }

@@ -3,11 +3,10 @@
 #include "base/memory.h"
 #include "base/rng.h"
 #include "base/threads.h"
-#include "learn/ema.h"
+#include "learn/ema_update.h"
+#include "semid/ema.h"
 #include "semid/quality.h"
 #include "semid/rqkmeans.h"
-#include "semid/rqvae.h"
-#include "semid/vqvae.h"
 #include "support/support.h"
 
 #include <math.h>
@@ -52,16 +51,19 @@ static float *make(kind what) {
 
 static semid_ema_params params_of(size_t n_codewords, size_t n_epochs) {
     semid_ema_params p = semid_ema_params_default();
+    p.n_levels = L;
     p.n_codewords = n_codewords;
     p.n_epochs = n_epochs;
     p.batch_rows = 256;
     return p;
 }
 
-static semid_codebook *fit(const float *x, const semid_ema_params *p, size_t n_levels) {
+static semid_codebook *fit(const float *x, const semid_ema_params *params, size_t n_levels) {
     semid_error err;
     semid_codebook *cb;
-    assert_ok(semid_rqvae_fit(&cb, n_levels, p, x, N, DIM, NULL, &err));
+    semid_ema_params p = *params;
+    p.n_levels = n_levels;
+    assert_ok(semid_ema_fit(NULL, &cb, x, N, DIM, &p, NULL, &err));
     return cb;
 }
 
@@ -166,27 +168,25 @@ static void mass_stays_one_batch(void **state) {
     (void)state;
     semid_error err;
     float *x = make(CLUSTERS);
-    ema_level level;
-    ema_batch batch;
-    ema_rules rules = {.decay = 0.9, .epsilon = 1e-5, .chunk_rows = 100};
-    uint64_t counts[K];
+    level_state level;
+    level_workspace batch;
+    level_rules rules = {.decay = 0.9, .epsilon = 1e-5, .chunk_rows = 100};
     rng r;
     rng_init(&r, 1, 1);
-    for (size_t k = 0; k < K; k++) counts[k] = 1;
-    assert_ok(ema_level_init(&level, K, DIM, x, false, &err));
-    assert_ok(ema_batch_init(&batch, 100, 100, K, DIM, false, &err));
-    ema_level_start(&level, counts, K, 100);
+    assert_ok(level_init(&level, K, DIM, x, false, &err));
+    assert_ok(level_workspace_init(&batch, 100, 100, K, DIM, false, &err));
+    for (size_t k = 0; k < K; k++) level_set_usage(&level, k, 100 * (1.0 / K));
     for (size_t step = 0; step < N / 100; step++) {
         size_t n_revived = 0;
         double sum = 0;
         memcpy(batch.r, x + step * 100 * DIM, 100 * DIM * sizeof *x);
-        ema_assign(&level, &batch, &rules, 100);
+        level_assign(&level, &batch, &rules, 100);
         ema_update(&level, &batch, &rules, 100, &r, &n_revived);
         for (size_t k = 0; k < K; k++) sum += level.n[k];
         assert_true(fabs(sum - 100) < 1e-9);
     }
-    ema_batch_release(&batch);
-    ema_level_release(&level);
+    level_workspace_release(&batch);
+    level_release(&level);
     free(x);
 }
 
@@ -232,7 +232,9 @@ static void vq_is_rq_with_one_level(void **state) {
     float *x = make(CLUSTERS);
     semid_ema_params p = params_of(K, 4);
     semid_codebook *vq, *rq = fit(x, &p, 1);
-    assert_ok(semid_vqvae_fit(&vq, &p, x, N, DIM, NULL, &err));
+    p.n_levels = 1;
+    p.vq = true;
+    assert_ok(semid_ema_fit(NULL, &vq, x, N, DIM, &p, NULL, &err));
     assert_true(semid_codebook_is_vq(vq) && !semid_codebook_is_vq(rq));
     assert_true(same_bytes(vq, rq));
     semid_codebook_free(vq);
@@ -251,9 +253,9 @@ static void training_goes_on_from_where_it_ended(void **state) {
     semid_codebook *start, *first, *second;
     assert_ok(semid_codebook_new(NULL, &start, L, K, DIM, false, rows, &err));
     p.init = start;
-    assert_ok(semid_rqvae_fit(&first, L, &p, x, N, DIM, epochs, &err));
+    assert_ok(semid_ema_fit(NULL, &first, x, N, DIM, &p, epochs, &err));
     p.init = first;
-    assert_ok(semid_rqvae_fit(&second, L, &p, x, N, DIM, more, &err));
+    assert_ok(semid_ema_fit(NULL, &second, x, N, DIM, &p, more, &err));
     assert_true(epochs[4].recon < 0.99 * epochs[0].recon);
     assert_true(more[0].recon < 1.01 * epochs[4].recon);
     assert_true(more[4].recon < 0.99 * epochs[4].recon);
@@ -311,7 +313,7 @@ static void loss_is_the_sum_of_its_parts(void **state) {
     semid_codebook *cb;
     p.beta = 0.5;
     p.entropy_reg = 1e-3;
-    assert_ok(semid_rqvae_fit(&cb, L, &p, x, N, DIM, epochs, &err));
+    assert_ok(semid_ema_fit(NULL, &cb, x, N, DIM, &p, epochs, &err));
     for (size_t e = 0; e < 3; e++) {
         double loss = epochs[e].recon + 0.5 * epochs[e].commit - 1e-3 * epochs[e].entropy;
         assert_true(fabs(loss - epochs[e].loss) < 1e-12);
@@ -330,19 +332,21 @@ static void wrong_parameters_are_named(void **state) {
     float *x = make(CLUSTERS);
     semid_codebook *cb, *start;
     semid_ema_params p = params_of(K, 1), q;
-    assert_ok(semid_rqvae_fit(&start, 1, &p, x, N, DIM, NULL, &err));
+    p.n_levels = 1;
+    assert_ok(semid_ema_fit(NULL, &start, x, N, DIM, &p, NULL, &err));
     q = p, q.decay = 1;
-    assert_fails(semid_vqvae_fit(&cb, &q, x, N, DIM, NULL, &err), SEMID_ERR_ARGUMENT, "decay");
+    assert_fails(semid_ema_fit(NULL, &cb, x, N, DIM, &q, NULL, &err), SEMID_ERR_ARGUMENT, "decay");
     q = p, q.beta = -1;
-    assert_fails(semid_vqvae_fit(&cb, &q, x, N, DIM, NULL, &err), SEMID_ERR_ARGUMENT, "beta");
+    assert_fails(semid_ema_fit(NULL, &cb, x, N, DIM, &q, NULL, &err), SEMID_ERR_ARGUMENT, "beta");
     q = p, q.dead_share = 2;
-    assert_fails(semid_vqvae_fit(&cb, &q, x, N, DIM, NULL, &err), SEMID_ERR_ARGUMENT, "dead_share");
+    assert_fails(semid_ema_fit(NULL, &cb, x, N, DIM, &q, NULL, &err), SEMID_ERR_ARGUMENT,
+                 "dead_share");
     q = p, q.batch_rows = 0;
-    assert_fails(semid_vqvae_fit(&cb, &q, x, N, DIM, NULL, &err), SEMID_ERR_ARGUMENT, "batch");
-    q = p, q.init = start;
-    assert_fails(semid_rqvae_fit(&cb, 2, &q, x, N, DIM, NULL, &err), SEMID_ERR_SHAPE,
+    assert_fails(semid_ema_fit(NULL, &cb, x, N, DIM, &q, NULL, &err), SEMID_ERR_ARGUMENT, "batch");
+    q = p, q.init = start, q.n_levels = 2;
+    assert_fails(semid_ema_fit(NULL, &cb, x, N, DIM, &q, NULL, &err), SEMID_ERR_SHAPE,
                  "expected [2, 32, 12], found [1, 32, 12]");
-    assert_fails(semid_vqvae_fit(&cb, &p, x, K - 1, DIM, NULL, &err), SEMID_ERR_DATA,
+    assert_fails(semid_ema_fit(NULL, &cb, x, K - 1, DIM, &p, NULL, &err), SEMID_ERR_DATA,
                  "rows as codewords (32), found 31");
     semid_codebook_free(start);
     free(x);
@@ -353,12 +357,13 @@ static void failed_allocations_leak_nothing(void **state) {
     semid_error err;
     float *x = make(CLUSTERS);
     semid_ema_params p = params_of(4, 1);
+    p.n_levels = 2;
     p.entropy_reg = 0.1;
     semid_status status = SEMID_ERR_NO_MEMORY;
     for (long n = 1; status == SEMID_ERR_NO_MEMORY; n++) {
         semid_codebook *cb = NULL;
         mem_fail_after(n);
-        status = semid_rqvae_fit(&cb, 2, &p, x, 64, DIM, NULL, &err);
+        status = semid_ema_fit(NULL, &cb, x, 64, DIM, &p, NULL, &err);
         mem_fail_after(0);
         semid_codebook_free(cb);
         assert_true(n < 1000);

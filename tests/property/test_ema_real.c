@@ -1,10 +1,9 @@
 /* On real vectors (shared data): nearly every codeword is used and the error stays near that of
  * RQ-KMeans, from a cold start and from given codewords. */
 #include "formats/array.h"
+#include "semid/ema.h"
 #include "semid/quality.h"
 #include "semid/rqkmeans.h"
-#include "semid/rqvae.h"
-#include "semid/vqvae.h"
 #include "support/support.h"
 
 #include <math.h>
@@ -70,12 +69,11 @@ static double fit_and_check(const data *d, size_t n_levels, size_t K, const semi
     semid_error err;
     semid_codebook *cb;
     semid_ema_params p = semid_ema_params_default();
+    p.n_levels = n_levels;
     p.n_codewords = K;
+    p.vq = n_levels == 1;
     p.init = init;
-    if (n_levels == 1)
-        assert_ok(semid_vqvae_fit(&cb, &p, d->x, d->n, d->dim, NULL, &err));
-    else
-        assert_ok(semid_rqvae_fit(&cb, n_levels, &p, d->x, d->n, d->dim, NULL, &err));
+    assert_ok(semid_ema_fit(NULL, &cb, d->x, d->n, d->dim, &p, NULL, &err));
     double error = check(d, cb);
     semid_codebook_free(cb);
     return error;

@@ -1,9 +1,9 @@
 /* Training on rows that are read as they are needed gives the bits of training in memory. */
 #include "base/rng.h"
 #include "base/threads.h"
+#include "semid/ema.h"
 #include "semid/rqkmeans.h"
 #include "semid/rqvae.h"
-#include "semid/vqvae.h"
 #include "support/support.h"
 
 #include <stdlib.h>
@@ -92,17 +92,15 @@ static void rqkmeans_is_the_same(void **state) {
 static void fit_ema(size_t n_levels, bool read, float *out) {
     semid_codebook *cb;
     semid_ema_params p = semid_ema_params_default();
+    p.n_levels = n_levels;
     p.n_codewords = K;
+    p.vq = n_levels == 1;
     p.n_epochs = 2;
     p.batch_rows = 3000;
-    if (n_levels > 1 && read)
-        assert_ok(semid_rqvae_fit_rows(&cb, n_levels, &p, &rows, DIM, NULL, &err));
-    else if (n_levels > 1)
-        assert_ok(semid_rqvae_fit(&cb, n_levels, &p, x, N, DIM, NULL, &err));
-    else if (read)
-        assert_ok(semid_vqvae_fit_rows(&cb, &p, &rows, DIM, NULL, &err));
+    if (read)
+        assert_ok(semid_ema_fit_rows(NULL, &cb, &rows, DIM, &p, NULL, &err));
     else
-        assert_ok(semid_vqvae_fit(&cb, &p, x, N, DIM, NULL, &err));
+        assert_ok(semid_ema_fit(NULL, &cb, x, N, DIM, &p, NULL, &err));
     keep_codewords(cb, out);
 }
 
@@ -114,6 +112,59 @@ static void moving_averages_are_the_same(void **state) {
         fit_ema(n_levels, true, outside);
         assert_memory_equal(inside, outside, sizeof inside);
     }
+}
+
+/* ---- networks ---- */
+
+enum { EPOCHS = 10, LATENT = 8, N_PROJECTED = 200 };
+
+typedef struct networks {
+    float codewords[L * K * LATENT], latents[N_PROJECTED * LATENT];
+    semid_rqvae_epoch epochs[EPOCHS];
+} networks;
+
+static void fit_networks(const semid_rqvae_params *p, bool read, networks *out) {
+    semid_codebook *cb;
+    semid_model *model;
+    if (read)
+        assert_ok(semid_rqvae_fit_rows(NULL, &cb, &model, &rows, DIM, p, out->epochs, &err));
+    else
+        assert_ok(semid_rqvae_fit(NULL, &cb, &model, x, N, DIM, p, out->epochs, &err));
+    assert_ok(semid_model_project(NULL, model, x, N_PROJECTED, out->latents, &err));
+    for (size_t l = 0; l < L; l++)
+        memcpy(out->codewords + l * K * LATENT, semid_codebook_level(cb, l),
+               K * LATENT * sizeof *out->codewords);
+    semid_codebook_free(cb);
+    semid_model_free(model);
+}
+
+/* The first epoch trains without a quantizer. A checkpoint of rows that were read is one of the
+ * same rows in memory. */
+static void networks_are_the_same(void **state) {
+    (void)state;
+    static networks inside, outside, resumed;
+    semid_rqvae_params p = semid_rqvae_params_default();
+    p.quantizer.n_levels = L;
+    p.quantizer.n_codewords = K;
+    p.quantizer.n_epochs = EPOCHS;
+    p.quantizer.batch_rows = 3000;
+    p.n_hidden = 1;
+    p.hidden[0] = 16;
+    p.latent = LATENT;
+    fit_networks(&p, false, &inside);
+
+    p.checkpoint = test_path("checkpoint.safetensors");
+    p.checkpoint_s = 0;
+    for (int threads = 1; threads <= 2; threads++) {
+        threads_set(threads);
+        fit_networks(&p, true, &outside);
+        assert_memory_equal(&inside, &outside, sizeof inside);
+    }
+    threads_set(0);
+
+    p.resume = true;
+    fit_networks(&p, false, &resumed);
+    assert_memory_equal(&inside, &resumed, sizeof inside);
 }
 
 static semid_status gone(void *user, size_t row, size_t n, float *out, semid_error *e) {
@@ -130,13 +181,19 @@ static void a_failure_to_read_ends_training(void **state) {
     semid_rqkmeans_params p = semid_rqkmeans_params_default();
     semid_ema_params q = semid_ema_params_default();
     assert_fails(semid_rqkmeans_fit_rows(&cb, &lost, DIM, &p, NULL, &err), SEMID_ERR_IO, "is gone");
-    assert_fails(semid_vqvae_fit_rows(&cb, &q, &lost, DIM, NULL, &err), SEMID_ERR_IO, "is gone");
+    assert_fails(semid_ema_fit_rows(NULL, &cb, &lost, DIM, &q, NULL, &err), SEMID_ERR_IO,
+                 "is gone");
+    semid_model *model;
+    semid_rqvae_params r = semid_rqvae_params_default();
+    assert_fails(semid_rqvae_fit_rows(NULL, &cb, &model, &lost, DIM, &r, NULL, &err), SEMID_ERR_IO,
+                 "is gone");
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rqkmeans_is_the_same),
         cmocka_unit_test(moving_averages_are_the_same),
+        cmocka_unit_test(networks_are_the_same),
         cmocka_unit_test(a_failure_to_read_ends_training),
     };
     return cmocka_run_group_tests_name("out of core", tests, fill, drop);

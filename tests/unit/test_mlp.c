@@ -2,7 +2,7 @@
  * independent forward pass in double precision; AdamW against its formulas. */
 #include "base/memory.h"
 #include "learn/adamw.h"
-#include "learn/model_step.h"
+#include "learn/rqvae_step.h"
 #include "support/support.h"
 
 #include <math.h>
@@ -84,7 +84,8 @@ static double loss(const fixed *f, const double *params, const float *x) {
 
 typedef struct set_up {
     semid_model *model;
-    model_trainer t;
+    semid_rqvae_params p;
+    rqvae_trainer t;
     double *params; /* in double */
     fixed f;
 } set_up;
@@ -95,13 +96,17 @@ static void make(set_up *s, bool rotate, bool by_gradient) {
     rng_init(&random, 5, 5);
     *s = (set_up){.f = {.rotate = rotate, .beta = 0.3}};
     assert_ok(model_new(&s->model, &encoder, true, &err));
-    s->t.rotate = rotate;
-    s->t.codes_by_gradient = by_gradient;
-    s->t.beta = s->f.beta;
-    s->t.rules = (ema_rules){.decay = 0.9, .epsilon = 1e-5, .chunk_rows = N};
-    s->t.adamw = (adamw_rules){.lr = 1e-3, .beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8};
-    assert_ok(model_trainer_init(&s->t, s->model, L, K, N, &err));
-    assert_ok(ema_batch_init(&s->t.batch, N, N, K, LATENT, false, &err));
+    s->p = semid_rqvae_params_default();
+    s->p.quantizer.n_levels = L;
+    s->p.quantizer.n_codewords = K;
+    s->p.quantizer.batch_rows = N;
+    s->p.quantizer.beta = s->f.beta;
+    s->p.quantizer.decay = 0.9;
+    s->p.quantizer.dead_share = 0;
+    s->p.gradient = rotate ? SEMID_GRADIENT_ROTATION : SEMID_GRADIENT_STE;
+    s->p.update = by_gradient ? SEMID_UPDATE_GRAD : SEMID_UPDATE_EMA;
+    s->p.weight_decay = 0;
+    assert_ok(rqvae_trainer_init(&s->t, s->model, &s->p, N, &err));
     mlp_shape decoder = mlp_mirror(&encoder);
     const mlp_shape *nets[] = {&encoder, &decoder};
     float *params = s->model->params;
@@ -119,18 +124,17 @@ static void make(set_up *s, bool rotate, bool by_gradient) {
         for (size_t j = 0; j < DIM; j++) s->t.x[i * gemm_pad(DIM) + j] = (float)rng_normal(&random);
     for (size_t l = 0; l < L; l++) {
         float codewords[K * LATENT];
-        uint64_t counts[K];
         for (size_t i = 0; i < K * LATENT; i++) codewords[i] = (float)rng_normal(&random);
-        for (size_t k = 0; k < K; k++) counts[k] = 5;
-        assert_ok(ema_level_init(&s->t.levels[l], K, LATENT, codewords, false, &err));
-        ema_level_start(&s->t.levels[l], counts, 5 * K, N);
+        level_state *level = &s->t.codebooks.levels[l];
+        assert_ok(level_init(level, K, LATENT, codewords, false, &err));
+        for (size_t k = 0; k < K; k++) level_set_usage(level, k, N * (1.0 / K));
     }
     assert_ok(mem_alloc(&s->params, s->model->n_params, sizeof(double), &err));
     for (size_t i = 0; i < s->model->n_params; i++) s->params[i] = (double)s->model->params[i];
 }
 
 static void clean(set_up *s) {
-    model_trainer_release(&s->t);
+    rqvae_trainer_release(&s->t);
     semid_model_free(s->model);
     mem_free(s->params);
 }
@@ -149,7 +153,7 @@ static void fix(set_up *s) {
             for (size_t k = 0; k < K; k++) {
                 double d = 0;
                 for (size_t j = 0; j < LATENT; j++) {
-                    double e = r[j] - (double)s->t.levels[l].codewords[k * LATENT + j];
+                    double e = r[j] - (double)s->t.codebooks.levels[l].codewords[k * LATENT + j];
                     d += e * e;
                 }
                 if (d < least) best = k;
@@ -157,7 +161,7 @@ static void fix(set_up *s) {
             }
             memcpy(f->residual_in[i][l], r, sizeof r);
             for (size_t j = 0; j < LATENT; j++) {
-                f->codes[i][l][j] = (double)s->t.levels[l].codewords[best * LATENT + j];
+                f->codes[i][l][j] = (double)s->t.codebooks.levels[l].codewords[best * LATENT + j];
                 r[j] -= f->codes[i][l][j];
                 f->q[i][j] += f->codes[i][l][j];
             }
@@ -168,10 +172,10 @@ static void fix(set_up *s) {
 static void gradients_are_those_of_the_loss(bool rotate) {
     semid_error err;
     set_up s;
-    model_sums sums = {0};
+    rqvae_sums sums = {0};
     make(&s, rotate, false);
     fix(&s);
-    assert_ok(model_gradients(&s.t, N, true, &sums, &err));
+    assert_ok(rqvae_gradients(&s.t, N, true, &sums, &err));
     double largest = 0;
     for (size_t i = 0; i < s.model->n_params; i++)
         largest = fmax(largest, fabs((double)s.t.grads[i]));
@@ -212,12 +216,12 @@ static void codewords_by_gradient(void **state) {
     (void)state;
     semid_error err;
     set_up s;
-    model_sums sums = {0};
+    rqvae_sums sums = {0};
     make(&s, false, true);
     fix(&s);
     float before[K * LATENT];
-    memcpy(before, s.t.levels[L - 1].codewords, sizeof before);
-    assert_ok(model_gradients(&s.t, N, true, &sums, &err));
+    memcpy(before, s.t.codebooks.levels[L - 1].codewords, sizeof before);
+    assert_ok(rqvae_gradients(&s.t, N, true, &sums, &err));
     for (size_t k = 0; k < K; k++)
         for (size_t j = 0; j < LATENT; j++) {
             double expected = 0;
@@ -230,7 +234,7 @@ static void codewords_by_gradient(void **state) {
             }
             assert_true(fabs(expected - (double)s.t.code_grads[k * LATENT + j]) < 1e-6);
             double step = expected == 0 ? 0 : 1e-3 * expected / fabs(expected); /* the first */
-            assert_true(fabs((double)s.t.levels[L - 1].codewords[k * LATENT + j] -
+            assert_true(fabs((double)s.t.codebooks.levels[L - 1].codewords[k * LATENT + j] -
                              (double)before[k * LATENT + j] + step) < 1e-6);
         }
     clean(&s);
@@ -240,10 +244,10 @@ static void infinite_latents_are_refused(void **state) {
     (void)state;
     semid_error err;
     set_up s;
-    model_sums sums = {0};
+    rqvae_sums sums = {0};
     make(&s, false, false);
     s.model->params[mlp_bias_at(&encoder, 2)] = INFINITY;
-    assert_fails(model_gradients(&s.t, N, true, &sums, &err), SEMID_ERR_DATA,
+    assert_fails(rqvae_gradients(&s.t, N, true, &sums, &err), SEMID_ERR_DATA,
                  "lower the learning rate");
     clean(&s);
 }

@@ -2,7 +2,7 @@
 """Golden values of a training step of networks around a residual quantizer, by PyTorch in float64.
 
     pip install torch safetensors 'numpy<2'
-    python make_model_step.py      # writes model_step/
+    python make_rqvae_step.py      # writes rqvae_step/
 
 start.safetensors: networks before; x.npy, codebooks.npy: a batch and codewords before. For each way
 of passing the quantizer (ste, rotation) and of learning codewords (ema, grad), after STEPS steps of
@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from safetensors.numpy import save_file
 
-here = pathlib.Path(__file__).parent / "model_step"
+here = pathlib.Path(__file__).parent / "rqvae_step"
 here.mkdir(exist_ok=True)
 N, DIM, LATENT, K, L, STEPS = 48, 20, 6, 8, 3, 3
 WIDTHS = [DIM, 24, 12, LATENT]

@@ -4,7 +4,7 @@
 #include "base/memory.h"
 #include "base/rng.h"
 #include "base/threads.h"
-#include "semid/model.h"
+#include "semid/rqvae.h"
 #include "support/support.h"
 
 #include <math.h>
@@ -42,10 +42,10 @@ static float *make_rows(int kind) {
     return x;
 }
 
-static semid_model_params small(void) {
-    semid_model_params p = semid_model_params_default();
+static semid_rqvae_params small(void) {
+    semid_rqvae_params p = semid_rqvae_params_default();
     p.lr = 1e-2; /* for so few steps */
-    p.n_levels = L;
+    p.quantizer.n_levels = L;
     p.n_hidden = 1;
     p.hidden[0] = 20;
     p.latent = 6;
@@ -58,12 +58,12 @@ static semid_model_params small(void) {
 typedef struct result {
     semid_codebook *codebook;
     semid_model *model;
-    semid_model_epoch epochs[EPOCHS];
+    semid_rqvae_epoch epochs[EPOCHS];
 } result;
 
-static semid_status fit(result *r, const semid_model_params *p, const float *x, semid_error *err) {
+static semid_status fit(result *r, const semid_rqvae_params *p, const float *x, semid_error *err) {
     *r = (result){0};
-    return semid_model_fit(&r->codebook, &r->model, p, x, N, DIM, r->epochs, err);
+    return semid_rqvae_fit(NULL, &r->codebook, &r->model, x, N, DIM, p, r->epochs, err);
 }
 
 static void release(result *r) {
@@ -96,7 +96,7 @@ static void codewords_stay_in_use(void **state) {
         for (int way = 0; way < 4; way++) {
             result r;
             float *x = make_rows(kind);
-            semid_model_params p = small();
+            semid_rqvae_params p = small();
             p.gradient = way & 1 ? SEMID_GRADIENT_ROTATION : SEMID_GRADIENT_STE;
             p.update = way & 2 ? SEMID_UPDATE_GRAD : SEMID_UPDATE_EMA;
             assert_ok(fit(&r, &p, x, &err));
@@ -119,7 +119,7 @@ static void equal_rows_are_no_trouble(void **state) {
     result r;
     float *x = make_rows(GAUSSIAN);
     for (size_t i = 1; i < N; i++) memcpy(x + i * DIM, x, DIM * sizeof *x);
-    semid_model_params p = small();
+    semid_rqvae_params p = small();
     assert_ok(fit(&r, &p, x, &err));
     release(&r);
     free(x);
@@ -132,12 +132,12 @@ static void a_latent_depends_on_its_row_alone(void **state) {
     static int32_t codes[N * L];
     result r, again = {0};
     float *x = make_rows(GAUSSIAN);
-    semid_model_params p = small();
+    semid_rqvae_params p = small();
     assert_ok(fit(&r, &p, x, &err));
     encode(&r, x, N, z, codes);
     assert_ok(semid_model_reconstruct(NULL, r.model, z, N, back, &err));
-    assert_ok(semid_model_save(r.model, test_path("model.safetensors"), r.codebook, &err));
-    assert_ok(semid_codebook_save(r.codebook, test_path("codebooks.npz"), &err));
+    assert_ok(semid_model_save(NULL, r.model, test_path("model.safetensors"), r.codebook, &err));
+    assert_ok(semid_codebook_save(NULL, r.codebook, test_path("codebooks.npz"), &err));
     assert_ok(semid_codebook_load(NULL, &again.codebook, test_path("codebooks.npz"), &err));
     assert_ok(
         semid_model_beside(NULL, &again.model, test_path("codebooks.npz"), again.codebook, &err));
@@ -175,7 +175,7 @@ static void threads_do_not_matter_but_seeds_do(void **state) {
     float *x = make_rows(HEAVY_TAILS);
     for (int way = 0; way < 2; way++) {
         result r[3];
-        semid_model_params p = small();
+        semid_rqvae_params p = small();
         p.hidden[0] = 100;
         p.quantizer.batch_rows = 300;
         p.quantizer.n_epochs = 10;
@@ -201,7 +201,7 @@ static void interrupted_training_goes_on(void **state) {
     float *x = make_rows(ONE_CROWD);
     for (int way = 0; way < 2; way++) {
         result whole, parts;
-        semid_model_params p = small();
+        semid_rqvae_params p = small();
         p.update = way ? SEMID_UPDATE_GRAD : SEMID_UPDATE_EMA;
         p.quantizer.entropy_reg = 0.01;
         assert_ok(fit(&whole, &p, x, &err));
@@ -230,7 +230,7 @@ static void failures_leave_nothing(void **state) {
     (void)state;
     semid_error err;
     float *x = make_rows(GAUSSIAN);
-    semid_model_params p = small();
+    semid_rqvae_params p = small();
     p.quantizer.n_epochs = 1;
     semid_status status = SEMID_ERR_NO_MEMORY;
     for (long n = 1; status != SEMID_OK; n++) {
@@ -250,9 +250,9 @@ static void wrong_parameters_are_named(void **state) {
     semid_error err;
     result r, other;
     float *x = make_rows(GAUSSIAN);
-    semid_model_params p = small();
+    semid_rqvae_params p = small();
     assert_ok(fit(&r, &p, x, &err));
-    semid_model_params bad = p;
+    semid_rqvae_params bad = p;
     bad.n_hidden = 0;
     assert_fails(fit(&other, &bad, x, &err), SEMID_ERR_ARGUMENT, "expected 1 to 15, found 0");
     bad = p;
@@ -262,7 +262,7 @@ static void wrong_parameters_are_named(void **state) {
     bad.lr = 0;
     assert_fails(fit(&other, &bad, x, &err), SEMID_ERR_ARGUMENT, "lr > 0");
     bad = p;
-    bad.vq = true;
+    bad.quantizer.vq = true;
     assert_fails(fit(&other, &bad, x, &err), SEMID_ERR_ARGUMENT, "1 if vq");
     bad = p;
     bad.quantizer.n_codewords = N + 1;
