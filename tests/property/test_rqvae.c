@@ -136,7 +136,7 @@ static void a_latent_depends_on_its_row_alone(void **state) {
     assert_ok(fit(&r, &p, x, &err));
     encode(&r, x, N, z, codes);
     assert_ok(semid_model_reconstruct(NULL, r.model, z, N, back, &err));
-    assert_ok(semid_model_save(NULL, r.model, test_path("model.safetensors"), r.codebook, &err));
+    assert_ok(semid_model_save(r.model, test_path("model.safetensors"), r.codebook, &err));
     assert_ok(semid_codebook_save(NULL, r.codebook, test_path("codebooks.npz"), &err));
     assert_ok(semid_codebook_load(NULL, &again.codebook, test_path("codebooks.npz"), &err));
     assert_ok(
