@@ -2,29 +2,26 @@
 
 #include <string.h>
 
-/* The closing quote of a field whose text starts at p, or NULL. */
-static const char *closing_quote(const char *p, const char *end) {
-    while ((p = memchr(p, '"', (size_t)(end - p)))) {
-        if (p + 1 == end || p[1] != '"') return p;
-        p += 2;
-    }
-    return NULL;
-}
+/* CSV as RFC 4180 has it, except that a record is a line: a quoted field may contain commas and
+ * doubled quotes, but no line break, because lines are split before they are parsed. A quote within
+ * a field that does not begin with one is malformed. memchr() does the searching. */
 
-/* Where the field ends (a comma or the end of the line), or NULL. */
+/* The end of the field at p (a comma or the end of the line), or NULL if it is malformed. */
 static const char *scan_field(const char *p, const char *end, csv_span *out) {
-    const char *stop;
-    if (p < end && *p == '"') {
-        const char *close = closing_quote(p + 1, end);
-        if (!close) return NULL;
-        stop = close + 1;
-        *out = (csv_span){p + 1, (size_t)(close - p - 1), true};
-        return stop == end || *stop == ',' ? stop : NULL;
+    if (p == end || *p != '"') {
+        const char *stop = memchr(p, ',', (size_t)(end - p));
+        if (!stop) stop = end;
+        *out = (csv_span){p, (size_t)(stop - p), false};
+        return memchr(p, '"', out->n_bytes) ? NULL : stop;
     }
-    stop = memchr(p, ',', (size_t)(end - p));
-    if (!stop) stop = end;
-    *out = (csv_span){p, (size_t)(stop - p), false};
-    return memchr(p, '"', out->n_bytes) ? NULL : stop;
+
+    /* The closing quote is the first one that is not doubled. */
+    const char *text = ++p;
+    while ((p = memchr(p, '"', (size_t)(end - p))) && p + 1 < end && p[1] == '"') p += 2;
+    if (!p) return NULL;
+    *out = (csv_span){text, (size_t)(p - text), true};
+    p++;
+    return p == end || *p == ',' ? p : NULL;
 }
 
 size_t csv_scan_line(const char *line, size_t n_bytes, csv_span *out, size_t n_max) {

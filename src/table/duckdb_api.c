@@ -11,11 +11,15 @@
 #include <string.h>
 #include <unistd.h>
 
+/* The functions are listed once, in DUCKDB_FUNCTIONS: the list makes the struct of pointers and the
+ * code that fills it. The library is loaded by the first caller and stays; all later ones pay a
+ * mutex. A failed attempt is repeated by the next call, so that its message is not lost. */
+
 static duckdb_functions functions;
 static bool loaded;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
-/* The folder of the running program + /../lib/semid/libduckdb.so, where `make install` puts it. */
+/* <folder of the running program>/../lib/semid/libduckdb.so, where `make install` puts it. */
 static bool installed_path(char *out, size_t n_out) {
     char program[PATH_MAX];
     ssize_t n = readlink("/proc/self/exe", program, sizeof program - 1);
@@ -27,29 +31,28 @@ static bool installed_path(char *out, size_t n_out) {
     return snprintf(out, n_out, "%s/../lib/semid/libduckdb.so", program) < (int)n_out;
 }
 
-static void *open_library(semid_error *err) {
+static semid_status open_library(void **out, semid_error *err) {
     const char *chosen = getenv("SEMID_DUCKDB");
     if (chosen && *chosen) {
-        void *handle = dlopen(chosen, RTLD_NOW | RTLD_LOCAL);
-        if (!handle)
-            error_set(err, SEMID_ERR_UNSUPPORTED, "SEMID_DUCKDB: cannot load DuckDB: %s",
-                      dlerror());
-        return handle;
+        *out = dlopen(chosen, RTLD_NOW | RTLD_LOCAL);
+        if (*out) return SEMID_OK;
+        FAIL(SEMID_ERR_UNSUPPORTED, "SEMID_DUCKDB: cannot load DuckDB: %s", dlerror());
     }
-    char beside[PATH_MAX + 32];
-    const char *places[] = {SEMID_DUCKDB_LIBRARY,
-                            installed_path(beside, sizeof beside) ? beside : NULL, "libduckdb.so"};
-    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
-        if (!places[i] || (strchr(places[i], '/') && !path_exists(places[i]))) continue;
-        void *handle = dlopen(places[i], RTLD_NOW | RTLD_LOCAL);
-        if (handle) return handle;
+
+    char installed[PATH_MAX + 32];
+    const char *paths[] = {SEMID_DUCKDB_LIBRARY,
+                           installed_path(installed, sizeof installed) ? installed : NULL,
+                           "libduckdb.so"};
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        if (!paths[i] || (strchr(paths[i], '/') && !path_exists(paths[i]))) continue;
+        *out = dlopen(paths[i], RTLD_NOW | RTLD_LOCAL);
+        if (*out) return SEMID_OK;
         log_debug("DuckDB: %s", dlerror());
     }
-    error_set(err, SEMID_ERR_UNSUPPORTED,
-              "this command needs the DuckDB library (libduckdb.so), found it neither at %s nor on "
-              "the loader's path: run scripts/bootstrap, or set SEMID_DUCKDB to its path",
-              SEMID_DUCKDB_LIBRARY);
-    return NULL;
+    FAIL(SEMID_ERR_UNSUPPORTED,
+         "this command needs the DuckDB library (libduckdb.so), found it neither at %s nor on "
+         "the loader's path: run scripts/bootstrap, or set SEMID_DUCKDB to its path",
+         SEMID_DUCKDB_LIBRARY);
 }
 
 static semid_status bind_functions(void *handle, semid_error *err) {
@@ -66,24 +69,21 @@ static semid_status bind_functions(void *handle, semid_error *err) {
     return SEMID_OK;
 }
 
-static semid_status load_once(semid_error *err) {
-    if (loaded) return SEMID_OK;
-    void *handle = open_library(err);
-    if (!handle) return SEMID_ERR_UNSUPPORTED;
-    semid_status status = bind_functions(handle, err);
-    if (status != SEMID_OK) {
-        dlclose(handle);
-        return status;
-    }
-    loaded = true;
-    log_debug("DuckDB %s", functions.duckdb_library_version());
-    return SEMID_OK;
-}
-
 semid_status duckdb_load(const duckdb_functions **out, semid_error *err) {
+    void *handle = NULL;
+    semid_status status = SEMID_OK;
+
     pthread_mutex_lock(&lock);
-    semid_status status = load_once(err);
+    if (!loaded) {
+        TRY_GOTO(open_library(&handle, err));
+        TRY_GOTO(bind_functions(handle, err));
+        handle = NULL; /* never unloaded: DuckDB has threads of its own */
+        loaded = true;
+        log_debug("DuckDB %s", functions.duckdb_library_version());
+    }
+    *out = &functions;
+done:
     pthread_mutex_unlock(&lock);
-    if (status == SEMID_OK) *out = &functions;
+    if (handle) dlclose(handle);
     return status;
 }

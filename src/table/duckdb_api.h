@@ -1,6 +1,6 @@
-/* table/duckdb_api.h - DuckDB's C API, loaded when it is first needed: commands that do not touch
- * tables start without it. Looked for at $SEMID_DUCKDB, where the build found it, beside the
- * program (../lib/semid/libduckdb.so) and on the loader's path. */
+/* table/duckdb_api.h - DuckDB's C API, loaded when it is first needed: commands that do not use
+ * tables start without it. It is searched for at $SEMID_DUCKDB alone if that is set, else where the
+ * build found it, beside the program (../lib/semid/libduckdb.so) and on the loader's path. */
 #ifndef TABLE_DUCKDB_API_H
 #define TABLE_DUCKDB_API_H
 
@@ -90,7 +90,7 @@ typedef struct duckdb_functions {
 #undef X
 } duckdb_functions;
 
-/* The functions, loaded by the first call. SEMID_ERR_UNSUPPORTED says where it was looked for and
+/* The functions, loaded by the first call. SEMID_ERR_UNSUPPORTED says where it was searched for and
  * what to do. */
 semid_status duckdb_load(const duckdb_functions **out, semid_error *err);
 

@@ -1,12 +1,11 @@
-/* table/interner.h - gives equal strings the same number, counting from 0 in order of appearance.
- */
+/* table/interner.h - numbers distinct strings from 0, in order of first appearance. */
 #ifndef TABLE_INTERNER_H
 #define TABLE_INTERNER_H
 
 #include "formats/ids.h"
 
 typedef struct interner {
-    ids *list;       /* borrowed: holds the strings, number = row */
+    ids *list;       /* borrowed; the string of a number is its row */
     uint32_t *slots; /* open addressing, at most half full; 0 = empty, else number + 1 */
     size_t n_slots;  /* a power of two */
 } interner;

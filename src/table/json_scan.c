@@ -5,10 +5,18 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Recursive descent over one line, in one pass and without allocating: the line is checked to its
+ * end, and of the values only the positions of the wanted ones are noted. Everything that may be
+ * expensive (unescaping, numbers) is left to whoever uses the value, which for most columns and
+ * most lines is nobody.
+ *
+ * Depth is bounded, so that hostile input cannot exhaust the stack. Strings take nearly all the
+ * time; json_string_scan() looks at eight bytes at once. */
+
 enum { MAX_DEPTH = 512 };
 
-/* Scanning functions take a position and return the one behind what they read, or NULL with
- * `bad` set to where it went wrong. */
+/* Scanning functions take a position and return the one after what they read, or NULL with `bad`
+ * set to where the line is malformed. */
 typedef struct scanner {
     const char *end, *bad;
     int depth;
@@ -47,6 +55,7 @@ static const char *scan_number(scanner *s, const char *p) {
         p++;
     else if (!(p = scan_digits(s, p)))
         return NULL;
+
     if (p < s->end && *p == '.' && !(p = scan_digits(s, p + 1))) return NULL;
     if (p < s->end && (*p == 'e' || *p == 'E')) {
         p++;
@@ -69,33 +78,32 @@ static const char *scan_array(scanner *s, const char *p) {
     }
 }
 
-/* One `"key": value`; the places of both. */
+/* The positions of one `"key": value`. */
 typedef struct member {
     const char *key, *key_end, *value, *value_end;
 } member;
-
-static const char *scan_member(scanner *s, const char *p, member *m) {
-    m->key = p + 1;
-    if (!(p = scan_string(s, p))) return NULL;
-    m->key_end = p - 1;
-    p = skip_space(s, p);
-    if (p == s->end || *p != ':') return fail(s, p);
-    m->value = skip_space(s, p + 1);
-    return m->value_end = scan_value(s, m->value);
-}
 
 typedef void (*member_fn)(void *user, const member *m);
 
 static const char *scan_object(scanner *s, const char *p, member_fn visit, void *user) {
     p = skip_space(s, p + 1);
     if (p < s->end && *p == '}') return p + 1;
+
     for (;;) {
-        member m;
-        if (!(p = scan_member(s, skip_space(s, p), &m))) return NULL;
+        member m = {.key = p + 1};
+        if (!(p = scan_string(s, p))) return NULL;
+        m.key_end = p - 1;
+        p = skip_space(s, p);
+        if (p == s->end || *p != ':') return fail(s, p);
+        m.value = skip_space(s, p + 1);
+        if (!(p = scan_value(s, m.value))) return NULL;
+        m.value_end = p;
         if (visit) visit(user, &m);
+
         p = skip_space(s, p);
         if (p == s->end || (*p != ',' && *p != '}')) return fail(s, p);
         if (*p++ == '}') return p;
+        p = skip_space(s, p);
     }
 }
 
@@ -126,7 +134,7 @@ static const char *scan_value(scanner *s, const char *p) {
     }
 }
 
-/* ---- the three entries ---- */
+/* ---- what is kept of an object ---- */
 
 typedef struct wanted {
     const char *const *keys;
@@ -137,6 +145,7 @@ typedef struct wanted {
 static void keep_wanted(void *user, const member *m) {
     const wanted *w = user;
     size_t n = (size_t)(m->key_end - m->key), n_value = (size_t)(m->value_end - m->value);
+
     for (size_t i = 0; i < w->n_keys; i++) {
         if (strncmp(w->keys[i], m->key, n) != 0 || w->keys[i][n]) continue;
         bool is_null = n_value == 4 && m->value[0] == 'n';

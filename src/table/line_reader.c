@@ -7,6 +7,14 @@
 #include <stdatomic.h>
 #include <string.h>
 
+/* Decompressing is serial per file, parsing is not. So threads take turns at a file's stream, under
+ * its lock: one reads about a megabyte, cuts it after the last newline, and leaves the begun line
+ * (`carry`) for whoever reads next. Then it parses its block without the lock.
+ *
+ * A block grows beyond BLOCK_BYTES only while it does not contain a whole line. Lines are counted
+ * while the lock is held, so that every block knows the number of its first line. A byte order mark
+ * becomes three blanks, which parsers skip at the start of a line. */
+
 enum { BLOCK_BYTES = 1 << 20 };
 static const size_t MAX_LINE_BYTES = (size_t)256 << 20;
 
@@ -16,7 +24,7 @@ typedef struct line_file {
     byte_stream *stream;
     bool at_end;
     uint64_t next_line;
-    char *carry; /* the begun line behind the last block */
+    char *carry; /* the begun line after the last block */
     size_t n_carry, carry_capacity;
     size_t n_consumed;
 } line_file;
@@ -28,100 +36,88 @@ struct line_reader {
 };
 
 semid_status line_reader_open(line_reader **out, const path_list *files, semid_error *err) {
-    line_reader *s;
-    TRY(mem_calloc(&s, 1, sizeof *s, err));
-    semid_status status = mem_calloc(&s->files, files->n_paths, sizeof *s->files, err);
+    line_reader *r;
+    TRY(mem_calloc(&r, 1, sizeof *r, err));
+    semid_status status = mem_calloc(&r->files, files->n_paths, sizeof *r->files, err);
     if (status != SEMID_OK) {
-        mem_free(s);
+        mem_free(r);
         return status;
     }
-    s->n_files = files->n_paths;
-    for (size_t i = 0; i < s->n_files; i++) {
-        pthread_mutex_init(&s->files[i].lock, NULL);
-        s->files[i].path = files->paths[i];
-        s->files[i].next_line = 1;
+
+    r->n_files = files->n_paths;
+    for (size_t i = 0; i < r->n_files; i++) {
+        pthread_mutex_init(&r->files[i].lock, NULL);
+        r->files[i].path = files->paths[i];
+        r->files[i].next_line = 1;
     }
-    *out = s;
+    *out = r;
     return SEMID_OK;
 }
 
-void line_reader_close(line_reader *s) {
-    if (!s) return;
-    for (size_t i = 0; i < s->n_files; i++) {
-        byte_stream_close(s->files[i].stream);
-        mem_free(s->files[i].carry);
-        pthread_mutex_destroy(&s->files[i].lock);
+void line_reader_close(line_reader *r) {
+    if (!r) return;
+    for (size_t i = 0; i < r->n_files; i++) {
+        byte_stream_close(r->files[i].stream);
+        mem_free(r->files[i].carry);
+        pthread_mutex_destroy(&r->files[i].lock);
     }
-    mem_free(s->files);
-    mem_free(s);
+    mem_free(r->files);
+    mem_free(r);
 }
 
-/* ---- one block, under the file's lock ---- */
-
-static semid_status append(line_block *b, const char *bytes, size_t n, semid_error *err) {
-    TRY(mem_reserve(&b->bytes, &b->capacity, b->n_bytes + n, 1, err));
-    if (n) memcpy(b->bytes + b->n_bytes, bytes, n);
-    b->n_bytes += n;
-    return SEMID_OK;
-}
-
-/* Read until the block is full and holds the end of a line, or the file ends. *n_lines_bytes is the
- * length up to the last line's end. */
-static semid_status fill(line_file *f, line_block *b, size_t *n_line_bytes, semid_error *err) {
+/* Read until the block is full and contains the end of a line, or the file ends. *n_line_bytes is
+ * the length up to the end of the last line. */
+static semid_status fill_block(line_file *f, line_block *b, size_t *n_line_bytes,
+                               semid_error *err) {
     *n_line_bytes = 0;
     while (*n_line_bytes == 0 || b->n_bytes < BLOCK_BYTES) {
         if (b->n_bytes > MAX_LINE_BYTES + BLOCK_BYTES && *n_line_bytes == 0)
             FAIL(SEMID_ERR_FORMAT, "%s: line %llu is longer than %zu MiB", f->path,
                  (unsigned long long)f->next_line, MAX_LINE_BYTES >> 20);
+
         size_t n_read, room = b->n_bytes < BLOCK_BYTES ? BLOCK_BYTES - b->n_bytes : BLOCK_BYTES;
         TRY(mem_reserve(&b->bytes, &b->capacity, b->n_bytes + room, 1, err));
         TRY(byte_stream_read(f->stream, b->bytes + b->n_bytes, room, &n_read, err));
         const char *newline = memrchr(b->bytes + b->n_bytes, '\n', n_read);
         b->n_bytes += n_read;
         if (newline) *n_line_bytes = (size_t)(newline - b->bytes) + 1;
+
         if (n_read == 0) {
             f->at_end = true;
-            *n_line_bytes = b->n_bytes;
+            *n_line_bytes = b->n_bytes; /* the last line may have no end */
             return SEMID_OK;
         }
     }
     return SEMID_OK;
 }
 
-static semid_status keep_carry(line_file *f, line_block *b, size_t n_line_bytes, semid_error *err) {
-    size_t n = b->n_bytes - n_line_bytes;
-    TRY(mem_reserve(&f->carry, &f->carry_capacity, n, 1, err));
-    if (n) memcpy(f->carry, b->bytes + n_line_bytes, n);
-    f->n_carry = n;
-    b->n_bytes = n_line_bytes;
-    return SEMID_OK;
-}
-
-static uint64_t count_newlines(const line_block *b) {
-    uint64_t n = 0;
-    const char *p = b->bytes, *end = p + b->n_bytes;
-    while (p < end && (p = memchr(p, '\n', (size_t)(end - p)))) n++, p++;
-    return n;
-}
-
-static void skip_byte_order_mark(line_block *b) {
-    if (b->first_line != 1 || b->n_bytes < 3 || memcmp(b->bytes, "\xef\xbb\xbf", 3) != 0) return;
-    memset(b->bytes, ' ', 3);
-}
-
-static semid_status next_of(line_reader *s, line_file *f, line_block *b, semid_error *err) {
+/* The next block of a file, under its lock; none at its end. */
+static semid_status read_block(line_reader *r, line_file *f, line_block *b, semid_error *err) {
     if (f->at_end) return SEMID_OK;
     if (!f->stream) TRY(byte_stream_open(&f->stream, f->path, err));
-    TRY(append(b, f->carry, f->n_carry, err));
+
+    /* The line that the previous block began, then new bytes. */
+    TRY(mem_reserve(&b->bytes, &b->capacity, f->n_carry, 1, err));
+    if (f->n_carry) memcpy(b->bytes, f->carry, f->n_carry);
+    b->n_bytes = f->n_carry;
     size_t n_line_bytes;
-    TRY(fill(f, b, &n_line_bytes, err));
-    TRY(keep_carry(f, b, n_line_bytes, err));
-    b->file = (size_t)(f - s->files);
+    TRY(fill_block(f, b, &n_line_bytes, err));
+
+    size_t n_begun = b->n_bytes - n_line_bytes;
+    TRY(mem_reserve(&f->carry, &f->carry_capacity, n_begun, 1, err));
+    if (n_begun) memcpy(f->carry, b->bytes + n_line_bytes, n_begun);
+    f->n_carry = n_begun;
+    b->n_bytes = n_line_bytes;
+
+    b->file = (size_t)(f - r->files);
     b->first_line = f->next_line;
-    f->next_line += count_newlines(b);
-    skip_byte_order_mark(b);
+    const char *p = b->bytes, *end = p + b->n_bytes;
+    while (p < end && (p = memchr(p, '\n', (size_t)(end - p)))) f->next_line++, p++;
+    if (b->first_line == 1 && b->n_bytes >= 3 && memcmp(b->bytes, "\xef\xbb\xbf", 3) == 0)
+        memset(b->bytes, ' ', 3);
+
     size_t consumed = byte_stream_consumed(f->stream);
-    atomic_fetch_add(&s->n_consumed, consumed - f->n_consumed);
+    atomic_fetch_add(&r->n_consumed, consumed - f->n_consumed);
     f->n_consumed = consumed;
     if (f->at_end) {
         byte_stream_close(f->stream);
@@ -130,29 +126,22 @@ static semid_status next_of(line_reader *s, line_file *f, line_block *b, semid_e
     return SEMID_OK;
 }
 
-/* ---- any file ---- */
-
-static semid_status try_file(line_reader *s, line_file *f, line_block *b, bool wait,
-                             semid_error *err) {
-    b->n_bytes = 0;
-    if (wait)
-        pthread_mutex_lock(&f->lock);
-    else if (pthread_mutex_trylock(&f->lock) != 0)
-        return SEMID_OK;
-    semid_status status = next_of(s, f, b, err);
-    pthread_mutex_unlock(&f->lock);
-    return status;
-}
-
-/* First a file that nobody reads at this moment, so that several are decompressed at once; then
- * wait for one. */
-semid_status line_reader_next(line_reader *s, line_block *block, size_t n_files, semid_error *err) {
+semid_status line_reader_next(line_reader *r, line_block *block, size_t n_files, semid_error *err) {
     block->n_bytes = 0;
-    if (n_files > s->n_files) n_files = s->n_files;
+    if (n_files > r->n_files) n_files = r->n_files;
+
+    /* First a file that no other thread is reading, so that several are decompressed at once; then
+     * wait for one. */
     for (int wait = 0; wait < 2; wait++)
         for (size_t i = 0; i < n_files; i++) {
-            TRY(try_file(s, &s->files[i], block, wait, err));
-            if (block->n_bytes > 0) return SEMID_OK;
+            line_file *f = &r->files[i];
+            if (wait)
+                pthread_mutex_lock(&f->lock);
+            else if (pthread_mutex_trylock(&f->lock) != 0)
+                continue;
+            semid_status status = read_block(r, f, block, err);
+            pthread_mutex_unlock(&f->lock);
+            if (status != SEMID_OK || block->n_bytes > 0) return status;
         }
     return SEMID_OK;
 }
@@ -162,6 +151,6 @@ void line_block_release(line_block *block) {
     *block = (line_block){0};
 }
 
-size_t line_reader_consumed(line_reader *s) {
-    return atomic_load(&s->n_consumed);
+size_t line_reader_consumed(line_reader *r) {
+    return atomic_load(&r->n_consumed);
 }

@@ -1,5 +1,6 @@
 #include "table/record_scan.h"
 
+#include "base/failure.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/threads.h"
@@ -12,10 +13,26 @@
 #include <stdatomic.h>
 #include <string.h>
 
+/* A table function of DuckDB in place of its own JSON and CSV readers, which stop at the first
+ * malformed line or skip such lines without telling how many and which.
+ *
+ * DuckDB's threads each own a scan_thread. They take blocks of whole lines from the line_reader,
+ * parse them, and fill chunks of 2048 rows. Nothing is parsed twice, and a value is copied once,
+ * into DuckDB's vector, except where escapes or doubled quotes have to be undone first.
+ *
+ * Rows come in any order. Column `ord`, file << 40 | line, is their order in the input: whoever
+ * needs "the first" of something sorts or aggregates by it, and so gets the same result at any
+ * number of threads.
+ *
+ * A malformed line is not a row. It is counted for its file, and the smallest line numbers are
+ * kept. With `strict` it is a failure, and of several failures the first in the input is reported,
+ * however threads are scheduled: files after the first failing one are not begun any more, but
+ * blocks before it, which other threads may be parsing, are finished. */
+
 enum { LINE_BITS = 40, MAX_CSV_COLUMNS = 256 };
 
-/* The header of a CSV file: which column holds each wanted field. CSV is scanned by one thread,
- * which therefore meets the header before the lines under it. */
+/* The header of a CSV file: which column contains each wanted field. CSV is scanned by one thread,
+ * which therefore reads the header before the lines below it. */
 typedef struct csv_header {
     size_t n_columns, columns[RECORD_MAX_FIELDS];
 } csv_header;
@@ -25,149 +42,122 @@ struct record_scan {
     record_spec spec;
     const char *keys[RECORD_MAX_FIELDS];
     line_reader *lines;
+    failure failure; /* by position: file << LINE_BITS | line */
+
+    pthread_mutex_t lock;  /* of what follows */
     record_counts *counts; /* [n_files] */
-    pthread_mutex_t lock;  /* of counts and of what follows */
     char found_keys[256];
-    semid_status status;
-    semid_error error;
-    uint64_t error_at;          /* file and line of a bad line that `strict` refused */
-    atomic_size_t n_open_files; /* files from here on are not begun any more */
 };
 
-/* One scanning thread. */
-typedef struct worker {
-    record_scan *source;
+typedef struct scan_thread {
+    record_scan *scan;
     line_block block;
-    const char *at;
-    uint64_t line;
+    const char *at; /* in the block, after the lines taken */
+    uint64_t line;  /* number of the line last taken */
     csv_header header;
-    char *text; /* of the value in work */
+    char *text; /* buffer for an unescaped value */
     size_t text_capacity;
-} worker;
+} scan_thread;
 
-/* ---- what was met ---- */
-
-static void set_failure(record_scan *s, const semid_error *error, uint64_t at) {
-    pthread_mutex_lock(&s->lock);
-    if (s->status == SEMID_OK || at < s->error_at) {
-        s->status = error->status;
-        s->error = *error;
-        s->error_at = at;
-    }
-    pthread_mutex_unlock(&s->lock);
+static uint64_t position(const scan_thread *t) {
+    return (uint64_t)t->block.file << LINE_BITS | t->line;
 }
 
-static void note_bad(record_scan *s, size_t file, uint64_t line) {
+/* ---- malformed lines ---- */
+
+/* where: the byte at which the line is malformed, or NULL. */
+static void note_bad_line(scan_thread *t, const char *line, const char *where) {
+    record_scan *s = t->scan;
+    size_t file = t->block.file;
+
+    /* Insert the number into the sorted list of the smallest ones. */
+    pthread_mutex_lock(&s->lock);
     record_counts *c = &s->counts[file];
     size_t n = c->n_bad < RECORD_FIRST_BAD ? (size_t)c->n_bad : RECORD_FIRST_BAD, at = n;
     c->n_bad++;
-    while (at > 0 && c->first_bad[at - 1] > line) at--;
-    if (at == RECORD_FIRST_BAD) return;
-    if (n == RECORD_FIRST_BAD) n--;
-    memmove(&c->first_bad[at + 1], &c->first_bad[at], (n - at) * sizeof *c->first_bad);
-    c->first_bad[at] = line;
-}
-
-static void bad_line(worker *w, const char *line, const char *where) {
-    record_scan *s = w->source;
-    size_t file = w->block.file;
-    pthread_mutex_lock(&s->lock);
-    note_bad(s, file, w->line);
+    while (at > 0 && c->first_bad[at - 1] > t->line) at--;
+    if (at < RECORD_FIRST_BAD) {
+        if (n == RECORD_FIRST_BAD) n--;
+        memmove(&c->first_bad[at + 1], &c->first_bad[at], (n - at) * sizeof *c->first_bad);
+        c->first_bad[at] = t->line;
+    }
     pthread_mutex_unlock(&s->lock);
+
     if (!s->spec.strict) return;
     semid_error error;
     error_set(&error, SEMID_ERR_FORMAT, "%s: line %llu: expected %s, found a malformed line%s%td",
-              s->spec.files->paths[file], (unsigned long long)w->line,
+              s->spec.files->paths[file], (unsigned long long)t->line,
               s->spec.format == RECORD_CSV ? "CSV with the fields of the header" : "a JSON object",
               where ? " at byte " : "", where ? where - line + 1 : 0);
-    set_failure(s, &error, (uint64_t)file << LINE_BITS | w->line);
-    size_t open = atomic_load(&s->n_open_files);
-    while (file < open && !atomic_compare_exchange_weak(&s->n_open_files, &open, file)) {
+    failure_note(&s->failure, position(t), error.status, &error);
+}
+
+/* ---- lines to rows ---- */
+
+/* Without text: NULL. */
+static void put_text(scan_thread *t, duckdb_vector column, size_t row, const char *text, size_t n) {
+    const duckdb_functions *api = t->scan->api;
+    if (text) {
+        api->duckdb_vector_assign_string_element_len(column, row, text, n);
+    } else {
+        api->duckdb_vector_ensure_validity_writable(column);
+        api->duckdb_validity_set_row_invalid(api->duckdb_vector_get_validity(column), row);
     }
 }
 
-static void remember_keys(record_scan *s, const char *line, size_t n) {
-    pthread_mutex_lock(&s->lock);
-    if (!s->found_keys[0]) json_scan_keys(line, n, s->found_keys, sizeof s->found_keys);
-    pthread_mutex_unlock(&s->lock);
-}
-
-/* ---- values ---- */
-
-static void set_null(record_scan *s, duckdb_vector column, size_t row) {
-    s->api->duckdb_vector_ensure_validity_writable(column);
-    s->api->duckdb_validity_set_row_invalid(s->api->duckdb_vector_get_validity(column), row);
-}
-
-static void put_text(worker *w, duckdb_vector column, size_t row, const char *text, size_t n) {
-    if (!text)
-        set_null(w->source, column, row);
-    else
-        w->source->api->duckdb_vector_assign_string_element_len(column, row, text, n);
-}
-
-static semid_status put_json(worker *w, duckdb_vector column, size_t row, json_span value, bool raw,
-                             semid_error *err) {
-    if (!value.text || raw) {
-        put_text(w, column, row, value.text, value.n_bytes);
-        return SEMID_OK;
-    }
-    bool plain = value.text[0] == '"' && !memchr(value.text, '\\', value.n_bytes);
-    if (plain) {
-        put_text(w, column, row, value.text + 1, value.n_bytes - 2);
-        return SEMID_OK;
-    }
-    TRY(mem_reserve(&w->text, &w->text_capacity, value.n_bytes, 1, err));
-    put_text(w, column, row, w->text, json_scan_text(value, w->text));
-    return SEMID_OK;
-}
-
-static semid_status put_csv(worker *w, duckdb_vector column, size_t row, csv_span field,
-                            semid_error *err) {
-    if (!field.quoted) {
-        put_text(w, column, row, field.text, field.n_bytes);
-        return SEMID_OK;
-    }
-    TRY(mem_reserve(&w->text, &w->text_capacity, field.n_bytes, 1, err));
-    put_text(w, column, row, w->text, csv_scan_text(field, w->text));
-    return SEMID_OK;
-}
-
-/* ---- lines ---- */
-
-/* Column 0 is ord, the fields follow. *good says whether the line became row `row`. */
-static semid_status json_row(worker *w, const char *line, size_t n, duckdb_vector *columns,
+/* Columns: 0 is ord, which the caller sets; the fields follow. *good says whether the line became
+ * row `row`. */
+static semid_status json_row(scan_thread *t, const char *line, size_t n, duckdb_vector *columns,
                              size_t row, bool *good, semid_error *err) {
-    record_scan *s = w->source;
+    record_scan *s = t->scan;
     json_span values[RECORD_MAX_FIELDS];
     const char *where = json_scan_object(line, n, s->keys, s->spec.n_fields, values);
     *good = !where;
     if (where) {
-        bad_line(w, line, where);
+        note_bad_line(t, line, where);
         return SEMID_OK;
     }
-    if (w->line == 1) remember_keys(s, line, n);
-    for (size_t i = 0; i < s->spec.n_fields; i++)
-        TRY(put_json(w, columns[i + 1], row, values[i], s->spec.fields[i].raw_json, err));
+
+    if (t->line == 1) {
+        pthread_mutex_lock(&s->lock);
+        if (!s->found_keys[0]) json_scan_keys(line, n, s->found_keys, sizeof s->found_keys);
+        pthread_mutex_unlock(&s->lock);
+    }
+
+    for (size_t i = 0; i < s->spec.n_fields; i++) {
+        json_span v = values[i];
+        if (!v.text || s->spec.fields[i].raw_json) {
+            put_text(t, columns[i + 1], row, v.text, v.n_bytes);
+        } else if (v.text[0] == '"' && !memchr(v.text, '\\', v.n_bytes)) {
+            put_text(t, columns[i + 1], row, v.text + 1, v.n_bytes - 2);
+        } else {
+            TRY(mem_reserve(&t->text, &t->text_capacity, v.n_bytes, 1, err));
+            put_text(t, columns[i + 1], row, t->text, json_scan_text(v, t->text));
+        }
+    }
     return SEMID_OK;
 }
 
-static semid_status csv_row(worker *w, const char *line, size_t n, duckdb_vector *columns,
+static semid_status csv_row(scan_thread *t, const char *line, size_t n, duckdb_vector *columns,
                             size_t row, bool *good, semid_error *err) {
     csv_span fields[MAX_CSV_COLUMNS];
     size_t n_found = csv_scan_line(line, n, fields, MAX_CSV_COLUMNS);
-    *good = n_found == w->header.n_columns && utf8_check(line, n, NULL);
+    *good = n_found == t->header.n_columns && utf8_check(line, n, NULL);
     if (!*good) {
-        bad_line(w, line, NULL);
+        note_bad_line(t, line, NULL);
         return SEMID_OK;
     }
-    for (size_t i = 0; i < w->source->spec.n_fields; i++)
-        TRY(put_csv(w, columns[i + 1], row, fields[w->header.columns[i]], err));
-    return SEMID_OK;
-}
 
-static bool field_is(csv_span field, const char *name) {
-    return field.n_bytes == strlen(name) && memcmp(field.text, name, field.n_bytes) == 0;
+    for (size_t i = 0; i < t->scan->spec.n_fields; i++) {
+        csv_span f = fields[t->header.columns[i]];
+        if (!f.quoted) {
+            put_text(t, columns[i + 1], row, f.text, f.n_bytes);
+        } else {
+            TRY(mem_reserve(&t->text, &t->text_capacity, f.n_bytes, 1, err));
+            put_text(t, columns[i + 1], row, t->text, csv_scan_text(f, t->text));
+        }
+    }
+    return SEMID_OK;
 }
 
 static semid_status parse_header(const record_scan *s, const char *path, const char *line, size_t n,
@@ -176,9 +166,12 @@ static semid_status parse_header(const record_scan *s, const char *path, const c
     out->n_columns = csv_scan_line(line, n, fields, MAX_CSV_COLUMNS);
     if (out->n_columns == 0 || out->n_columns > MAX_CSV_COLUMNS)
         FAIL(SEMID_ERR_FORMAT, "%s: line 1: expected a CSV header", path);
+
     for (size_t i = 0; i < s->spec.n_fields; i++) {
-        size_t c = 0;
-        while (c < out->n_columns && !field_is(fields[c], s->keys[i])) c++;
+        size_t c = 0, n_key = strlen(s->keys[i]);
+        while (c < out->n_columns &&
+               (fields[c].n_bytes != n_key || memcmp(fields[c].text, s->keys[i], n_key) != 0))
+            c++;
         if (c == out->n_columns)
             FAIL(SEMID_ERR_FORMAT, "%s: no column %s; found %.*s", path, s->keys[i], (int)n, line);
         out->columns[i] = c;
@@ -187,132 +180,137 @@ static semid_status parse_header(const record_scan *s, const char *path, const c
 }
 
 /* The next line of the block without its end; false at the end of the block. */
-static bool take_line(worker *w, const char **line, size_t *n) {
-    const char *end = w->block.bytes + w->block.n_bytes;
-    if (w->at >= end) return false;
-    const char *newline = memchr(w->at, '\n', (size_t)(end - w->at));
+static bool take_line(scan_thread *t, const char **line, size_t *n) {
+    const char *end = t->block.bytes + t->block.n_bytes;
+    if (t->at >= end) return false;
+
+    const char *newline = memchr(t->at, '\n', (size_t)(end - t->at));
     const char *stop = newline ? newline : end;
-    *line = w->at;
-    w->at = newline ? newline + 1 : end;
-    w->line++;
+    *line = t->at;
+    t->at = newline ? newline + 1 : end;
+    t->line++;
+
+    /* Leading blanks: also the place of a byte order mark, which line_reader blanks out. */
     if (stop > *line && stop[-1] == '\r') stop--;
     while (*line < stop && (**line == ' ' || **line == '\t')) ++*line;
     *n = (size_t)(stop - *line);
     return true;
 }
 
-static semid_status next_block(worker *w, semid_error *err) {
-    record_scan *s = w->source;
-    TRY(line_reader_next(s->lines, &w->block, atomic_load(&s->n_open_files), err));
-    w->at = w->block.bytes;
-    w->line = w->block.first_line - 1;
-    if (w->block.n_bytes == 0 || s->spec.format != RECORD_CSV || w->block.first_line != 1)
-        return SEMID_OK;
-    const char *line, *path = s->spec.files->paths[w->block.file];
+static semid_status next_block(scan_thread *t, semid_error *err) {
+    record_scan *s = t->scan;
+    size_t n_files = (size_t)(atomic_load(&s->failure.chunk) >> LINE_BITS); /* none failed: 2^24 */
+    TRY(line_reader_next(s->lines, &t->block, n_files, err));
+    t->at = t->block.bytes;
+    t->line = t->block.first_line - 1;
+
+    bool has_header = s->spec.format == RECORD_CSV && t->block.n_bytes > 0 && t->line == 0;
+    const char *line, *path = s->spec.files->paths[t->block.file];
     size_t n;
-    if (!take_line(w, &line, &n)) return SEMID_OK;
-    return parse_header(s, path, line, n, &w->header, err);
+    if (!has_header || !take_line(t, &line, &n)) return SEMID_OK;
+    return parse_header(s, path, line, n, &t->header, err);
 }
 
-static void count_good(worker *w, size_t n) {
-    if (n == 0) return;
-    pthread_mutex_lock(&w->source->lock);
-    w->source->counts[w->block.file].n_good += n;
-    pthread_mutex_unlock(&w->source->lock);
-}
-
-/* Fill the columns from the current block, at most n_max rows in all. */
-static semid_status scan_block(worker *w, duckdb_vector *columns, int64_t *ord, size_t n_max,
-                               size_t *row, semid_error *err) {
-    const char *line;
-    size_t n, first = *row;
-    while (*row < n_max && take_line(w, &line, &n)) {
-        if (n == 0) continue;
-        bool good;
-        TRY((w->source->spec.format == RECORD_CSV ? csv_row : json_row)(w, line, n, columns, *row,
-                                                                        &good, err));
-        if (good) ord[(*row)++] = (int64_t)((uint64_t)w->block.file << LINE_BITS | w->line);
-    }
-    count_good(w, *row - first);
-    return SEMID_OK;
-}
-
-static semid_status scan_chunk(worker *w, duckdb_data_chunk chunk, size_t *n_rows,
+/* Fill a chunk of DuckDB's with rows from as many blocks as it takes; no rows: the scan is over. */
+static semid_status scan_chunk(scan_thread *t, duckdb_data_chunk chunk, size_t *n_rows,
                                semid_error *err) {
-    const duckdb_functions *api = w->source->api;
+    record_scan *s = t->scan;
     duckdb_vector columns[RECORD_MAX_FIELDS + 1];
-    for (size_t i = 0; i <= w->source->spec.n_fields; i++)
-        columns[i] = api->duckdb_data_chunk_get_vector(chunk, i);
-    int64_t *ord = api->duckdb_vector_get_data(columns[0]);
-    size_t n_max = (size_t)api->duckdb_vector_size();
-    for (*n_rows = 0; *n_rows < n_max;) {
-        TRY(scan_block(w, columns, ord, n_max, n_rows, err));
-        if (*n_rows == n_max || interrupted()) break;
-        TRY(next_block(w, err));
-        if (w->block.n_bytes == 0) break;
+    for (size_t i = 0; i <= s->spec.n_fields; i++)
+        columns[i] = s->api->duckdb_data_chunk_get_vector(chunk, i);
+    int64_t *ord = s->api->duckdb_vector_get_data(columns[0]);
+    size_t n_max = (size_t)s->api->duckdb_vector_size();
+
+    *n_rows = 0;
+    for (;;) {
+        size_t first = *n_rows, n;
+        const char *line;
+        while (*n_rows < n_max && take_line(t, &line, &n)) {
+            if (n == 0) continue; /* blank lines are neither good nor bad */
+            bool good;
+            if (s->spec.format == RECORD_CSV)
+                TRY(csv_row(t, line, n, columns, *n_rows, &good, err));
+            else
+                TRY(json_row(t, line, n, columns, *n_rows, &good, err));
+            if (good) ord[(*n_rows)++] = (int64_t)position(t);
+        }
+        if (*n_rows > first) {
+            pthread_mutex_lock(&s->lock);
+            s->counts[t->block.file].n_good += *n_rows - first;
+            pthread_mutex_unlock(&s->lock);
+        }
+
+        if (*n_rows == n_max || interrupted()) return SEMID_OK;
+        TRY(next_block(t, err));
+        if (t->block.n_bytes == 0) return SEMID_OK;
     }
-    return SEMID_OK;
 }
 
 /* ---- DuckDB's callbacks ---- */
 
-static const duckdb_functions *api_of_process(void) {
+static const duckdb_functions *loaded_api(void) {
     const duckdb_functions *api = NULL;
-    duckdb_load(&api, NULL); /* loaded long ago, since it calls us */
+    duckdb_load(&api, NULL); /* cannot fail: DuckDB is calling us */
     return api;
 }
 
 static void on_bind(duckdb_bind_info info) {
-    const duckdb_functions *api = api_of_process();
+    const duckdb_functions *api = loaded_api();
     record_scan *s = api->duckdb_bind_get_extra_info(info);
     duckdb_logical_type integer = api->duckdb_create_logical_type(DUCKDB_TYPE_BIGINT);
     duckdb_logical_type text = api->duckdb_create_logical_type(DUCKDB_TYPE_VARCHAR);
     api->duckdb_bind_add_result_column(info, "ord", integer);
     for (size_t i = 0; i < s->spec.n_fields; i++)
         api->duckdb_bind_add_result_column(info, s->keys[i], text);
-    /* Unknown, but surely more than what it is joined with: the other side is to be hashed. */
+
+    /* Unknown, but certainly more rows than what is joined with them: the other side is hashed. */
     api->duckdb_bind_set_cardinality(info, (idx_t)1 << 30, false);
     api->duckdb_destroy_logical_type(&integer);
     api->duckdb_destroy_logical_type(&text);
 }
 
 static void on_init(duckdb_init_info info) {
-    const duckdb_functions *api = api_of_process();
+    const duckdb_functions *api = loaded_api();
     record_scan *s = api->duckdb_init_get_extra_info(info);
     bool parallel = s->spec.format == RECORD_JSONL;
     api->duckdb_init_set_max_threads(info, parallel ? (idx_t)threads_get() : 1);
 }
 
-static void free_worker(void *data) {
-    worker *w = data;
-    line_block_release(&w->block);
-    mem_free(w->text);
-    mem_free(w);
+static void free_thread(void *data) {
+    scan_thread *t = data;
+    line_block_release(&t->block);
+    mem_free(t->text);
+    mem_free(t);
 }
 
 static void on_thread_init(duckdb_init_info info) {
-    const duckdb_functions *api = api_of_process();
-    worker *w;
-    if (mem_calloc(&w, 1, sizeof *w, NULL) != SEMID_OK) {
+    const duckdb_functions *api = loaded_api();
+    scan_thread *t;
+    if (mem_calloc(&t, 1, sizeof *t, NULL) != SEMID_OK) {
         api->duckdb_init_set_error(info, "Out of Memory Error: a scanning thread");
         return;
     }
-    w->source = api->duckdb_init_get_extra_info(info);
-    api->duckdb_init_set_init_data(info, w, free_worker);
+    t->scan = api->duckdb_init_get_extra_info(info);
+    api->duckdb_init_set_init_data(info, t, free_thread);
 }
 
 static void on_chunk(duckdb_function_info info, duckdb_data_chunk chunk) {
-    const duckdb_functions *api = api_of_process();
-    worker *w = api->duckdb_function_get_local_init_data(info);
+    const duckdb_functions *api = loaded_api();
+    scan_thread *t = api->duckdb_function_get_local_init_data(info);
     semid_error error;
     size_t n_rows = 0;
-    if (scan_chunk(w, chunk, &n_rows, &error) != SEMID_OK) {
-        set_failure(w->source, &error, (uint64_t)w->block.file << LINE_BITS);
+
+    semid_status status = scan_chunk(t, chunk, &n_rows, &error);
+    if (status != SEMID_OK) {
+        /* DuckDB knows messages but no status: record_scan_finish() has both. */
+        failure_note(&t->scan->failure, (size_t)t->block.file << LINE_BITS, status, &error);
         api->duckdb_function_set_error(info, error.message);
         n_rows = 0;
     }
     api->duckdb_data_chunk_set_size(chunk, n_rows);
 }
+
+/* ---- the scan ---- */
 
 static semid_status register_function(record_scan *s, sql_db *db, const char *name,
                                       semid_error *err) {
@@ -324,6 +322,7 @@ static semid_status register_function(record_scan *s, sql_db *db, const char *na
     api->duckdb_table_function_set_init(f, on_init);
     api->duckdb_table_function_set_local_init(f, on_thread_init);
     api->duckdb_table_function_set_function(f, on_chunk);
+
     duckdb_state made = api->duckdb_register_table_function(db->connection, f);
     api->duckdb_destroy_table_function(&f);
     if (made != DuckDBSuccess)
@@ -331,31 +330,28 @@ static semid_status register_function(record_scan *s, sql_db *db, const char *na
     return SEMID_OK;
 }
 
-/* ---- the source ---- */
+semid_status record_scan_open(record_scan **out, sql_db *db, const char *name,
+                              const record_spec *spec, semid_error *err) {
+    record_scan *s;
+    const path_list *files = spec->files;
 
-/* Without a byte there is no header to refuse later. */
-static semid_status check_csv_files(const path_list *files, semid_error *err) {
-    for (size_t i = 0; i < files->n_paths; i++)
+    /* An empty CSV file has no header line, so that parse_header() never gets to refuse it. */
+    for (size_t i = 0; i < files->n_paths && spec->format == RECORD_CSV; i++)
         if (file_check_readable(files->paths[i], NULL) == SEMID_OK &&
             file_bytes(files->paths[i]) == 0)
             FAIL(SEMID_ERR_FORMAT, "%s: expected a CSV header, found an empty file",
                  files->paths[i]);
-    return SEMID_OK;
-}
 
-semid_status record_scan_open(record_scan **out, sql_db *db, const char *name,
-                              const record_spec *spec, semid_error *err) {
-    record_scan *s;
-    if (spec->format == RECORD_CSV) TRY(check_csv_files(spec->files, err));
     TRY(mem_calloc(&s, 1, sizeof *s, err));
     pthread_mutex_init(&s->lock, NULL);
+    failure_init(&s->failure);
     s->api = db->api;
     s->spec = *spec;
     for (size_t i = 0; i < spec->n_fields; i++) s->keys[i] = spec->fields[i].name;
-    atomic_init(&s->n_open_files, spec->files->n_paths);
+
     semid_status status = SEMID_OK;
-    TRY_GOTO(line_reader_open(&s->lines, spec->files, err));
-    TRY_GOTO(mem_calloc(&s->counts, spec->files->n_paths, sizeof *s->counts, err));
+    TRY_GOTO(line_reader_open(&s->lines, files, err));
+    TRY_GOTO(mem_calloc(&s->counts, files->n_paths, sizeof *s->counts, err));
     TRY_GOTO(register_function(s, db, name, err));
 done:
     if (status == SEMID_OK)
@@ -366,8 +362,8 @@ done:
 }
 
 semid_status record_scan_finish(record_scan *s, semid_status status, semid_error *err) {
-    if (s->status == SEMID_OK) return status;
-    return error_set(err, s->status, "%s", s->error.message);
+    TRY(failure_status(&s->failure, err));
+    return status;
 }
 
 const record_counts *record_scan_counts(const record_scan *s, size_t file) {

@@ -8,9 +8,26 @@
 #include <string.h>
 #include <unistd.h>
 
+/* DuckDB as semid uses it: one in-memory database and one connection per task, statements run by
+ * polling, results read chunk by chunk.
+ *
+ * Statements are executed through the pending-result interface: this thread executes tasks too, so
+ * between two tasks it can report progress and notice that it is cancelled. Results are streamed
+ * where rows are consumed as they come (sql_query), and materialised where a statement is run for
+ * its effect (sql_run).
+ *
+ * Order: DuckDB keeps the order of the rows of a file and of ORDER BY, which semid relies on, and
+ * guarantees none after joins and aggregations. Statements whose results are written order by a
+ * key that is unique.
+ *
+ * Settings: DuckDB gets the threads of the caller's context and a share of the memory limit;
+ * extensions are never fetched. What does not fit in memory spills to a folder that sql_close
+ * removes. */
+
 /* ---- errors ---- */
 
-/* DuckDB's messages start with their kind and may go on for lines with hints and excerpts. */
+/* DuckDB's messages begin with their kind, which gives the status; hints and excerpts follow on
+ * further lines, which are cut. */
 static semid_status fail_from(const char *message, semid_error *err) {
     static const struct {
         const char *prefix;
@@ -20,6 +37,7 @@ static semid_status fail_from(const char *message, semid_error *err) {
         {"INTERRUPT Error: ", SEMID_ERR_INTERRUPTED},   {"Invalid Input Error: ", SEMID_ERR_FORMAT},
         {"Conversion Error: ", SEMID_ERR_FORMAT},       {"Invalid Error: ", SEMID_ERR_FORMAT}};
     if (!message) message = "DuckDB gave no reason";
+
     semid_status status = SEMID_ERR_FORMAT;
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         size_t n = strlen(kinds[i].prefix);
@@ -27,6 +45,7 @@ static semid_status fail_from(const char *message, semid_error *err) {
         status = kinds[i].status;
         message += n;
     }
+
     if (status == SEMID_ERR_INTERRUPTED) FAIL(SEMID_ERR_INTERRUPTED, "interrupted");
     int n = (int)strcspn(message, "\n");
     if (status == SEMID_ERR_NO_MEMORY)
@@ -41,41 +60,31 @@ semid_status sql_error_in(const char *path, semid_error *err) {
     return err->status;
 }
 
-/* Cuts what temp_path has behind path; a message that was cut off may end within it. */
-static void name_final(char *message, const char *temp_path, const char *path) {
-    size_t n_path = strlen(path);
-    const char *rest = temp_path + n_path;
-    while ((message = strstr(message, path))) {
-        message += n_path;
-        size_t n = 0;
-        while (rest[n] && message[n] == rest[n]) n++;
-        if (!rest[n] || !message[n]) memmove(message, message + n, strlen(message + n) + 1);
-    }
-}
-
 semid_status sql_error_in_temp(const char *temp_path, const char *path, semid_error *err) {
-    if (err) name_final(err->message, temp_path, path);
+    if (!err) return SEMID_ERR_INTERNAL;
+
+    /* temp_path is path + a suffix: cut that after each path in the message. A message that was
+     * truncated may end within the suffix. */
+    const char *suffix = temp_path + strlen(path);
+    char *at = err->message;
+    while ((at = strstr(at, path))) {
+        at += strlen(path);
+        size_t n = 0;
+        while (suffix[n] && at[n] == suffix[n]) n++;
+        if (!suffix[n] || !at[n]) memmove(at, at + n, strlen(at + n) + 1);
+    }
     return sql_error_in(path, err);
 }
 
 /* ---- opening ---- */
 
-/* DuckDB counts its blocks; the buffers of its writers and sorts, and what else the process needs,
- * come on top. Measured: up to a third of the whole. */
+/* The part of the process's limit that DuckDB may use for what it counts, its blocks. The buffers
+ * of its writers and sorts, and the rest of the process, are not counted: up to a third of the
+ * whole, measured. */
 static uint64_t counted_share(uint64_t limit_bytes) {
     const uint64_t fixed_bytes = (uint64_t)64 << 20;
     uint64_t share = limit_bytes / 3 * 2;
     return share > 2 * fixed_bytes ? share - fixed_bytes : limit_bytes / 2;
-}
-
-static semid_status make_temp_name(sql_db *db, const char *parent, semid_error *err) {
-    const char *tmp = getenv("TMPDIR");
-    if (!parent) parent = tmp && *tmp ? tmp : "/tmp";
-    char *name;
-    TRY(mem_format(&name, err, ".semid-%ld-%p.tmp", (long)getpid(), (void *)db));
-    semid_status status = path_join(&db->temp_dir, parent, name, err);
-    mem_free(name);
-    return status;
 }
 
 static semid_status set_config(sql_db *db, duckdb_config config, const char *name,
@@ -89,6 +98,7 @@ static semid_status set_config(sql_db *db, duckdb_config config, const char *nam
 static semid_status configure(sql_db *db, duckdb_config config, uint64_t memory_limit_bytes,
                               semid_error *err) {
     char number[64];
+
     snprintf(number, sizeof number, "%d", threads_get());
     TRY(set_config(db, config, "threads", number, err));
     if (memory_limit_bytes > 0) {
@@ -96,39 +106,45 @@ static semid_status configure(sql_db *db, duckdb_config config, uint64_t memory_
                  (unsigned long long)counted_share(memory_limit_bytes));
         TRY(set_config(db, config, "memory_limit", number, err));
     }
-    /* Freed memory goes back to the system early. */
+
+    /* Return freed memory to the system early. */
     TRY(set_config(db, config, "allocator_flush_threshold", "16MB", err));
     TRY(set_config(db, config, "allocator_bulk_deallocation_flush_threshold", "16MB", err));
+
     TRY(set_config(db, config, "temp_directory", db->temp_dir, err));
     TRY(set_config(db, config, "autoinstall_known_extensions", "false", err));
     return set_config(db, config, "autoload_known_extensions", "false", err);
 }
 
-static semid_status open_database(sql_db *db, duckdb_config config, semid_error *err) {
-    char *message = NULL;
-    if (db->api->duckdb_open_ext(NULL, &db->database, config, &message) != DuckDBSuccess) {
-        fail_from(message, err);
-        db->api->duckdb_free(message);
-        return SEMID_ERR_UNSUPPORTED;
-    }
-    if (db->api->duckdb_connect(db->database, &db->connection) != DuckDBSuccess)
-        FAIL(SEMID_ERR_INTERNAL, "DuckDB: cannot connect");
-    return SEMID_OK;
-}
-
 semid_status sql_open(sql_db *db, uint64_t memory_limit_bytes, const char *temp_parent,
                       semid_error *err) {
+    semid_status status = SEMID_OK;
+    duckdb_config config = NULL;
+    char *temp_name = NULL, *message = NULL;
     *db = (sql_db){0};
     TRY(duckdb_load(&db->api, err));
-    duckdb_config config = NULL;
-    semid_status status = SEMID_OK;
-    TRY_GOTO(make_temp_name(db, temp_parent, err));
-    if (db->api->duckdb_create_config(&config) != DuckDBSuccess)
+    const duckdb_functions *api = db->api;
+
+    const char *tmp = getenv("TMPDIR");
+    if (!temp_parent) temp_parent = tmp && *tmp ? tmp : "/tmp";
+    TRY_GOTO(mem_format(&temp_name, err, ".semid-%ld-%p.tmp", (long)getpid(), (void *)db));
+    TRY_GOTO(path_join(&db->temp_dir, temp_parent, temp_name, err));
+
+    if (api->duckdb_create_config(&config) != DuckDBSuccess)
         FAIL_GOTO(SEMID_ERR_INTERNAL, "DuckDB: cannot make a configuration");
     TRY_GOTO(configure(db, config, memory_limit_bytes, err));
-    TRY_GOTO(open_database(db, config, err));
+
+    if (api->duckdb_open_ext(NULL, &db->database, config, &message) != DuckDBSuccess) {
+        fail_from(message, err);
+        status = SEMID_ERR_UNSUPPORTED;
+        goto done;
+    }
+    if (api->duckdb_connect(db->database, &db->connection) != DuckDBSuccess)
+        FAIL_GOTO(SEMID_ERR_INTERNAL, "DuckDB: cannot connect");
 done:
-    db->api->duckdb_destroy_config(&config);
+    if (message) api->duckdb_free(message);
+    api->duckdb_destroy_config(&config);
+    mem_free(temp_name);
     if (status != SEMID_OK) sql_close(db);
     return status;
 }
@@ -137,7 +153,7 @@ void sql_close(sql_db *db) {
     if (!db->api) return;
     db->api->duckdb_disconnect(&db->connection);
     db->api->duckdb_close(&db->database);
-    /* DuckDB removes the files it spilled to; the folder is left when it was there already. */
+    /* DuckDB removes its files, but not the folder. */
     if (db->temp_dir) rmdir(db->temp_dir);
     mem_free(db->temp_dir);
     *db = (sql_db){0};
@@ -145,15 +161,16 @@ void sql_close(sql_db *db) {
 
 /* ---- running ---- */
 
-/* Work on the query until its result (or, streaming, its first rows) is there. */
-static semid_status drive(sql_db *db, duckdb_pending_result pending, semid_error *err) {
+/* Execute tasks of the statement until its result (streaming: its first rows) is ready. */
+static semid_status run_tasks(sql_db *db, duckdb_pending_result pending, semid_error *err) {
     const duckdb_functions *api = db->api;
     for (;;) {
         if (interrupted()) {
             api->duckdb_interrupt(db->connection);
-            FAIL(SEMID_ERR_INTERRUPTED, "interrupted");
+            return check_interrupted(err);
         }
         if (db->on_tick) db->on_tick(db->tick_user);
+
         duckdb_pending_state state = api->duckdb_pending_execute_task(pending);
         if (state == DUCKDB_PENDING_RESULT_READY) return SEMID_OK;
         if (state == DUCKDB_PENDING_ERROR)
@@ -162,10 +179,19 @@ static semid_status drive(sql_db *db, duckdb_pending_result pending, semid_error
     }
 }
 
-static semid_status execute(sql_rows *rows, bool streaming, semid_error *err) {
-    const duckdb_functions *api = rows->db->api;
-    duckdb_pending_result pending = NULL;
+static semid_status start(sql_rows *rows, sql_db *db, sql_text *sql, bool streaming,
+                          semid_error *err) {
+    const duckdb_functions *api = db->api;
     semid_status status = SEMID_OK;
+    duckdb_pending_result pending = NULL;
+    *rows = (sql_rows){.db = db};
+    if (sql->failed) FAIL_GOTO(SEMID_ERR_NO_MEMORY, "out of memory: an SQL statement");
+    log_debug("sql: %s", sql->text);
+
+    if (api->duckdb_prepare(db->connection, sql->text, &rows->statement) != DuckDBSuccess) {
+        status = fail_from(api->duckdb_prepare_error(rows->statement), err);
+        goto done;
+    }
     duckdb_state made = streaming
                             ? api->duckdb_pending_prepared_streaming(rows->statement, &pending)
                             : api->duckdb_pending_prepared(rows->statement, &pending);
@@ -173,27 +199,15 @@ static semid_status execute(sql_rows *rows, bool streaming, semid_error *err) {
         status = fail_from(api->duckdb_pending_error(pending), err);
         goto done;
     }
-    TRY_GOTO(drive(rows->db, pending, err));
-    if (api->duckdb_execute_pending(pending, &rows->result) != DuckDBSuccess)
-        status = fail_from(api->duckdb_result_error(&rows->result), err);
-done:
-    api->duckdb_destroy_pending(&pending);
-    return status;
-}
 
-static semid_status start(sql_rows *rows, sql_db *db, sql_text *sql, bool streaming,
-                          semid_error *err) {
-    *rows = (sql_rows){.db = db};
-    semid_status status = SEMID_OK;
-    if (sql->failed) FAIL_GOTO(SEMID_ERR_NO_MEMORY, "out of memory: an SQL statement");
-    log_debug("sql: %s", sql->text);
-    if (db->api->duckdb_prepare(db->connection, sql->text, &rows->statement) != DuckDBSuccess) {
-        status = fail_from(db->api->duckdb_prepare_error(rows->statement), err);
+    TRY_GOTO(run_tasks(db, pending, err));
+    if (api->duckdb_execute_pending(pending, &rows->result) != DuckDBSuccess) {
+        status = fail_from(api->duckdb_result_error(&rows->result), err);
         goto done;
     }
-    TRY_GOTO(execute(rows, streaming, err));
-    rows->n_columns = (size_t)db->api->duckdb_column_count(&rows->result);
+    rows->n_columns = (size_t)api->duckdb_column_count(&rows->result);
 done:
+    if (pending) api->duckdb_destroy_pending(&pending);
     sql_text_release(sql);
     if (status != SEMID_OK) sql_rows_close(rows);
     return status;
@@ -208,11 +222,14 @@ semid_status sql_next(sql_rows *rows, semid_error *err) {
     if (rows->chunk) api->duckdb_destroy_data_chunk(&rows->chunk);
     rows->n_rows = 0;
     TRY(check_interrupted(err));
+
     rows->chunk = api->duckdb_fetch_chunk(rows->result);
     if (rows->chunk) {
         rows->n_rows = (size_t)api->duckdb_data_chunk_get_size(rows->chunk);
         return SEMID_OK;
     }
+
+    /* No more chunks: the end, or a failure while rows were produced. */
     const char *message = api->duckdb_result_error(&rows->result);
     return message ? fail_from(message, err) : SEMID_OK;
 }
@@ -230,6 +247,7 @@ semid_status sql_each_chunk(sql_db *db, sql_text *sql, sql_chunk_fn take, void *
                             semid_error *err) {
     sql_rows rows;
     semid_status status;
+
     TRY(sql_query(&rows, db, sql, err));
     while ((status = sql_next(&rows, err)) == SEMID_OK && rows.n_rows > 0)
         TRY_GOTO(take(user, &rows, err));
@@ -251,31 +269,32 @@ semid_status sql_run_text(sql_db *db, const char *statement, semid_error *err) {
     return sql_run(db, &sql, err);
 }
 
-static const char *copy_options(const char *path) {
+semid_status sql_copy(sql_db *db, sql_text *select, const char *path, semid_error *err) {
     char extension[16];
     path_extension(path, extension);
-    if (strcmp(extension, "csv") == 0) return "FORMAT csv, HEADER true, DELIMITER ','";
-    if (strcmp(extension, "jsonl") == 0) return "FORMAT json";
-    return "FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 30720";
-}
+    const char *options = "FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 30720";
+    if (strcmp(extension, "csv") == 0) options = "FORMAT csv, HEADER true, DELIMITER ','";
+    if (strcmp(extension, "jsonl") == 0) options = "FORMAT json";
 
-semid_status sql_copy(sql_db *db, sql_text *select, const char *path, semid_error *err) {
+    /* USE_TMP_FILE false: the caller writes to a temporary name already. */
     sql_text sql = {.failed = select->failed};
     sql_add(&sql, "COPY (%s) TO ", select->text ? select->text : "");
     sql_text_release(select);
     sql_add_string(&sql, path);
-    sql_add(&sql, " (%s, USE_TMP_FILE false)", copy_options(path));
+    sql_add(&sql, " (%s, USE_TMP_FILE false)", options);
     return sql_run(db, &sql, err);
 }
 
 semid_status sql_int64s(sql_db *db, sql_text *sql, int64_t *out, size_t n, semid_error *err) {
     sql_rows rows;
-    TRY(start(&rows, db, sql, false, err));
     semid_status status = SEMID_OK;
+
+    TRY(start(&rows, db, sql, false, err));
     TRY_GOTO(sql_next(&rows, err));
     if (rows.n_rows != 1 || rows.n_columns != n)
         FAIL_GOTO(SEMID_ERR_INTERNAL, "DuckDB: expected one row of %zu, found %zu of %zu", n,
                   rows.n_rows, rows.n_columns);
+
     for (size_t i = 0; i < n; i++) {
         sql_column c = sql_rows_column(&rows, i);
         out[i] = sql_is_null(&c, 0) ? 0 : sql_int64(&c, 0);

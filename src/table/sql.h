@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 /* ---- text of a statement ----
- * Grows piece by piece; a failed allocation is remembered and reported by the call that runs it. */
+ * Grows piece by piece; a failed allocation is noted and reported by the call that runs it. */
 typedef struct sql_text {
     char *text;
     size_t n_bytes, capacity;
@@ -32,31 +32,32 @@ typedef struct sql_db {
     const duckdb_functions *api;
     duckdb_database database;
     duckdb_connection connection;
-    char *temp_dir; /* made when something spills, removed by sql_close */
-    /* Called now and then while a statement runs, by the thread that waits for it; NULL: none. */
+    char *temp_dir; /* made by DuckDB when something spills, removed by sql_close */
+    /* Called repeatedly while a statement runs, by the thread that waits for it; NULL: none. */
     void (*on_tick)(void *user);
     void *tick_user;
 } sql_db;
 
 /* memory_limit_bytes is for the whole process; 0: DuckDB's default, 80 % of the machine. What does
- * not fit spills into a folder inside temp_parent (NULL: $TMPDIR, else /tmp). Threads: the
- * library's. */
+ * not fit spills to a folder inside temp_parent (NULL: $TMPDIR, else /tmp). DuckDB gets as many
+ * threads as the current context. */
 semid_status sql_open(sql_db *db, uint64_t memory_limit_bytes, const char *temp_parent,
                       semid_error *err);
 void sql_close(sql_db *db); /* accepts zeroed ones */
 
-/* Run one statement and forget its rows. `sql` is released in any case. */
+/* Run one statement, ignoring its rows. `sql` is released in any case. */
 semid_status sql_run(sql_db *db, sql_text *sql, semid_error *err);
 /* The same for a statement without inserted values. */
 semid_status sql_run_text(sql_db *db, const char *statement, semid_error *err);
 /* One row of n integers; NULL becomes 0. */
 semid_status sql_int64s(sql_db *db, sql_text *sql, int64_t *out, size_t n, semid_error *err);
 
-/* Write the rows of a SELECT to a file by its extension: parquet, csv or jsonl. Whole files are the
- * caller's business (file_temp_path). `select` is released in any case. */
+/* Write the rows of a SELECT to a file in the format of its extension: parquet, csv or jsonl. Pass
+ * a temporary path and rename it (file_temp_path): a failure leaves a partial file. `select` is
+ * released in any case. */
 semid_status sql_copy(sql_db *db, sql_text *select, const char *path, semid_error *err);
 
-/* Put the file's name before DuckDB's message unless it is in there. Returns err's status. */
+/* Put the file's name before DuckDB's message unless it is part of it. Returns err's status. */
 semid_status sql_error_in(const char *path, semid_error *err);
 /* The same for a statement that wrote to file_temp_path's name: the message names `path`. */
 semid_status sql_error_in_temp(const char *temp_path, const char *path, semid_error *err);
@@ -77,7 +78,7 @@ semid_status sql_query(sql_rows *rows, sql_db *db, sql_text *sql, semid_error *e
 semid_status sql_next(sql_rows *rows, semid_error *err);
 void sql_rows_close(sql_rows *rows); /* accepts zeroed ones */
 
-/* The whole of it: one call for each chunk, until one fails. `sql` is released in any case. */
+/* Run a query and call `take` for each chunk, until one fails. `sql` is released in any case. */
 typedef semid_status (*sql_chunk_fn)(void *user, const sql_rows *rows, semid_error *err);
 semid_status sql_each_chunk(sql_db *db, sql_text *sql, sql_chunk_fn take, void *user,
                             semid_error *err);
@@ -108,9 +109,9 @@ typedef struct sql_schema {
     size_t n_columns;
 } sql_schema;
 semid_status sql_describe(sql_schema *out, sql_db *db, sql_text *relation, semid_error *err);
-/* The type of a column, NULL if there is none of that name. */
+/* The type of a column, or NULL if there is no such column. */
 const char *sql_schema_type(const sql_schema *schema, const char *name);
-/* SEMID_ERR_FORMAT "<file>: no column x; found a, b" unless it is there. */
+/* SEMID_ERR_FORMAT "<file>: no column x; found a, b" if there is no such column. */
 semid_status sql_schema_require(const sql_schema *schema, const char *name, const char *file,
                                 semid_error *err);
 void sql_schema_release(sql_schema *schema);

@@ -3,6 +3,10 @@
 
 #include <string.h>
 
+/* The columns of any relation, by DESCRIBE: the same for Parquet, CSV and JSON, and it reads no
+ * more of a file than DuckDB's binder does. Names compare by case, unlike in SQL, because the
+ * columns of a file are given by name in options. */
+
 static semid_status copy_cell(char **out, const sql_column *c, size_t row, semid_error *err) {
     size_t n;
     const char *s = sql_string(c, row, &n);
@@ -18,12 +22,13 @@ static semid_status add_chunk(void *user, const sql_rows *rows, semid_error *err
     schema_reader *r = user;
     sql_schema *schema = &r->schema;
     sql_column name = sql_rows_column(rows, 0), type = sql_rows_column(rows, 1);
+
     for (size_t i = 0; i < rows->n_rows; i++) {
         size_t n = schema->n_columns, name_capacity = r->capacity;
         TRY(mem_reserve(&schema->names, &name_capacity, n + 1, sizeof(char *), err));
         TRY(mem_reserve(&schema->types, &r->capacity, n + 1, sizeof(char *), err));
         TRY(copy_cell(&schema->names[n], &name, i, err));
-        schema->types[n] = NULL;
+        schema->types[n] = NULL; /* so that a failure leaves a schema that can be released */
         schema->n_columns++;
         TRY(copy_cell(&schema->types[n], &type, i, err));
     }

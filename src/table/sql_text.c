@@ -4,6 +4,10 @@
 #include <stdarg.h>
 #include <string.h>
 
+/* Statements are composed as text; values and names are quoted here and nowhere else, by doubling
+ * the quotes inside, which is all that SQL needs. There are no prepared parameters, since most of
+ * what varies is a name of a column or file, which SQL does not accept as a parameter. */
+
 static char *reserve(sql_text *sql, size_t n_more) {
     if (sql->failed ||
         mem_reserve(&sql->text, &sql->capacity, sql->n_bytes + n_more + 1, 1, NULL) != SEMID_OK) {
@@ -18,15 +22,17 @@ void sql_add(sql_text *sql, const char *fmt, ...) {
     va_start(args, fmt);
     int n = vsnprintf(NULL, 0, fmt, args);
     va_end(args);
+
     char *at = n < 0 ? NULL : reserve(sql, (size_t)n);
-    if (!at) return;
+    if (!at) return; /* noted as failed */
+
     va_start(args, fmt);
     vsnprintf(at, (size_t)n + 1, fmt, args);
     va_end(args);
     sql->n_bytes += (size_t)n;
 }
 
-/* The text between two quotes, with the quotes inside it doubled. */
+/* s between quotes, with those inside it doubled. */
 static void add_quoted(sql_text *sql, const char *s, char quote) {
     char *at = reserve(sql, 2 * strlen(s) + 2);
     if (!at) return;
