@@ -1,3 +1,6 @@
+/* The generated documents: one writer per format (docs_*.c), each called once for semid itself and
+ * once per command, or only for semid where one file covers all commands. Here too is what the
+ * writers and --help have in common: how an option, its value and its default are shown. */
 #include "cli/docs.h"
 
 #include "base/file.h"
@@ -21,13 +24,13 @@ static const option options[] = {
      .type = OPTION_PATH,
      .offset = offsetof(docs_params, out),
      .metavar = "DIR",
+     .file = FILE_FOLDER,
      .required = true,
      .help = "Folder for the files"},
     {0}};
 
-/* File names by printf: of the file about semid itself, and of those about one command (NULL:
- * none).
- */
+/* Names of the file about semid itself, and of the files about commands as a format of printf
+ * (NULL: there are none). */
 typedef struct docs_format {
     docs_writer write;
     const char *main_name, *command_name;
@@ -61,6 +64,11 @@ const char *option_value(const option *o) {
     return o->type == OPTION_CHOICE ? o->choices : o->metavar;
 }
 
+const char *option_default(const option *o) {
+    if (option_is_on(o)) return "on";
+    return o->default_value && *o->default_value ? o->default_value : o->unset;
+}
+
 static semid_status write_file(const docs_params *p, const command *cmd, semid_error *err) {
     const docs_format *format = &formats[p->format];
     char name[128];
@@ -68,6 +76,7 @@ static semid_status write_file(const docs_params *p, const command *cmd, semid_e
         snprintf(name, sizeof name, format->command_name, cmd->name);
     else
         snprintf(name, sizeof name, "%s", format->main_name);
+
     char *path;
     file_out f = {0};
     TRY(path_join(&path, p->out, name, err));
@@ -76,6 +85,7 @@ static semid_status write_file(const docs_params *p, const command *cmd, semid_e
         format->write(cmd, f.stream);
         status = file_out_commit(&f, err);
     }
+
     file_out_release(&f);
     mem_free(path);
     return status;
@@ -95,9 +105,9 @@ static semid_status run(const void *params, const step_context *ctx, json_t **re
 const command cmd_docs = {
     .name = "docs",
     .summary = "Write the pages, manual and shell completion",
-    .description = "Writes what follows from the option tables of all commands: the pages under "
-                   "docs/cli, manual pages, and completion for bash, zsh and fish. `make install` "
-                   "calls it.",
+    .description =
+        "Writes everything that is generated from the option tables of the commands: the pages in "
+        "docs/cli, manual pages, and completion for bash, zsh and fish. `make install` calls it.",
     .examples = "semid docs --format md --out docs/cli\n"
                 "semid docs --format bash --out ~/.local/share/bash-completion/completions",
     .options = options,

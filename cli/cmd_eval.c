@@ -1,4 +1,9 @@
-#include "cli/commands.h"
+/* The printed report is one row per method, of the figures that fit on a screen; the whole report
+ * is in the CSV and JSON files. Columns are as wide as their widest value, so the table is laid out
+ * from the values themselves: every cell is formatted twice, once to be measured. */
+#include "base/file.h"
+#include "base/memory.h"
+#include "cli/command_files.h"
 #include "cli/source_options.h"
 #include "pipeline/eval.h"
 
@@ -11,25 +16,30 @@ static const option options[] = {
      .type = OPTION_PATH,
      .offset = AT(train),
      .metavar = "FILE",
+     .file = FILE_READ,
      .required = true,
-     .help = "Interactions that make the user profiles (parquet: user_id, item_id, timestamp)"},
+     .help = "Interactions that make up the user profiles (Parquet: user_id, item_id, timestamp)"},
     {.name = "valid",
      .type = OPTION_PATH,
      .offset = AT(valid),
      .metavar = "FILE",
-     .help = "More of them; on equal timestamps those of --train come first"},
+     .file = FILE_READ,
+     .help = "More such interactions; on equal timestamps those of --train come first"},
     {.name = "test",
      .type = OPTION_PATH,
      .offset = AT(test),
      .metavar = "FILE",
+     .file = FILE_READ,
      .required = true,
      .help = "Interactions to predict: each row is one held-out item"},
     {.name = "items-emb",
      .type = OPTION_PATH,
      .offset = AT(items_emb),
      .metavar = "FILE",
+     .file = FILE_READ,
      .required = true,
-     .help = "Item vectors (.npy, .npz, .pt, .safetensors or .parquet, or FILE:NAME)"},
+     .help = "Item vectors: .npy, .npz, .pt, .safetensors or .parquet; FILE:NAME is one array of a "
+             "file"},
     OPTION_CONCAT(eval_params),
     OPTION_CONCAT_WEIGHTS(eval_params),
     OPTION_CONCAT_NORMALIZE(eval_params),
@@ -37,36 +47,41 @@ static const option options[] = {
      .type = OPTION_PATH,
      .offset = AT(items_ids),
      .metavar = "FILE",
-     .help = "Their ids, one a row; default: those that the vectors' file carries"},
+     .file = FILE_READ,
+     .help = "Item ids, one per row of --items-emb",
+     .unset = "the ids in the file of the vectors"},
     {.name = "methods",
      .type = OPTION_LIST,
      .offset = AT(methods),
      .metavar = "NAMES",
      .required = true,
-     .help = "Folders in --outputs-dir with codebooks.npz and inverted.sid"},
+     .help = "Folders in --outputs-dir, each with codebooks.npz and inverted.sid"},
     {.name = "outputs-dir",
      .type = OPTION_PATH,
      .offset = AT(outputs_dir),
      .metavar = "DIR",
+     .file = FILE_FOLDER,
      .default_value = "outputs",
-     .help = "Where the methods' folders are"},
+     .help = "Folder that contains the methods' folders"},
     {.name = "out",
      .type = OPTION_PATH,
      .offset = AT(out),
      .metavar = "FILE",
+     .file = FILE_WRITTEN,
      .default_value = "results/offline_eval.csv",
-     .help = "The table as .csv; the whole report goes beside it as .json"},
+     .help = "Table of results, .csv; the whole report is written beside it as .json"},
     {.name = "rows",
      .type = OPTION_PATH,
      .offset = AT(rows),
      .metavar = "FILE",
+     .file = FILE_WRITTEN,
      .help = "Also write every evaluated row: method, user, item, query_code, n_cand, rank"},
     {.name = "expand",
      .type = OPTION_CHOICE,
      .offset = AT(expand),
      .default_value = "beam",
      .choices = "exact|hamming1|prefix|neighbors|beam",
-     .help = "Which codes besides the query's own give candidates"},
+     .help = "Which codes contribute candidates besides the query's own code"},
     {.name = "expand-rq-M",
      .type = OPTION_INT,
      .offset = AT(expand_rq_m),
@@ -74,7 +89,8 @@ static const option options[] = {
      .default_value = "2",
      .min = 1,
      .max = 1024,
-     .help = "neighbors: codewords tried at a level of an RQ, the chosen one included"},
+     .help =
+         "neighbors: codewords tried per level of a residual quantizer, the chosen one included"},
     {.name = "expand-vq-T",
      .type = OPTION_INT,
      .offset = AT(expand_vq_t),
@@ -82,7 +98,7 @@ static const option options[] = {
      .default_value = "3",
      .min = 1,
      .max = 1024,
-     .help = "neighbors: codewords tried of a VQ, the chosen one included"},
+     .help = "neighbors: codewords tried of a plain quantizer (VQ), the chosen one included"},
     {.name = "candidates",
      .type = OPTION_INT,
      .offset = AT(candidates),
@@ -90,7 +106,7 @@ static const option options[] = {
      .default_value = "1000",
      .min = 1,
      .max = 1e9,
-     .help = "prefix, beam: items that are enough"},
+     .help = "prefix, beam: number of items to find before the search stops"},
     {.name = "beam",
      .type = OPTION_INT,
      .offset = AT(beam),
@@ -98,28 +114,33 @@ static const option options[] = {
      .default_value = "64",
      .min = 1,
      .max = 1e6,
-     .help = "beam: partial codes kept at each level"},
+     .help = "beam: partial codes kept per level"},
     {.name = "on-empty",
      .type = OPTION_CHOICE,
      .offset = AT(on_empty),
      .default_value = "full",
      .choices = "full|skip",
-     .help = "A row without candidates: search the whole catalogue, or count a miss"},
+     .help =
+         "For rows without candidates: search the whole catalogue (full), or count a miss (skip)"},
     {.name = "reference",
      .type = OPTION_FLAG,
      .offset = AT(reference),
-     .help = "The reference's own numbers: --expand neighbors, --on-empty full, profiles as "
-             "queries, equal scores by highest row, its sample for --max-test"},
+     .help = "Reproduce the numbers of the reference implementation: --expand neighbors, "
+             "--on-empty full, profiles as queries, equal scores in order of descending row, its "
+             "sample for --max-test"},
     {.name = "faiss-index",
      .type = OPTION_PATH,
      .offset = AT(faiss_index),
      .metavar = "FILE",
-     .help = "Inner-product index of the items, which answers rows without candidates"},
+     .file = FILE_READ,
+     .help = "Inner-product index of the items, searched for rows without candidates"},
     {.name = "faiss-ids",
      .type = OPTION_PATH,
      .offset = AT(faiss_ids),
      .metavar = "FILE",
-     .help = "Ids of its rows; default: ids.npy beside it"},
+     .file = FILE_READ,
+     .help = "Ids of the rows of --faiss-index",
+     .unset = "ids.npy beside the index"},
     {.name = "use-faiss-rerank",
      .type = OPTION_FLAG,
      .offset = AT(use_faiss_rerank),
@@ -131,13 +152,14 @@ static const option options[] = {
      .default_value = "0",
      .min = 0,
      .max = 4e9,
-     .help = "Evaluate a sample of the test rows, drawn by --seed; 0: all"},
+     .help = "Evaluate a random sample of N test rows, drawn with --seed; 0: all rows"},
     {.name = "profile",
      .type = OPTION_CHOICE,
      .offset = AT(profile),
      .default_value = "lastN",
      .choices = "mean|last|lastN",
-     .help = "What a user's profile is the mean of: all items, the last, the last N"},
+     .help =
+         "Items whose mean vector is a user's profile: all of them, the last one, or the last N"},
     {.name = "lastN",
      .type = OPTION_INT,
      .offset = AT(last_n),
@@ -145,18 +167,34 @@ static const option options[] = {
      .default_value = "5",
      .min = 1,
      .max = 1e6,
-     .help = "Items in a lastN profile"},
+     .help = "Number of items in a lastN profile"},
     {.name = "topk",
      .type = OPTION_LIST,
      .offset = AT(topk),
      .metavar = "NUMBERS",
      .default_value = "10,50,100",
-     .help = "The k of Recall@k and NDCG@k"},
+     .help = "Values of k for Recall@k and NDCG@k"},
     {.name = "mask-history",
      .type = OPTION_FLAG,
      .offset = AT(mask_history),
-     .help = "Leave items of the user's history out of the candidates, but never the held-out one"},
+     .help =
+         "Remove the items of the user's history from the candidates, except the held-out item"},
     {0}};
+
+static semid_status add_files(const void *params, command_files *files, semid_error *err) {
+    static const char *const names[] = {"codebooks.npz", "metrics.json", "items.parquet",
+                                        "inverted.sid", NULL};
+    const eval_params *p = params;
+    TRY(command_files_beside(&files->writes, p->out, ".json", err));
+    for (size_t i = 0; i < p->methods.n_items; i++) {
+        char *folder;
+        TRY(path_join(&folder, p->outputs_dir, p->methods.items[i], err));
+        semid_status status = command_files_in(&files->reads, folder, names, err);
+        mem_free(folder);
+        TRY(status);
+    }
+    return SEMID_OK;
+}
 
 static semid_status run(const void *params, const step_context *ctx, json_t **report,
                         semid_error *err) {
@@ -217,12 +255,15 @@ static void print(const json_t *report, FILE *out) {
     const char *key;
     json_t *value;
     char buf[32];
+
     print_row(methods, NULL, true, out);
     for (size_t i = 0; i < json_array_size(methods); i++)
         print_row(methods, json_array_get(methods, i), false, out);
+
     fprintf(out, "\nceiling (the whole catalogue searched):");
     json_object_foreach((json_t *)(uintptr_t)ceiling, key, value)
         fprintf(out, " %s %s", key, text_of(value, buf));
+
     fprintf(out, "\n%s items, query: %s\nsaved to %s\n",
             text_of(json_object_get(report, "items"), buf),
             json_string_value(json_object_get(json_array_get(methods, 0), "query_space")),
@@ -231,16 +272,16 @@ static void print(const json_t *report, FILE *out) {
 
 const command cmd_eval = {
     .name = "eval",
-    .summary = "Measure how well semantic IDs find what users took next",
+    .summary = "Measure how well semantic IDs find the users' next items",
     .description =
-        "For each test row, the user's profile (the normalised mean of the last items' vectors) is "
-        "quantized in the space the codebooks were trained in. The items of that code, and of the "
-        "codes that --expand adds, are the candidates; they are ranked by inner product with the "
-        "profile, and the place of the held-out item counts.\n\n"
-        "A row is cold, and skipped, when the user has no history in the catalogue or the item is "
-        "not in it. The ceiling is what searching the whole catalogue for every row would give. "
-        "--max-test draws the rows without replacement, each set equally likely, from --seed; with "
-        "--reference it takes the rows of DataFrame.sample(N, random_state=42).",
+        "For each test row, the user's profile (the normalised mean of the vectors of the last "
+        "items) is quantized in the space in which the codebooks were trained. The items with that "
+        "code, and with the codes that --expand adds, are the candidates. They are ranked by inner "
+        "product with the profile, and the rank of the held-out item is scored.\n\nA row is cold, "
+        "and skipped, if the user has no history in the catalogue or the item is not in it. The "
+        "ceiling is the result of searching the whole catalogue for every row. --max-test draws "
+        "rows without replacement, every set being equally likely, with --seed; with --reference "
+        "it takes the rows of DataFrame.sample(N, random_state=42).",
     .examples = "semid eval --train train.parquet --valid valid.parquet --test test.parquet "
                 "--items-emb items_emb.npy --items-ids items_emb.ids.npy --methods rqkmeans vqvae\n"
                 "semid eval ... --methods rqkmeans --expand neighbors --expand-rq-M 4 --rows "
@@ -251,4 +292,5 @@ const command cmd_eval = {
     .params_size = sizeof(eval_params),
     .run = run,
     .print = print,
+    .add_files = add_files,
 };

@@ -1,3 +1,6 @@
+/* The printed report: the health of each level as a table, then, with --prefix, the items under it,
+ * one per line. Codes repeat where items share one and are printed once; titles are cut so that an
+ * item stays on its line. */
 #include "cli/health_table.h"
 #include "cli/options.h"
 #include "pipeline/inspect.h"
@@ -13,6 +16,7 @@ static const option options[] = {
      .type = OPTION_PATH,
      AT(dir),
      .metavar = "DIR",
+     .file = FILE_FOLDER,
      .required = true,
      .positional = true,
      .help = "Folder that train wrote"},
@@ -20,30 +24,32 @@ static const option options[] = {
      .type = OPTION_STRING,
      AT(prefix),
      .metavar = "CODES",
-     .help = "List the items whose codes start so, such as 12-203"},
+     .help = "List the items whose codes start with this prefix, such as 12-203"},
     {.name = "items",
      .type = OPTION_PATH,
      AT(items),
      .metavar = "FILE",
-     .help = "Parquet with the titles of the items, as preprocess writes it"},
+     .file = FILE_READ,
+     .help = "Parquet file with the titles of the items, as preprocess writes it"},
     {.name = "ids",
      .type = OPTION_PATH,
      AT(ids),
      .metavar = "FILE",
-     .help = "Item ids of the rows; default: those of items.parquet in the folder, else row "
-             "numbers"},
+     .file = FILE_READ,
+     .help = "Item ids of the rows",
+     .unset = "the ids in items.parquet of the folder, else row numbers"},
     {.name = "id-col",
      .type = OPTION_STRING,
      AT(id_col),
      .metavar = "NAME",
      .default_value = "item_id",
-     .help = "Column of the item ids"},
+     .help = "Column with the item ids"},
     {.name = "title-col",
      .type = OPTION_STRING,
      AT(title_col),
      .metavar = "NAME",
      .default_value = "title",
-     .help = "Column of the titles"},
+     .help = "Column with the titles"},
     {.name = "limit",
      .type = OPTION_INT,
      AT(limit),
@@ -51,7 +57,7 @@ static const option options[] = {
      .default_value = "50",
      .min = 1,
      .max = 1e9,
-     .help = "Items to list at most"},
+     .help = "Maximum number of items to list"},
     {0}};
 
 static semid_status run(const void *params, const step_context *ctx, json_t **report,
@@ -78,7 +84,7 @@ static int widest(const json_t *items, const char *key) {
     return (int)most;
 }
 
-/* At most so many bytes of a line, not ending inside a character. */
+/* At most MAX_TITLE_BYTES of `s`, not ending inside a UTF-8 character. */
 static int line_bytes(const char *s) {
     size_t n = strlen(s);
     if (n <= MAX_TITLE_BYTES) return (int)n;
@@ -93,6 +99,7 @@ static void print_prefix(const json_t *prefix, FILE *out) {
     const char *last = "";
     size_t i;
     json_t *item;
+
     fprintf(out, "\n%s: %lld items, %lld distinct codes\n\n", text(prefix, "prefix"),
             whole(prefix, "n_items"), whole(prefix, "n_codes"));
     json_array_foreach(items, i, item) {
@@ -103,6 +110,7 @@ static void print_prefix(const json_t *prefix, FILE *out) {
                 title);
         last = code;
     }
+
     long long rest = whole(prefix, "n_items") - (long long)json_array_size(items);
     if (rest > 0) fprintf(out, "... and %lld more (--limit)\n", rest);
 }
@@ -120,10 +128,10 @@ const command cmd_inspect = {
     .name = "inspect",
     .summary = "Show the health of trained codes, and the items under a prefix",
     .description =
-        "For each level: used codewords, perplexity (of the usage, and given the levels above), "
-        "Gini, share of the largest, error after the level and share of the variance explained. "
-        "For the whole codes: collisions, the largest bucket, entropy.\n\n"
-        "With --prefix also the items whose codes start so, by code.",
+        "For each level: used codewords, perplexity (of their use, and given the levels above), "
+        "Gini coefficient, share of the most used codeword, error after the level and share of the "
+        "variance explained. For the whole codes: collisions, size of the largest bucket, "
+        "entropy.\n\nWith --prefix also the items whose codes start with it, ordered by code.",
     .examples = "semid inspect outputs/rqvae\n"
                 "semid inspect outputs/rqvae --prefix 12-203 --items data/items.parquet\n"
                 "semid inspect outputs/rqvae --json",

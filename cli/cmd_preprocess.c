@@ -1,4 +1,5 @@
-#include "cli/options.h"
+/* The printed report is a table of rows, users and items before and after each filter and split. */
+#include "cli/command_files.h"
 #include "pipeline/preprocess.h"
 
 #define FIELD(name) offsetof(preprocess_params, name)
@@ -8,36 +9,42 @@ static const option options[] = {
      .type = OPTION_PATH,
      .offset = FIELD(reviews),
      .metavar = "FILES",
-     .help =
-         "Raw reviews, .jsonl, .jsonl.gz or .jsonl.zst: a file, folder, glob or comma list; keys "
-         "user_id, parent_asin, timestamp, rating"},
+     .file = FILE_READ,
+     .help = "Raw reviews, .jsonl, .jsonl.gz or .jsonl.zst: a file, folder, glob or comma list; "
+             "keys user_id, parent_asin, timestamp, rating"},
     {.name = "train-csv",
      .type = OPTION_PATH,
      .offset = FIELD(train_csv),
      .metavar = "FILE",
+     .file = FILE_READ,
      .help = "Instead of --reviews: the train split of the official benchmark, .csv, .csv.gz or "
-             ".csv.zst with user_id, parent_asin, rating, timestamp (others are not read)"},
+             ".csv.zst, with the columns user_id, parent_asin, rating, timestamp; other columns "
+             "are ignored"},
     {.name = "valid-csv",
      .type = OPTION_PATH,
      .offset = FIELD(valid_csv),
      .metavar = "FILE",
-     .help = "The valid split"},
+     .file = FILE_READ,
+     .help = "The valid split of the official benchmark"},
     {.name = "test-csv",
      .type = OPTION_PATH,
      .offset = FIELD(test_csv),
      .metavar = "FILE",
-     .help = "The test split"},
+     .file = FILE_READ,
+     .help = "The test split of the official benchmark"},
     {.name = "meta",
      .type = OPTION_PATH,
      .offset = FIELD(meta),
      .metavar = "FILES",
+     .file = FILE_READ,
      .required = true,
-     .help = "Item descriptions, .jsonl, .jsonl.gz or .jsonl.zst; keys parent_asin, title, "
-             "description, features, categories, store, price"},
+     .help = "Item records, .jsonl, .jsonl.gz or .jsonl.zst; keys parent_asin, title, description, "
+             "features, categories, store, price"},
     {.name = "out",
      .type = OPTION_PATH,
      .offset = FIELD(out),
      .metavar = "DIR",
+     .file = FILE_FOLDER,
      .required = true,
      .help = "Folder for train.parquet, valid.parquet, test.parquet, items.parquet, stats.json"},
     {.name = "core",
@@ -47,8 +54,8 @@ static const option options[] = {
      .default_value = "5",
      .min = 0,
      .max = 1e9,
-     .help = "Keep users and items with at least K rows, repeated until nothing changes; 0 keeps "
-             "all"},
+     .help =
+         "Keep users and items with at least K rows, repeated until nothing changes; 0 keeps all"},
     {.name = "min-rating",
      .type = OPTION_REAL,
      .offset = FIELD(min_rating),
@@ -56,20 +63,21 @@ static const option options[] = {
      .default_value = "0",
      .min = 0,
      .max = 1e9,
-     .help = "Keep only rows rated R or more; 0 keeps all"},
+     .help = "Keep only rows with a rating of at least R; 0 keeps all"},
     {.name = "dedup",
      .type = OPTION_CHOICE,
      .offset = FIELD(dedup),
      .default_value = "first",
      .choices = "first|last|none",
-     .help = "Which of a user's rows of the same item to keep, by time"},
+     .help = "Which of several rows of the same user and item to keep, in order of time; none: all "
+             "of them"},
     {.name = "split",
      .type = OPTION_CHOICE,
      .offset = FIELD(split),
      .default_value = "last-out",
      .choices = "last-out|time",
-     .help = "last-out: each user's last row is test, the one before valid; time: the newest rows "
-             "of all"},
+     .help = "last-out: each user's last row is test, the one before it valid; time: the newest "
+             "rows of all users"},
     {.name = "valid-frac",
      .type = OPTION_REAL,
      .offset = FIELD(valid_frac),
@@ -77,7 +85,7 @@ static const option options[] = {
      .default_value = "0.1",
      .min = 0,
      .max = 0.999,
-     .help = "Share of the rows in valid with --split time"},
+     .help = "With --split time: share of the rows in valid"},
     {.name = "test-frac",
      .type = OPTION_REAL,
      .offset = FIELD(test_frac),
@@ -85,13 +93,13 @@ static const option options[] = {
      .default_value = "0.1",
      .min = 0,
      .max = 0.999,
-     .help = "Share of the rows in test with --split time"},
+     .help = "With --split time: share of the rows in test"},
     {.name = "valid-ts",
      .type = OPTION_INT,
      .offset = FIELD(valid_ts),
      .metavar = "TIMESTAMP",
      .default_value = "0",
-     .help = "With --split time: rows from this timestamp on, as the input writes it, are valid; "
+     .help = "With --split time: rows from this timestamp on are valid, in the unit of the input; "
              "0: the shares decide"},
     {.name = "test-ts",
      .type = OPTION_INT,
@@ -109,10 +117,16 @@ static const option options[] = {
      .metavar = "SIZE",
      .default_value = "0",
      .min = 100e6, /* less than DuckDB itself takes cannot be kept */
-     .help =
-         "Memory to stay within, at least 100MB; more is spilled into --out while working; 0: most "
-         "of the machine's"},
+     .help = "Limit of the memory used, at least 100MB; what does not fit is spilled into --out; "
+             "0: most of the memory of the machine"},
     {0}};
+
+static semid_status add_files(const void *params, command_files *files, semid_error *err) {
+    static const char *const names[] = {"train.parquet", "valid.parquet", "test.parquet",
+                                        "items.parquet", "stats.json",    NULL};
+    const preprocess_params *p = params;
+    return command_files_in(&files->writes, p->out, names, err);
+}
 
 static semid_status run(const void *params, const step_context *ctx, json_t **report,
                         semid_error *err) {
@@ -132,12 +146,14 @@ static void print_part(const json_t *report, const char *name, FILE *out) {
 static void print(const json_t *report, FILE *out) {
     const json_t *reviews = json_object_get(report, "reviews"),
                  *meta = json_object_get(report, "meta");
+
     fprintf(out, "%-10s %12s %12s %12s\n", "", "rows", "users", "items");
     print_part(report, "before_core", out);
     print_part(report, "after_core", out);
     print_part(report, "train", out);
     print_part(report, "valid", out);
     print_part(report, "test", out);
+
     fprintf(out,
             "%lld review rows read, %lld malformed lines, %lld without a needed field, %lld "
             "duplicates; %lld items have a description\n",
@@ -148,19 +164,16 @@ static void print(const json_t *report, FILE *out) {
 
 const command cmd_preprocess = {
     .name = "preprocess",
-    .summary = "Raw reviews and item descriptions to split tables",
+    .summary = "Turn raw reviews and item records into split tables",
     .description =
-        "Reads reviews and item descriptions in the schema of Amazon Reviews 2023, filters, "
-        "removes duplicates, reduces to the k-core and splits into train, valid and test.\n"
-        "\n"
-        "The order: --min-rating; stable sort by timestamp; --dedup; --core to its fixpoint; "
-        "--split. Files are read in the order of their paths. Rows without user_id, parent_asin or "
-        "timestamp are dropped and counted; malformed lines are skipped and listed in stats.json. "
-        "Split files (--train-csv ...) are taken as they are: only their order by timestamp is "
-        "made.\n"
-        "\n"
-        "items.parquet has a row for every item left, by item id, from the first line of --meta "
-        "with its parent_asin; lists stay lists; a price that is no number is null.",
+        "Reads reviews and item records in the schema of Amazon Reviews 2023, filters, removes "
+        "duplicates, reduces to the k-core and splits into train, valid and test.\n\nThe order: "
+        "--min-rating; stable sort by timestamp; --dedup; --core to its fixpoint; --split. Files "
+        "are read in the order of their paths. Rows without user_id, parent_asin or timestamp are "
+        "dropped and counted; malformed lines are skipped and listed in stats.json. Split files "
+        "(--train-csv ...) are only sorted by timestamp, nothing else is changed.\n\nitems.parquet "
+        "has one row per remaining item, ordered by item id, from the first line of --meta with "
+        "its parent_asin; lists stay lists; a price that is not a number becomes null.",
     .examples =
         "semid preprocess --reviews Books.jsonl.gz --meta meta_Books.jsonl.gz --out data\n"
         "semid preprocess --reviews raw/reviews --meta raw/meta --core 0 --split time --out "
@@ -170,4 +183,5 @@ const command cmd_preprocess = {
     .options = options,
     .params_size = sizeof(preprocess_params),
     .run = run,
-    .print = print};
+    .print = print,
+    .add_files = add_files};

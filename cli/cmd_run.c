@@ -1,9 +1,13 @@
-#include "cli/commands.h"
-#include "cli/run_plan.h"
-
+/* `semid run`: reads the config file, plans the steps (run_plan.c) and runs those that are due
+ * (run/run.c). What can be checked of all steps is checked before the first one starts: options,
+ * and whether the outputs can be written. */
 #include "base/file.h"
 #include "base/json_file.h"
+#include "base/json_report.h"
 #include "base/memory.h"
+#include "cli/command_files.h"
+#include "cli/commands.h"
+#include "cli/run_plan.h"
 
 #include <string.h>
 
@@ -14,71 +18,85 @@ static const option options[] = {
      .type = OPTION_PATH,
      .offset = AT(out),
      .metavar = "DIR",
+     .file = FILE_FOLDER,
      .required = true,
-     .help = "Folder for everything"},
+     .help = "Folder for all output"},
     {.name = "reviews",
      .type = OPTION_PATH,
      .offset = AT(reviews),
      .metavar = "FILES",
+     .file = FILE_READ,
      .help = "Start from raw reviews (.jsonl, .jsonl.gz, .jsonl.zst: files, glob or folder)"},
     {.name = "meta",
      .type = OPTION_PATH,
      .offset = AT(meta),
      .metavar = "FILES",
-     .help = "Raw item records, with --reviews or the official splits"},
+     .file = FILE_READ,
+     .help = "Raw item records, with --reviews or --train-csv"},
     {.name = "train-csv",
      .type = OPTION_PATH,
      .offset = AT(train_csv),
      .metavar = "FILE",
+     .file = FILE_READ,
      .help = "Start from the official splits: the train file"},
     {.name = "valid-csv",
      .type = OPTION_PATH,
      .offset = AT(valid_csv),
      .metavar = "FILE",
+     .file = FILE_READ,
      .help = "The valid file of the official splits"},
     {.name = "test-csv",
      .type = OPTION_PATH,
      .offset = AT(test_csv),
      .metavar = "FILE",
+     .file = FILE_READ,
      .help = "The test file of the official splits"},
     {.name = "data",
      .type = OPTION_PATH,
      .offset = AT(data),
      .metavar = "DIR",
-     .help = "Start from a folder that preprocess made"},
+     .file = FILE_FOLDER,
+     .help = "Start from a folder that preprocess wrote"},
     {.name = "in",
      .type = OPTION_PATH,
      .offset = AT(in),
      .metavar = "FILE",
-     .help = "Start from vectors instead of texts; evaluated if there are reviews or data as well"},
+     .file = FILE_READ,
+     .help = "Start from vectors instead of texts; to evaluate them, give --reviews, --train-csv "
+             "or --data as well"},
     {.name = "ids",
      .type = OPTION_PATH,
      .offset = AT(ids),
      .metavar = "FILE",
-     .help = "Item ids of --in, unless that file carries them"},
+     .file = FILE_READ,
+     .help = "Item ids of --in",
+     .unset = "the ids in the file of the vectors"},
     {.name = "concat",
      .type = OPTION_LIST,
      .offset = AT(concat),
      .metavar = "FILE",
-     .help = "More vectors of the same items, row by row beside the first, for train, build-faiss "
+     .file = FILE_READ,
+     .help = "More vectors of the same items, joined to --in row by row, for train, build-faiss "
              "and eval"},
     {.name = "concat-weights",
      .type = OPTION_LIST,
      .offset = AT(concat_weights),
      .metavar = "W,W,...",
-     .help = "How much each file counts, the first included; default: all alike"},
+     .help = "One weight per file, --in included",
+     .unset = "equal weights"},
     {.name = "model",
      .type = OPTION_PATH,
      .offset = AT(model),
      .metavar = "DIR",
-     .help = "Model folder that makes vectors of texts, such as scripts/get-model fetches; "
-             "the same as --set embed.model=DIR"},
+     .file = FILE_READ,
+     .help = "Model folder for embed, such as scripts/get-model downloads; short for --set "
+             "embed.model=DIR"},
     {.name = "core",
      .type = OPTION_STRING,
      .offset = AT(core),
      .metavar = "N",
-     .help = "Keep users and items with at least N rows, 0 all; the same as "
-             "--set preprocess.core=N"},
+     .help = "Keep users and items with at least N rows, 0 keeps all; short for --set "
+             "preprocess.core=N"},
     {.name = "methods",
      .type = OPTION_LIST,
      .offset = AT(methods),
@@ -89,32 +107,34 @@ static const option options[] = {
      .type = OPTION_PATH,
      .offset = AT(config),
      .metavar = "FILE",
-     .help =
-         "JSON: options of the steps by step or method, {\"preprocess\": {\"core\": 0}}, and of "
-         "run itself by name; the command line wins"},
+     .file = FILE_READ,
+     .help = "JSON file: options of steps and methods, {\"preprocess\": {\"core\": 0}}, and "
+             "options of run itself by their names; the command line overrides it"},
     {.name = "set",
      .type = OPTION_LIST,
      .offset = AT(set),
      .metavar = "STEP.KEY=VALUE",
      .help = "Any option of a step, or of train for one method: train.K=512 rqvae.epochs=50"},
-    {.name = "force", .type = OPTION_FLAG, .offset = AT(force), .help = "Do every step again"},
+    {.name = "force", .type = OPTION_FLAG, .offset = AT(force), .help = "Run every step again"},
     {.name = "dry-run",
      .type = OPTION_FLAG,
      .offset = AT(dry_run),
-     .help = "Say which steps are due, and why, without doing them"},
+     .help = "Print which steps are due, and why, without running them"},
     {0}};
 
 /* ---- the configuration ---- */
 
-static semid_status own_options_of(const json_t *config, const char *path, run_params *own,
-                                   semid_error *err) {
+/* The options of run itself in the config file; its objects are sections, see run_plan.c. */
+static semid_status read_own_options(const json_t *config, const char *path, run_params *own,
+                                     semid_error *err) {
     const char *key;
     json_t *value;
     if (!json_is_object(config)) FAIL(SEMID_ERR_USAGE, "%s: expected a JSON object", path);
+
     json_object_foreach((json_t *)(uintptr_t)config, key, value) {
-        if (json_is_object(value)) continue; /* a section, see run_plan */
-        json_t *one = json_pack("{s:O}", key, value);
-        if (!one) FAIL(SEMID_ERR_NO_MEMORY, "out of memory: %s", path);
+        if (json_is_object(value)) continue;
+        json_t *one;
+        TRY(json_made(&one, json_pack("{s:O}", key, value), err));
         semid_status status = options_from_json(&cmd_run, one, own, err);
         json_decref(one);
         if (status != SEMID_OK) return error_prefix(err, "%s", path);
@@ -122,12 +142,14 @@ static semid_status own_options_of(const json_t *config, const char *path, run_p
     return SEMID_OK;
 }
 
-/* What the command line gave stays. The strings and lists remain those of `own`. */
+/* Take over from `own` what the command line did not give. Strings and lists remain owned by `own`,
+ * so p's lists must not be released after this. */
 static void fill_from(run_params *p, const run_params *own) {
     for (const option *o = options; o->name; o++) {
         void *to = (char *)p + o->offset;
         const void *from = (const char *)own + o->offset;
         if (!option_is_set(o, own)) continue;
+
         if (o->type == OPTION_LIST) {
             string_list *list = to;
             if (list->is_default || !list->n_items) memcpy(to, from, sizeof *list);
@@ -141,17 +163,20 @@ static void fill_from(run_params *p, const run_params *own) {
 
 /* ---- the run ---- */
 
-static semid_status add_files(const run_params *p, json_t *report, semid_error *err) {
+/* report["files"]: the folders under --out that exist now. */
+static semid_status add_folders(const run_params *p, json_t *report, semid_error *err) {
     static const char *const names[] = {"data",  "emb",   "faiss",   "rqkmeans",
                                         "rqvae", "vqvae", "results", "records"};
-    json_t *files = json_object();
-    if (json_object_set_new(report, "files", files) != 0)
-        FAIL(SEMID_ERR_NO_MEMORY, "out of memory: the report");
+    json_t *folders = json_object();
+    TRY(json_set(report, "files", folders, err));
+
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         char *path;
+        semid_status status = SEMID_OK;
         TRY(path_join(&path, p->out, names[i], err));
-        if (path_is_dir(path)) json_object_set_new(files, names[i], json_string(path));
+        if (path_is_dir(path)) status = json_set(folders, names[i], json_string(path), err);
         mem_free(path);
+        TRY(status);
     }
     return SEMID_OK;
 }
@@ -163,11 +188,16 @@ static semid_status run_configured(const run_params *p, const json_t *config,
     json_t *figures = NULL;
     char *records = NULL;
     semid_status status = SEMID_OK;
+
     TRY_GOTO(run_plan_make(&plan, p, config, err));
+    for (size_t i = 0; i < plan.n_steps; i++)
+        TRY_GOTO(command_files_check_writable(&plan.steps[i].outputs, err));
+
     TRY_GOTO(path_join(&records, p->out, "records", err));
     const run_settings settings = {.record_dir = records, .force = p->force, .dry_run = p->dry_run};
     TRY_GOTO(run_steps(plan.steps, plan.n_steps, &settings, ctx, &figures, err));
-    TRY_GOTO(add_files(p, figures, err));
+
+    TRY_GOTO(add_folders(p, figures, err));
     TRY_GOTO(step_end(timer, figures, err));
     *report = figures;
     figures = NULL;
@@ -183,9 +213,10 @@ static semid_status run(const void *params, const step_context *ctx, json_t **re
     run_params p = *(const run_params *)params, own = {0};
     json_t *config = NULL;
     semid_status status = SEMID_OK;
+
     if (p.config) {
         TRY_GOTO(json_file_load(&config, p.config, err));
-        TRY_GOTO(own_options_of(config, p.config, &own, err));
+        TRY_GOTO(read_own_options(config, p.config, &own, err));
         fill_from(&p, &own);
     }
     status = run_configured(&p, config, ctx, report, err);
@@ -203,23 +234,23 @@ static void print(const json_t *report, FILE *out) {
     json_array_foreach(json_object_get(report, "steps"), i, step) {
         const json_t *figures = json_object_get(step, "report");
         const char *name = json_string_value(json_object_get(step, "step"));
-        const command *eval = strcmp(name, "eval") == 0 ? command_find(name) : NULL;
-        if (!eval || !eval->print || !figures) continue;
-        eval->print(figures, out);
+        if (strcmp(name, cmd_eval.name) != 0 || !figures) continue;
+        cmd_eval.print(figures, out);
         fputc('\n', out);
     }
+
     json_object_foreach(json_object_get(report, "files"), key, value)
         fprintf(out, "%-10s %s\n", key, json_string_value(value));
 }
 
 const command cmd_run = {
     .name = "run",
-    .summary = "Every step from raw files to the evaluation, resumable",
+    .summary = "Run every step from raw files to the evaluation, resumable",
     .description =
-        "Goes the whole way: preprocess, embed, then for each method train, export and "
-        "build-inverted, then build-faiss and eval. Everything lies under --out, and "
-        "results/offline_eval.csv compares the methods. A step whose inputs, options and version "
-        "are those of its last run is skipped; a run that was stopped goes on where it was.",
+        "Runs the whole pipeline: preprocess and embed; train, export and build-inverted for each "
+        "method; build-faiss and eval. All output is in --out, and results/offline_eval.csv "
+        "compares the methods. A step is skipped if its inputs, options and version are those of "
+        "its last run; a run that was stopped continues where it was.",
     .examples = "semid run --reviews reviews.jsonl.gz --meta meta.jsonl.gz --model DIR --out out\n"
                 "semid run --data out/data --in vectors.npy --ids ids.txt --out out2 "
                 "--methods rqkmeans\n"

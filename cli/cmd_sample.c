@@ -1,4 +1,7 @@
-#include "cli/commands.h"
+/* A table and a call: input for demos, tests and benchmarks, in the schema of preprocess. How the
+ * catalogue is made up is told in src/sample.
+ */
+#include "cli/command_files.h"
 #include "sample/sample.h"
 
 #define AT(field) offsetof(sample_params, field)
@@ -8,6 +11,7 @@ static const option options[] = {
      .type = OPTION_PATH,
      .offset = AT(out),
      .metavar = "DIR",
+     .file = FILE_FOLDER,
      .required = true,
      .help = "Folder for reviews.jsonl and meta.jsonl"},
     {.name = "items",
@@ -17,7 +21,7 @@ static const option options[] = {
      .default_value = "3000",
      .min = 100,
      .max = 1e7,
-     .help = "Items in the catalogue"},
+     .help = "Number of items"},
     {.name = "users",
      .type = OPTION_INT,
      .offset = AT(users),
@@ -25,7 +29,7 @@ static const option options[] = {
      .default_value = "0",
      .min = 0,
      .max = 1e9,
-     .help = "Users who review them, nine times each on average; 0: two an item"},
+     .help = "Number of users, who write nine reviews each on average; 0: two users per item"},
     {.name = "bad-lines",
      .type = OPTION_INT,
      .offset = AT(bad_lines),
@@ -36,6 +40,12 @@ static const option options[] = {
      .help = "Malformed lines in each file"},
     {0}};
 
+static semid_status add_files(const void *params, command_files *files, semid_error *err) {
+    static const char *const names[] = {"reviews.jsonl", "meta.jsonl", NULL};
+    const sample_params *p = params;
+    return command_files_in(&files->writes, p->out, names, err);
+}
+
 static semid_status run(const void *params, const step_context *ctx, json_t **report,
                         semid_error *err) {
     return step_sample(params, ctx, report, err);
@@ -43,15 +53,16 @@ static semid_status run(const void *params, const step_context *ctx, json_t **re
 
 const command cmd_sample = {
     .name = "sample",
-    .summary = "Make a catalogue to try things with",
+    .summary = "Generate a catalogue to try things with",
     .description =
-        "Writes a made-up catalogue with its reviews in the raw schema of Amazon Reviews 2023: "
-        "industrial products in lines of one make and many sizes, users with tastes who move from "
-        "a product to what goes with it. Some of it is as untidy as real files are: missing "
-        "titles, descriptions, prices and items, HTML in texts, repeated purchases and malformed "
-        "lines. The same seed gives the same bytes.",
+        "Writes a synthetic catalogue and its reviews in the raw schema of Amazon Reviews 2023: "
+        "industrial products in product lines of one brand and many sizes, and users with "
+        "preferences who move from a product to related ones. Some of it is as untidy as real "
+        "files are: missing titles, descriptions, prices and items, HTML in texts, repeated "
+        "purchases and malformed lines. The same seed gives the same bytes.",
     .examples = "semid sample --items 3000 --out demo/raw",
     .options = options,
     .params_size = sizeof(sample_params),
     .run = run,
+    .add_files = add_files,
 };

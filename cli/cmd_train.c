@@ -1,9 +1,13 @@
+/* A step of `semid run` that can continue where it was stopped: with networks, which write
+ * checkpoints. The printed report is the table of each level's health, once more for the rows that
+ * were held out. */
+#include "cli/command_files.h"
 #include "cli/encode_options.h"
 #include "cli/health_table.h"
 #include "cli/options.h"
 #include "cli/source_options.h"
-#include "train/train.h"
 #include "semid/model.h"
+#include "train/train.h"
 
 #define AT(field) .offset = offsetof(train_params, field)
 
@@ -12,15 +16,16 @@ static const option options[] = {
      .type = OPTION_PATH,
      AT(in),
      .metavar = "FILE",
+     .file = FILE_READ,
      .required = true,
      .positional = true,
-     .help =
-         "Vectors to learn from: .npy, .npz, .pt, .safetensors or .parquet; FILE:NAME takes one of "
-         "several arrays"},
+     .help = "Vectors to learn from: .npy, .npz, .pt, .safetensors or .parquet; FILE:NAME is one "
+             "array of a file"},
     {.name = "out",
      .type = OPTION_PATH,
      AT(out),
      .metavar = "DIR",
+     .file = FILE_FOLDER,
      .required = true,
      .help = "Folder for codebooks.npz, codes.npy, metrics.json and model.safetensors"},
     OPTION_CONCAT(train_params),
@@ -31,7 +36,7 @@ static const option options[] = {
      AT(method),
      .choices = "rqkmeans|rqvae|vqvae",
      .default_value = "rqkmeans",
-     .help = "How codewords are learned"},
+     .help = "How the codewords are learned"},
     {.name = "L",
      .type = OPTION_INT,
      AT(L),
@@ -39,7 +44,7 @@ static const option options[] = {
      .default_value = "0",
      .min = 0,
      .max = 64,
-     .help = "Levels; 0: those of the start codewords, else 4 (vqvae: always 1)"},
+     .help = "Number of levels; 0: as many as --init or --load has, else 4 (vqvae: always 1)"},
     {.name = "K",
      .type = OPTION_INT,
      AT(K),
@@ -47,8 +52,8 @@ static const option options[] = {
      .default_value = "0",
      .min = 0,
      .max = 1 << 24,
-     .help = "Codewords a level; 0: those of the start codewords, else 256 (vqvae: 4096, at most "
-             "an eighth of the training rows)"},
+     .help = "Codewords per level; 0: as many as --init or --load has, else 256 (vqvae: 4096, at "
+             "most an eighth of the training rows)"},
     {.name = "max-train",
      .type = OPTION_INT,
      AT(max_train),
@@ -56,17 +61,16 @@ static const option options[] = {
      .default_value = "0",
      .min = 0,
      .max = 4e9,
-     .help = "Learn from a random sample of so many rows; 0: from all"},
+     .help = "Learn from a random sample of this many rows; 0: all rows"},
     {.name = "memory-limit",
      .type = OPTION_BYTES,
      AT(memory_limit),
      .metavar = "SIZE",
      .default_value = "0",
      .min = 100e6, /* the program and its blocks of rows take most of that */
-     .help =
-         "Memory to stay within, at least 100MB; rows that do not fit are read again in every "
-         "pass over them, which changes nothing in the result; with --hidden and --pca they must "
-         "fit; 0: most of the machine's"},
+     .help = "Limit of the memory used, at least 100MB; rows that do not fit are read again in "
+             "every pass, with the same result; with --hidden or --pca they must fit; 0: most of "
+             "the memory of the machine"},
     {.name = "holdout",
      .type = OPTION_REAL,
      AT(holdout),
@@ -74,7 +78,8 @@ static const option options[] = {
      .default_value = "0",
      .min = 0,
      .max = 0.9,
-     .help = "Keep a random share of the rows from training and report its figures too"},
+     .help = "Hold out this share of the rows, chosen at random, from training, and report their "
+             "figures too"},
     {.name = "pca",
      .type = OPTION_INT,
      AT(pca),
@@ -82,8 +87,7 @@ static const option options[] = {
      .default_value = "0",
      .min = 0,
      .max = SEMID_MODEL_MAX_WIDTH,
-     .help =
-         "Quantize the D leading principal components of the vectors; 0: the vectors themselves"},
+     .help = "Quantize the first D principal components of the vectors; 0: the vectors themselves"},
     {.name = "pca-whiten",
      .type = OPTION_FLAG,
      AT(pca_whiten),
@@ -92,17 +96,19 @@ static const option options[] = {
      .type = OPTION_PATH,
      AT(init),
      .metavar = "FILE",
+     .file = FILE_READ,
      .help = "Start from these codewords (codebooks.npz) instead of k-means++ or k-means"},
     {.name = "load",
      .type = OPTION_PATH,
      AT(load),
      .metavar = "FILE",
+     .file = FILE_READ,
      .help = "Continue from this trained codebook (codebooks.npz)"},
     {.name = "train",
      .type = OPTION_FLAG,
      AT(train),
      .default_value = "true",
-     .help = "Learn; --no-train only encodes and measures with --load"},
+     .help = "Learn; --no-train only encodes and measures with the codebook of --load"},
     {.name = "iters",
      .type = OPTION_INT,
      AT(iters),
@@ -110,7 +116,7 @@ static const option options[] = {
      .default_value = "25",
      .min = 0,
      .max = 1e6,
-     .help = "rqkmeans: at most so many iterations a level"},
+     .help = "rqkmeans: maximum number of iterations per level"},
     {.name = "tol",
      .type = OPTION_REAL,
      AT(tol),
@@ -123,8 +129,8 @@ static const option options[] = {
      .type = OPTION_FLAG,
      AT(shrink),
      .default_value = "true",
-     .help = "rqkmeans: codewords of few rows are pulled towards the mean, which serves unseen "
-             "rows and keeps deep levels in use; off: plain means"},
+     .help = "rqkmeans: pull codewords of few rows towards the mean, which lowers the error of "
+             "unseen rows and keeps deep levels in use; off: plain means"},
     {.name = "epochs",
      .type = OPTION_INT,
      AT(epochs),
@@ -132,7 +138,7 @@ static const option options[] = {
      .default_value = "-1",
      .min = -1,
      .max = 1e6,
-     .help = "rqvae, vqvae: passes over the training rows; -1: 20, with --hidden as many as make "
+     .help = "rqvae, vqvae: passes over the training rows; -1: 20, with --hidden as many as give "
              "4000 steps, at least 20"},
     {.name = "batch-size",
      .type = OPTION_INT,
@@ -141,7 +147,7 @@ static const option options[] = {
      .default_value = "512",
      .min = 1,
      .max = 1 << 24,
-     .help = "rqvae, vqvae: rows a step"},
+     .help = "rqvae, vqvae: rows per step"},
     {.name = "dist-chunk",
      .type = OPTION_INT,
      AT(dist_chunk),
@@ -149,7 +155,7 @@ static const option options[] = {
      .default_value = "0",
      .min = 0,
      .max = 1 << 24,
-     .help = "rqvae, vqvae: rows that distances are computed of at once; 0: the whole batch"},
+     .help = "rqvae, vqvae: rows whose distances are computed at once; 0: the whole batch"},
     {.name = "beta",
      .type = OPTION_REAL,
      AT(beta),
@@ -157,8 +163,8 @@ static const option options[] = {
      .default_value = "0.25",
      .min = 0,
      .max = 1e6,
-     .help = "rqvae, vqvae: weight of the commitment loss; against --entropy-reg it makes near "
-             "codewords count more"},
+     .help = "rqvae, vqvae: weight of the commitment loss; with --entropy-reg, a larger weight "
+             "makes near codewords count more"},
     {.name = "decay",
      .type = OPTION_REAL,
      AT(decay),
@@ -166,7 +172,7 @@ static const option options[] = {
      .default_value = "0.99",
      .min = 0,
      .max = 0.999999,
-     .help = "rqvae, vqvae: how much of the moving averages a step keeps"},
+     .help = "rqvae, vqvae: share of the moving averages that each step keeps"},
     {.name = "entropy-reg",
      .type = OPTION_REAL,
      AT(entropy_reg),
@@ -174,14 +180,14 @@ static const option options[] = {
      .default_value = "0",
      .min = 0,
      .max = 1e6,
-     .help = "rqvae, vqvae: reward for even use of the codewords while learning; in units of the "
-             "loss, try a tenth of recon"},
+     .help = "rqvae, vqvae: reward for even use of the codewords during training, in units of the "
+             "loss; a good start is a tenth of recon"},
     {.name = "hidden",
      .type = OPTION_LIST,
      AT(hidden),
      .metavar = "N,N,...",
-     .help = "rqvae, vqvae: networks before and after the quantizer, with hidden layers of these "
-             "widths from the vectors to the latents, such as 512,256,128"},
+     .help = "rqvae, vqvae: train networks before and after the quantizer, with hidden layers of "
+             "these widths from the vectors to the latents, such as 512,256,128"},
     {.name = "latent",
      .type = OPTION_INT,
      AT(latent),
@@ -189,20 +195,21 @@ static const option options[] = {
      .default_value = "0",
      .min = 0,
      .max = SEMID_MODEL_MAX_WIDTH,
-     .help = "With --hidden: dimension of the latents, which the codewords quantize; 0: 32"},
+     .help = "With --hidden: dimension of the latents, which are quantized; 0: 32"},
     {.name = "gradient",
      .type = OPTION_CHOICE,
      AT(gradient),
      .choices = "ste|rotation",
      .default_value = "ste",
-     .help = "With --hidden: how the gradient passes the quantizer: as it is, or rotated and "
-             "scaled as the latent was"},
+     .help = "With --hidden: how the gradient passes the quantizer: unchanged (ste), or rotated "
+             "and scaled as the latent was (rotation)"},
     {.name = "codebook-update",
      .type = OPTION_CHOICE,
      AT(codebook_update),
      .choices = "ema|grad",
      .default_value = "ema",
-     .help = "With --hidden: codewords follow moving averages, or the gradient of the loss"},
+     .help = "With --hidden: codewords follow moving averages (ema), or the gradient of the loss "
+             "(grad)"},
     {.name = "lr",
      .type = OPTION_REAL,
      AT(lr),
@@ -210,7 +217,7 @@ static const option options[] = {
      .default_value = "1e-3",
      .min = 1e-12,
      .max = 10,
-     .help = "With --hidden: learning rate of AdamW; it falls to 0 along half a cosine"},
+     .help = "With --hidden: learning rate of AdamW; it decreases to 0 along half a cosine"},
     {.name = "weight-decay",
      .type = OPTION_REAL,
      AT(weight_decay),
@@ -218,8 +225,8 @@ static const option options[] = {
      .default_value = "0.5",
      .min = 0,
      .max = 100,
-     .help = "With --hidden: decay of the weights, by AdamW; more serves unseen rows, less the "
-             "training rows"},
+     .help = "With --hidden: weight decay of AdamW; a larger one lowers the error of unseen rows, "
+             "a smaller one that of the training rows"},
     {.name = "checkpoint-seconds",
      .type = OPTION_REAL,
      AT(checkpoint_seconds),
@@ -227,24 +234,26 @@ static const option options[] = {
      .default_value = "10",
      .min = 0,
      .max = 1e9,
-     .help = "With --hidden: after an epoch, write checkpoint.safetensors into --out if so long "
-             "has passed since the last one"},
+     .help = "With --hidden: after an epoch, write checkpoint.safetensors into --out if this many "
+             "seconds have passed since the last one"},
     {.name = "resume",
      .type = OPTION_FLAG,
      AT(resume),
-     .help = "With --hidden: go on from checkpoint.safetensors in --out if it is there; the result "
-             "is the same as without the interruption"},
+     .help = "With --hidden: continue from checkpoint.safetensors in --out if there is one; the "
+             "result is the same as without the interruption"},
     {.name = "encode",
      .type = OPTION_PATH,
      AT(encode),
      .metavar = "FILE",
-     .help = "Vectors to write codes of; default: those of --in"},
+     .file = FILE_READ,
+     .help = "Vectors to encode",
+     .unset = "those of --in"},
     OPTION_BEAM(train_params),
     {.name = "balance",
      .type = OPTION_FLAG,
      AT(balance),
-     .help = "Use all codewords about equally, at a little more error; rqkmeans learns them so too "
-             "(rqvae, vqvae: see --entropy-reg)"},
+     .help = "Use all codewords about equally often, at slightly more error; rqkmeans also learns "
+             "them that way (rqvae, vqvae: see --entropy-reg)"},
     OPTION_UNIQUE(train_params),
     {.name = "encode-batch-size",
      .type = OPTION_INT,
@@ -253,13 +262,27 @@ static const option options[] = {
      .default_value = "16384",
      .min = 1,
      .max = 1 << 24,
-     .help = "Rows that are encoded at once"},
+     .help = "Rows encoded at once; the codes do not depend on it"},
     {.name = "allow-fewer",
      .type = OPTION_FLAG,
      AT(allow_fewer),
-     .help = "Lower K to the number of distinct rows where that is smaller"},
+     .help = "Lower K to the number of distinct rows if that is smaller"},
     OPTION_SKIP_BAD_ROWS(train_params),
     {0}};
+
+static semid_status add_files(const void *params, command_files *files, semid_error *err) {
+    static const char *const always[] = {"codebooks.npz", "codes.npy", "metrics.json", NULL};
+    static const char *const with_model[] = {"model.safetensors", NULL};
+    const train_params *p = params;
+    TRY(command_files_in(&files->writes, p->out, always, err));
+    if (p->pca == 0 && p->hidden.n_items == 0) return SEMID_OK;
+    return command_files_in(&files->writes, p->out, with_model, err);
+}
+
+static bool *resume_flag(void *params) {
+    train_params *p = params;
+    return p->hidden.n_items > 0 ? &p->resume : NULL;
+}
 
 static semid_status run(const void *params, const step_context *ctx, json_t **report,
                         semid_error *err) {
@@ -277,6 +300,7 @@ static void print_change(const json_t *change, const char *what, FILE *out) {
 
 static void print(const json_t *report, FILE *out) {
     const json_t *held = json_object_get(report, "holdout");
+
     fprintf(
         out, "%s: %lld rows learned from in %.1f s, %lld encoded in %.1f s\n\n",
         json_string_value(json_object_get(report, "method")),
@@ -287,6 +311,7 @@ static void print(const json_t *report, FILE *out) {
     health_table_print(report, out);
     print_change(json_object_get(report, "balance"), "equal use of codewords", out);
     print_change(json_object_get(report, "unique"), "a code of its own for each", out);
+
     if (!held) return;
     fprintf(out, "\nrows held out from training:\n\n");
     health_table_print(held, out);
@@ -298,16 +323,13 @@ const command cmd_train = {
     .description =
         "Learns L codebooks of K codewords: level by level with k-means (rqkmeans), all levels "
         "together with moving averages (rqvae), or one codebook with moving averages (vqvae). With "
-        "--hidden, "
-        "networks learned beside them take vectors to latents, which are quantized, and back: "
-        "model.safetensors; errors are then those of the decoded vectors. --pca does the same with "
-        "a "
-        "linear map. (There is no option to rotate the vectors: codewords would turn with them, "
-        "and codes stay.)\n\n"
-        "Writes codebooks.npz (key codebooks: [L,K,d], vqvae [K,d], float32), codes.npy ([N,L] "
-        "int32, what semid encode gives with the same options) and metrics.json (options, course "
-        "of the "
-        "training, health of every level).",
+        "--hidden, networks are trained together with the codebooks: an encoder maps vectors to "
+        "latents, which are quantized, and a decoder maps them back (model.safetensors); errors "
+        "are then those of the decoded vectors. --pca does the same with a linear map. (There is "
+        "no option that rotates the vectors: the codewords would rotate with them, and the codes "
+        "stay the same.)\n\nWrites codebooks.npz (key codebooks: [L,K,d], vqvae [K,d], float32), "
+        "codes.npy ([N,L] int32, equal to what semid encode writes with the same options) and "
+        "metrics.json (options, course of the training, health of every level).",
     .examples =
         "semid train --in emb.npy --out outputs/rqkmeans\n"
         "semid train --in emb.npy --out outputs/rqvae --method rqvae --L 3 --K 256\n"
@@ -321,4 +343,6 @@ const command cmd_train = {
     .params_size = sizeof(train_params),
     .run = run,
     .print = print,
+    .add_files = add_files,
+    .resume_flag = resume_flag,
 };

@@ -1,3 +1,5 @@
+/* The list of all commands, in the order of commands.def. A new command needs its line there and
+ * nothing here: the table, the lookup by name, the help and the pages all follow. */
 #include "cli/commands.h"
 
 #include <string.h>

@@ -1,3 +1,6 @@
+/* The options that every command takes besides its own. They fill common_params, not the
+ * parameters of the command: nothing in them changes a result, except --seed, which is passed on in
+ * the step_context. -v, -q and -h are known to options_parse. */
 #include "cli/options.h"
 
 const option common_options[] = {
@@ -8,7 +11,7 @@ const option common_options[] = {
      .default_value = "0",
      .min = 0,
      .max = 4096,
-     .help = "Threads to work with; 0 is one a core; the results do not depend on it"},
+     .help = "Number of threads, 0: one per core; the results do not depend on it"},
     {.name = "seed",
      .type = OPTION_INT,
      .offset = offsetof(common_params, seed),
@@ -16,13 +19,13 @@ const option common_options[] = {
      .default_value = "42",
      .min = 0,
      .max = 9e15,
-     .help = "Seed of everything random"},
+     .help = "Seed of all random numbers"},
     {.name = "device",
      .type = OPTION_STRING,
      .offset = offsetof(common_params, device),
      .metavar = "NAME",
      .default_value = "auto",
-     .help = "Where tensors are worked on: auto or cpu"},
+     .help = "Device for tensor operations: auto or cpu"},
     {.name = "json",
      .type = OPTION_FLAG,
      .offset = offsetof(common_params, json),
@@ -30,13 +33,13 @@ const option common_options[] = {
     {.name = "quiet",
      .type = OPTION_FLAG,
      .offset = offsetof(common_params, quiet),
-     .help = "No progress and no notes; warnings and errors stay"},
+     .help = "Print no progress and no notes, only warnings and errors (also -q)"},
     {.name = "verbose",
      .type = OPTION_FLAG,
      .offset = offsetof(common_params, verbose),
-     .help = "Say more while working (also -v)"},
+     .help = "Print more messages (also -v)"},
     {.name = "help",
      .type = OPTION_FLAG,
      .offset = offsetof(common_params, help),
-     .help = "This text"},
+     .help = "Print this text (also -h)"},
     {0}};

@@ -1,12 +1,22 @@
-/* One page a command, in Markdown. */
+/* Pages in Markdown: docs/cli/README.md with all commands and the common options, and one page per
+ * command. GitHub's tables take no line breaks, end cells at "|" even in code spans, and read "<"
+ * as HTML outside of them; hence the escaping. */
 #include "cli/docs.h"
 
 #include <string.h>
 
 static const char *const CELL[] = {"\\|", "&lt;", "&gt;"};
 
-static void write_cell(FILE *out, const char *s) {
-    docs_escape(out, s, "|<>", CELL);
+static void write_default(const option *o, FILE *out) {
+    const char *shown = option_default(o);
+    if (o->required)
+        fputs("required", out);
+    else if (o->type == OPTION_FLAG)
+        fputs(option_is_on(o) ? "on" : "off", out);
+    else if (shown && o->default_value)
+        fprintf(out, "`%s`", shown);
+    else if (shown)
+        docs_escape(out, shown, "|<>", CELL);
 }
 
 static void write_options(FILE *out, const option *options) {
@@ -14,19 +24,12 @@ static void write_options(FILE *out, const option *options) {
     for (const option *o = options; o->name; o++) {
         fprintf(out, "| `--%s%s", option_prefix(o), o->name);
         if (option_value(o)) fputc(' ', out);
-        /* code spans keep <> as they are, but a bar would end the cell even there */
         if (option_value(o)) docs_escape(out, option_value(o), "|", CELL);
+
         fputs("` | ", out);
-        if (o->required)
-            fputs("required", out);
-        else if (o->type == OPTION_FLAG)
-            fputs(option_is_on(o) ? "on" : "off", out);
-        else if (o->type == OPTION_TRISTATE)
-            fputs("by the model", out);
-        else if (o->default_value && *o->default_value)
-            fprintf(out, "`%s`", o->default_value);
+        write_default(o, out);
         fputs(" | ", out);
-        write_cell(out, o->help);
+        docs_escape(out, o->help, "|<>", CELL);
         fputs(" |\n", out);
     }
 }
@@ -37,6 +40,7 @@ static void write_index(FILE *out) {
           out);
     for (const command *const *c = all_commands; *c; c++)
         fprintf(out, "| [`semid %s`](%s.md) | %s |\n", (*c)->name, (*c)->name, (*c)->summary);
+
     fputs("\n## Common options\n\nEvery command takes these besides its own. Exit status: 0 done, "
           "1 failed, 2 wrong usage, 130 interrupted.\n\n",
           out);
@@ -48,6 +52,7 @@ void docs_write_md(const command *cmd, FILE *out) {
         write_index(out);
         return;
     }
+
     fprintf(out, "# semid %s\n\n%s.\n\n", cmd->name, cmd->summary);
     fputs("```\n", out);
     docs_write_usage(cmd, out);
@@ -55,5 +60,6 @@ void docs_write_md(const command *cmd, FILE *out) {
     fprintf(out, "\n%s\n\n## Options\n\n", cmd->description);
     write_options(out, cmd->options);
     fputs("\nand the [common options](README.md#common-options).\n", out);
+
     if (cmd->examples) fprintf(out, "\n## Examples\n\n```sh\n%s\n```\n", cmd->examples);
 }

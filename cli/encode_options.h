@@ -9,23 +9,23 @@
         .name = "beam", .type = OPTION_INT, .offset = offsetof(params, beam), .metavar = "B",      \
         .default_value = "1", .min = 1, .max = 1024,                                               \
         .help =                                                                                    \
-            "Keep the B best partial codes a level instead of the nearest codeword alone: less "   \
+            "Keep the B best partial codes per level instead of the nearest codeword alone: less " \
             "error, for B times the work"                                                          \
     }
 
 #define OPTION_UNIQUE(params)                                                                      \
     {                                                                                              \
         .name = "unique", .type = OPTION_FLAG, .offset = offsetof(params, unique),                 \
-        .help = "No two rows share a code: where they would, the last level is a least-error "     \
-                "assignment of distinct codewords, and a prefix with too many rows spills over "   \
-                "above"                                                                            \
+        .help = "Give every row a code of its own: where rows would share one, the last level is " \
+                "a least-error assignment of distinct codewords; rows for which a prefix has no "  \
+                "room get another prefix"                                                          \
     }
 
 #define OPTION_SKIP_BAD_ROWS(params)                                                               \
     {                                                                                              \
         .name = "skip-bad-rows", .type = OPTION_FLAG, .offset = offsetof(params, skip_bad_rows),   \
-        .help =                                                                                    \
-            "Leave out rows with NaN or Inf instead of failing; codes.rows.npy lists those kept"   \
+        .help = "Leave out rows with NaN or Inf instead of failing; codes.rows.npy lists the "     \
+                "rows that were kept"                                                              \
     }
 
 #endif

@@ -5,7 +5,7 @@
 #include <jansson.h>
 #include <stdio.h>
 
-/* report: holds "levels", "codes" and "K" as train and inspect report them. */
+/* report: with "levels" and "codes", as train and inspect report them. */
 void health_table_print(const json_t *report, FILE *out);
 
 #endif

@@ -1,24 +1,28 @@
-/* --help for people: from the option tables alone. */
+/* --help. All of it is in the option table and the texts of the command; here are only layout and
+ * line breaks: texts start in column HELP_COLUMN, on the line after names that are longer, and no
+ * line is wider than HELP_WIDTH (tests/cli/test_main.sh measures). */
 #include "cli/docs.h"
 
 #include <string.h>
 
 enum { HELP_COLUMN = 30, HELP_WIDTH = 100 };
 
-/* `text` broken at spaces to HELP_WIDTH, continuation lines indented. The cursor is at `column`. */
+/* Print `text` broken at spaces. The cursor is at `column`; further lines start at `indent`. */
 static void print_wrapped(FILE *out, const char *text, int column, int indent) {
-    bool space = false; /* before the next word, unless that begins a line */
+    bool space = false; /* to be printed before the next word, unless that begins a line */
+
     while (*text) {
         size_t n = strcspn(text, " \n");
-        bool end_of_line = space && column + 1 + (int)n > HELP_WIDTH;
-        if (end_of_line) {
+        bool is_full = space && column + 1 + (int)n > HELP_WIDTH;
+        if (is_full) {
             fprintf(out, "\n%*s", indent, "");
             column = indent;
         }
-        column += fprintf(out, "%s%.*s", space && !end_of_line ? " " : "", (int)n, text);
+        column += fprintf(out, "%s%.*s", space && !is_full ? " " : "", (int)n, text);
         text += n;
+
         space = *text == ' ';
-        if (*text == '\n') {
+        if (*text == '\n') { /* an empty line gets no spaces */
             fprintf(out, "\n%*s", text[1] == '\n' ? 0 : indent, "");
             column = indent;
         }
@@ -35,10 +39,11 @@ static void print_option(const option *o, FILE *out) {
         column = 0;
     }
     fprintf(out, "%*s", HELP_COLUMN - column, "");
+
     char text[1024];
-    const char *shown = option_is_on(o) ? "on" : o->default_value;
-    snprintf(text, sizeof text, "%s%s%s%s", o->help, o->required ? " (required)" : "",
-             shown ? ", default " : "", shown ? shown : "");
+    const char *shown = option_default(o);
+    snprintf(text, sizeof text, "%s%s%s%s%s", o->help, o->required ? " (required)" : "",
+             shown ? " (default: " : "", shown ? shown : "", shown ? ")" : "");
     print_wrapped(out, text, HELP_COLUMN, HELP_COLUMN);
 }
 
@@ -58,9 +63,11 @@ void options_print_help(const command *cmd, FILE *out) {
     docs_write_usage(cmd, out);
     fprintf(out, "\n%s.\n\n", cmd->summary);
     print_wrapped(out, cmd->description, 0, 0);
+
     fprintf(out, "\noptions:\n");
     for (const option *o = cmd->options; o->name; o++) print_option(o, out);
     fprintf(out, "\ncommon to all commands:\n");
     for (const option *o = common_options; o->name; o++) print_option(o, out);
+
     if (cmd->examples) fprintf(out, "\nexamples:\n%s\n", cmd->examples);
 }

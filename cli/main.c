@@ -1,8 +1,14 @@
-/* semid - one command for the whole way from a catalogue to semantic IDs. */
+/* semid - one command for the whole way from a catalogue to semantic IDs.
+ *
+ * Finds the command, fills its parameters (options.c), checks that its outputs can be written,
+ * calls it, and prints its report or its error. Ctrl-C asks the work to stop, which it does between
+ * two batches; a second one, or five seconds without an answer, ends the process at once. */
+#include "base/context.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/threads.h"
+#include "cli/command_files.h"
 #include "cli/commands.h"
 #include "cli/terminal.h"
 #include "device/device.h"
@@ -14,10 +20,12 @@
 #include <string.h>
 #include <unistd.h>
 
+/* ---- signals ---- */
+
 static void on_signal(int number) {
     if (!interrupted()) {
         interrupt_request();
-        alarm(5); /* steps stop between batches; if one does not, go all the same */
+        alarm(5); /* in case a step does not stop */
         if (number != SIGALRM) return;
     }
     file_out_remove_unfinished();
@@ -33,6 +41,8 @@ static void install_signal_handlers(void) {
     signal(SIGPIPE, SIG_IGN);
 }
 
+/* ---- output ---- */
+
 static void print_usage(FILE *out) {
     fprintf(out, "semid %s: from a catalogue to semantic IDs\n\nusage: semid COMMAND [options]\n\n",
             semid_version());
@@ -41,7 +51,7 @@ static void print_usage(FILE *out) {
     fprintf(out, "\n`semid COMMAND --help` says more; `semid --version` prints the version.\n");
 }
 
-/* A figure a line; those of an object under its name, as in "unique.moved". */
+/* One figure per line; those of a nested object with its name in front: "unique.moved". */
 static void print_figures(const json_t *figures, const char *prefix) {
     const char *key;
     json_t *value;
@@ -52,6 +62,7 @@ static void print_figures(const json_t *figures, const char *prefix) {
             print_figures(value, name);
             continue;
         }
+
         char *text = json_is_string(value)
                          ? strdup(json_string_value(value))
                          : json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(6));
@@ -60,35 +71,47 @@ static void print_figures(const json_t *figures, const char *prefix) {
     }
 }
 
-static void print_report(const command *cmd, const json_t *report) {
-    if (cmd->print)
+static semid_status print_report(const command *cmd, const json_t *report, bool as_json,
+                                 semid_error *err) {
+    if (report && as_json) {
+        json_dumpf(report, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(9));
+        fputc('\n', stdout);
+    } else if (report && cmd->print) {
         cmd->print(report, stdout);
-    else
+    } else if (report) {
         print_figures(report, "");
+    }
+
+    if (fflush(stdout) != 0 || ferror(stdout)) FAIL(SEMID_ERR_IO, "standard output: cannot write");
+    return SEMID_OK;
+}
+
+/* ---- one command ---- */
+
+static semid_status check_outputs(const command *cmd, const void *params, semid_error *err) {
+    command_files files;
+    TRY(command_files_collect(&files, cmd, params, err));
+    semid_status status = command_files_check_writable(&files.writes, err);
+    command_files_release(&files);
+    return status;
 }
 
 static semid_status run_command(const command *cmd, const void *params, const common_params *common,
                                 semid_error *err) {
     const device *on;
     TRY(device_find(&on, common->device, err));
+    TRY(check_outputs(cmd, params, err));
+
     threads_set((int)common->threads);
     terminal_install(common->quiet, common->verbose);
     parquet_register_formats();
+
     step_context ctx = {.seed = (uint64_t)common->seed, .device = on->name};
     json_t *report = NULL;
     semid_status status = cmd->run(params, &ctx, &report, err);
     terminal_finish();
-    if (status == SEMID_OK && report) {
-        if (common->json) {
-            json_dumpf(report, stdout, JSON_INDENT(1) | JSON_REAL_PRECISION(9));
-            fputc('\n', stdout);
-        } else {
-            print_report(cmd, report);
-        }
-    }
+    if (status == SEMID_OK) status = print_report(cmd, report, common->json, err);
     json_decref(report);
-    if (status == SEMID_OK && (fflush(stdout) != 0 || ferror(stdout)))
-        FAIL(SEMID_ERR_IO, "standard output: cannot write");
     return status;
 }
 
@@ -98,6 +121,7 @@ static semid_status parse_and_run(const command *cmd, int argc, char **argv, voi
     TRY(options_set_defaults(common_options, &common, err));
     TRY(options_set_defaults(cmd->options, params, err));
     TRY(options_parse(cmd, argc, argv, params, &common, err));
+
     if (common.help) {
         options_print_help(cmd, stdout);
         return SEMID_OK;
@@ -106,45 +130,47 @@ static semid_status parse_and_run(const command *cmd, int argc, char **argv, voi
     return run_command(cmd, params, &common, err);
 }
 
-static int exit_status(semid_status status) {
-    if (status == SEMID_OK) return 0;
-    if (status == SEMID_ERR_INTERRUPTED) return 130;
-    return status == SEMID_ERR_USAGE ? 2 : 1;
-}
+/* ---- the program ---- */
+
+enum { EXIT_USAGE = 2, EXIT_INTERRUPTED = 130 };
 
 static int report_unknown_command(const char *name) {
     const char *words[64];
     size_t n = 0;
     for (const command *const *c = all_commands; *c; c++) words[n++] = (*c)->name;
+
     const char *near = nearest_word(name, words, n);
     if (near)
         fprintf(stderr, "semid: unknown command \"%s\"; did you mean %s?\n", name, near);
     else
         fprintf(stderr, "semid: unknown command \"%s\"; see semid --help\n", name);
-    return 2;
+    return EXIT_USAGE;
 }
 
 int main(int argc, char **argv) {
     if (argc < 2) {
         print_usage(stderr);
-        return 2;
+        return EXIT_USAGE;
     }
     if (strcmp(argv[1], "--version") == 0) {
         printf("semid %s\n", semid_version());
         return 0;
     }
-    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
-        (strcmp(argv[1], "help") == 0 && argc == 2)) {
+
+    bool help = strcmp(argv[1], "help") == 0; /* "semid help" or "semid help COMMAND" */
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || (help && argc == 2)) {
         print_usage(stdout);
         return 0;
     }
-    bool help = strcmp(argv[1], "help") == 0;
-    const command *cmd = command_find(argv[help ? 2 : 1]);
-    if (!cmd) return report_unknown_command(argv[help ? 2 : 1]);
+
+    const char *name = argv[help ? 2 : 1];
+    const command *cmd = command_find(name);
+    if (!cmd) return report_unknown_command(name);
     if (help) {
         options_print_help(cmd, stdout);
         return 0;
     }
+
     install_signal_handlers();
     semid_error err = {0};
     void *params = NULL;
@@ -153,5 +179,8 @@ int main(int argc, char **argv) {
     if (status != SEMID_OK) fprintf(stderr, "semid %s: %s\n", cmd->name, err.message);
     if (params) options_release(cmd->options, params);
     mem_free(params);
-    return exit_status(status);
+
+    if (status == SEMID_OK) return 0;
+    if (status == SEMID_ERR_INTERRUPTED) return EXIT_INTERRUPTED;
+    return status == SEMID_ERR_USAGE ? EXIT_USAGE : 1;
 }

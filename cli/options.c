@@ -1,5 +1,24 @@
+/*
+ * The options engine. A command has one parameter struct and one table, whose rows say for each
+ * option: name, type, place in the struct, limits, default, help. Everything else is a walk over
+ * that table:
+ *
+ *   set_value          text -> field; the only place where values are parsed and checked. Command
+ *                      line, config file, --set and the defaults themselves all end there, so they
+ *                      accept the same values and fail with the same messages.
+ *   options_to_json    field -> JSON, for the records of `semid run`; options_from_json reads it.
+ *   help.c, docs_*.c   the table as --help, Markdown, manual pages and shell completion.
+ *   command_files.c    the files that a call reads and writes, by the marks in the table.
+ *
+ * Values come in layers: defaults, then the config file, then the command line. A later layer
+ * overwrites single values; its lists replace those of earlier layers, but add up within the layer
+ * (string_list.is_default, options_end_layer).
+ *
+ * Strings are borrowed from argv or the JSON; only lists own what they hold.
+ */
 #include "cli/options.h"
 
+#include "base/json_report.h"
 #include "base/memory.h"
 
 #include <errno.h>
@@ -13,14 +32,18 @@ static void *field(void *params, const option *o) {
 
 /* ---- values from text ---- */
 
+static bool is_limited(const option *o) {
+    return o->min != 0 || o->max != 0;
+}
+
 static semid_status parse_int(const option *o, const char *text, int64_t *out, semid_error *err) {
     char *end;
     errno = 0;
     long long v = strtoll(text, &end, 10);
+
     if (end == text || *end || errno)
         FAIL(SEMID_ERR_USAGE, "--%s: expected a whole number, found \"%s\"", o->name, text);
-    bool limited = o->min != 0 || o->max != 0;
-    if (limited && ((double)v < o->min || (double)v > o->max))
+    if (is_limited(o) && ((double)v < o->min || (double)v > o->max))
         FAIL(SEMID_ERR_USAGE, "--%s: expected %.0f to %.0f, found %lld", o->name, o->min, o->max,
              v);
     *out = v;
@@ -30,10 +53,10 @@ static semid_status parse_int(const option *o, const char *text, int64_t *out, s
 static semid_status parse_real(const option *o, const char *text, double *out, semid_error *err) {
     char *end;
     double v = strtod(text, &end);
+
     if (end == text || *end || !isfinite(v))
         FAIL(SEMID_ERR_USAGE, "--%s: expected a number, found \"%s\"", o->name, text);
-    bool limited = o->min != 0 || o->max != 0;
-    if (limited && (v < o->min || v > o->max))
+    if (is_limited(o) && (v < o->min || v > o->max))
         FAIL(SEMID_ERR_USAGE, "--%s: expected %g to %g, found %g", o->name, o->min, o->max, v);
     *out = v;
     return SEMID_OK;
@@ -49,15 +72,19 @@ static semid_status parse_bytes(const option *o, const char *text, uint64_t *out
                  {"MiB", 1048576}, {"GiB", 0x1p30}, {"TiB", 0x1p40}};
     char *end;
     double v = strtod(text, &end);
+    bool is_number = end != text && v >= 0;
     while (*end == ' ') end++;
-    for (size_t i = 0; end != text && v >= 0 && i < sizeof units / sizeof *units; i++)
-        if (strcasecmp(end, units[i].suffix) == 0 && v * units[i].factor < 0x1p62) {
-            if (v > 0 && v * units[i].factor < o->min)
-                FAIL(SEMID_ERR_USAGE, "--%s: expected 0 or at least %gMB, found \"%s\"", o->name,
-                     o->min / 1e6, text);
-            *out = (uint64_t)(v * units[i].factor);
-            return SEMID_OK;
-        }
+
+    for (size_t i = 0; is_number && i < sizeof units / sizeof *units; i++) {
+        double n_bytes = v * units[i].factor;
+        if (strcasecmp(end, units[i].suffix) != 0 || n_bytes >= 0x1p62) continue;
+        if (v > 0 && n_bytes < o->min) /* 0 stands for "no limit" */
+            FAIL(SEMID_ERR_USAGE, "--%s: expected 0 or at least %gMB, found \"%s\"", o->name,
+                 o->min / 1e6, text);
+        *out = (uint64_t)n_bytes;
+        return SEMID_OK;
+    }
+
     FAIL(SEMID_ERR_USAGE, "--%s: expected a size such as 500MB or 2GiB, found \"%s\"", o->name,
          text);
 }
@@ -65,14 +92,16 @@ static semid_status parse_bytes(const option *o, const char *text, uint64_t *out
 static semid_status parse_choice(const option *o, const char *text, int *out, semid_error *err) {
     size_t n = strlen(text);
     int position = 0;
-    for (const char *c = o->choices; c; position++) {
-        size_t m = strcspn(c, "|");
-        if (n == m && memcmp(c, text, n) == 0) {
+
+    for (const char *word = o->choices; word; position++) {
+        size_t n_word = strcspn(word, "|");
+        if (n == n_word && memcmp(word, text, n) == 0) {
             *out = position;
             return SEMID_OK;
         }
-        c = c[m] ? c + m + 1 : NULL;
+        word = word[n_word] ? word + n_word + 1 : NULL;
     }
+
     FAIL(SEMID_ERR_USAGE, "--%s: expected one of %s, found \"%s\"", o->name, o->choices, text);
 }
 
@@ -86,28 +115,16 @@ static semid_status parse_flag(const option *o, const char *text, bool *out, sem
     return SEMID_OK;
 }
 
-static semid_status parse_tristate(const option *o, const char *text, tristate *out,
-                                   semid_error *err) {
-    bool yes;
-    TRY(parse_flag(o, text, &yes, err));
-    *out = yes ? TRISTATE_YES : TRISTATE_NO;
-    return SEMID_OK;
-}
+/* The parts between commas. */
+static semid_status add_to_list(string_list *list, const char *text, semid_error *err) {
+    if (list->is_default) string_list_release(list);
 
-static void list_clear(string_list *list) {
-    for (size_t i = 0; i < list->n_items; i++) mem_free(list->items[i]);
-    mem_free(list->items);
-    *list = (string_list){0};
-}
-
-static semid_status list_add(string_list *list, const char *text, semid_error *err) {
-    if (list->is_default) list_clear(list);
     while (*text) {
         size_t n = strcspn(text, ",");
         if (n > 0) {
-            TRY(mem_resize(&list->items, list->n_items, list->n_items + 1, sizeof(char *), err));
-            TRY(mem_format(&list->items[list->n_items], err, "%.*s", (int)n, text));
-            list->n_items++;
+            char *part;
+            TRY(mem_format(&part, err, "%.*s", (int)n, text));
+            TRY(string_list_take(list, part, err));
         }
         text += n + (text[n] == ',');
     }
@@ -116,11 +133,15 @@ static semid_status list_add(string_list *list, const char *text, semid_error *e
 
 static semid_status set_value(const option *o, void *params, const char *text, semid_error *err) {
     void *at = field(params, o);
+    bool yes;
+
     switch (o->type) {
     case OPTION_FLAG:
         return parse_flag(o, text, at, err);
     case OPTION_TRISTATE:
-        return parse_tristate(o, text, at, err);
+        TRY(parse_flag(o, text, &yes, err));
+        *(tristate *)at = yes ? TRISTATE_YES : TRISTATE_NO;
+        return SEMID_OK;
     case OPTION_INT:
         return parse_int(o, text, at, err);
     case OPTION_REAL:
@@ -130,12 +151,13 @@ static semid_status set_value(const option *o, void *params, const char *text, s
     case OPTION_CHOICE:
         return parse_choice(o, text, at, err);
     case OPTION_LIST:
-        return list_add(at, text, err);
-    case OPTION_STRING:
+        return add_to_list(at, text, err);
     case OPTION_PATH:
-        if (o->type == OPTION_PATH && !*text)
-            FAIL(SEMID_ERR_USAGE, "--%s: expected a path, found an empty string", o->name);
-        memcpy(at, &text, sizeof text);
+        if (!*text) FAIL(SEMID_ERR_USAGE, "--%s: expected a path, found an empty string", o->name);
+        *(const char **)at = text;
+        return SEMID_OK;
+    case OPTION_STRING:
+        *(const char **)at = text;
         return SEMID_OK;
     }
     FAIL(SEMID_ERR_INTERNAL, "--%s: unknown option type", o->name);
@@ -155,40 +177,37 @@ void options_end_layer(const option *options, void *params) {
 
 void options_release(const option *options, void *params) {
     for (const option *o = options; o->name; o++)
-        if (o->type == OPTION_LIST) list_clear(field(params, o));
+        if (o->type == OPTION_LIST) string_list_release(field(params, o));
 }
 
 /* ---- names ---- */
 
-/* Option names compare with - and _ taken as equal, so that config keys may use either. */
-static bool same_name(const char *a, const char *b) {
-    for (; *a && *b; a++, b++) {
-        char x = *a == '_' ? '-' : *a, y = *b == '_' ? '-' : *b;
-        if (x != y) return false;
-    }
-    return *a == *b;
-}
-
+/* `name` may have _ where the table has -, as keys of config files often do. */
 static const option *find_option(const option *options, const char *name) {
-    for (const option *o = options; o->name; o++)
-        if (same_name(o->name, name)) return o;
+    for (const option *o = options; o->name; o++) {
+        size_t i = 0;
+        while (o->name[i] && (name[i] == '_' ? '-' : name[i]) == o->name[i]) i++;
+        if (!o->name[i] && !name[i]) return o;
+    }
     return NULL;
 }
 
-/* Edit distance (Levenshtein), capped lengths: names are short. */
+/* Levenshtein's distance by dynamic programming, one row of the table at a time. Longer words than
+ * any name are as far as can be. */
 static size_t edit_distance(const char *a, const char *b) {
     enum { MAX = 63 };
     size_t n = strlen(a), m = strlen(b), row[MAX + 1];
     if (n > MAX || m > MAX) return MAX;
+
     for (size_t j = 0; j <= m; j++) row[j] = j;
     for (size_t i = 1; i <= n; i++) {
         size_t diagonal = row[0];
         row[0] = i;
         for (size_t j = 1; j <= m; j++) {
-            size_t best = diagonal + (a[i - 1] != b[j - 1]);
+            size_t best = diagonal + (a[i - 1] != b[j - 1]); /* replace, or keep */
             diagonal = row[j];
-            if (row[j] + 1 < best) best = row[j] + 1;
-            if (row[j - 1] + 1 < best) best = row[j - 1] + 1;
+            if (row[j] + 1 < best) best = row[j] + 1;         /* delete */
+            if (row[j - 1] + 1 < best) best = row[j - 1] + 1; /* insert */
             row[j] = best;
         }
     }
@@ -213,6 +232,7 @@ static semid_status unknown_option(const command *cmd, const char *name, semid_e
     size_t n = 0;
     for (const option *o = cmd->options; o->name && n < 128; o++) words[n++] = o->name;
     for (const option *o = common_options; o->name && n < 128; o++) words[n++] = o->name;
+
     const char *near = nearest_word(name, words, n);
     if (near) FAIL(SEMID_ERR_USAGE, "unknown option --%s; did you mean --%s?", name, near);
     FAIL(SEMID_ERR_USAGE, "unknown option --%s; see semid %s --help", name, cmd->name);
@@ -222,8 +242,8 @@ static semid_status unknown_option(const command *cmd, const char *name, semid_e
 
 typedef struct found_option {
     const option *o;
-    void *params;
-    bool negated;
+    void *params; /* the struct that holds its field */
+    bool negated; /* given as --no-name */
 } found_option;
 
 static bool takes_no_value(const option *o) {
@@ -239,46 +259,42 @@ static bool find_in_tables(const command *cmd, const char *name, void *params,
     return out->o != NULL;
 }
 
-static semid_status look_up(const command *cmd, const char *name, void *params,
-                            common_params *common, found_option *out, semid_error *err) {
-    if (find_in_tables(cmd, name, params, common, out)) return SEMID_OK;
-    if (strncmp(name, "no-", 3) == 0 && find_in_tables(cmd, name + 3, params, common, out) &&
-        takes_no_value(out->o)) {
-        out->negated = true;
-        return SEMID_OK;
-    }
-    return unknown_option(cmd, name, err);
-}
-
+/* argv[*i] is an option; *i moves on to the last argument that belongs to it. */
 static semid_status parse_option(const command *cmd, int argc, char **argv, int *i, void *params,
                                  common_params *common, semid_error *err) {
     char name[64];
     const char *text = argv[*i] + 2, *value = strchr(text, '=');
     size_t n = value ? (size_t)(value - text) : strlen(text);
     snprintf(name, sizeof name, "%.*s", (int)(n < 63 ? n : 63), text);
+
     found_option found;
-    TRY(look_up(cmd, name, params, common, &found, err));
-    if (takes_no_value(found.o) && !value)
-        return set_value(found.o, found.params, found.negated ? "false" : "true", err);
+    if (!find_in_tables(cmd, name, params, common, &found)) {
+        found.negated = strncmp(name, "no-", 3) == 0 &&
+                        find_in_tables(cmd, name + 3, params, common, &found) &&
+                        takes_no_value(found.o);
+        if (!found.negated) return unknown_option(cmd, name, err);
+    }
+    const option *o = found.o;
+
+    if (takes_no_value(o) && !value)
+        return set_value(o, found.params, found.negated ? "false" : "true", err);
     if (found.negated) FAIL(SEMID_ERR_USAGE, "--%s takes no value", name);
-    if (value) return set_value(found.o, found.params, value + 1, err);
+    if (value) return set_value(o, found.params, value + 1, err);
+
     if (*i + 1 >= argc || strncmp(argv[*i + 1], "--", 2) == 0)
-        FAIL(SEMID_ERR_USAGE, "--%s: expected %s", name,
-             found.o->choices ? found.o->choices : found.o->metavar);
-    TRY(set_value(found.o, found.params, argv[++*i], err));
-    while (found.o->type == OPTION_LIST && *i + 1 < argc && argv[*i + 1][0] != '-')
-        TRY(set_value(found.o, found.params, argv[++*i], err));
+        FAIL(SEMID_ERR_USAGE, "--%s: expected %s", name, o->choices ? o->choices : o->metavar);
+    TRY(set_value(o, found.params, argv[++*i], err));
+    while (o->type == OPTION_LIST && *i + 1 < argc && argv[*i + 1][0] != '-')
+        TRY(set_value(o, found.params, argv[++*i], err));
     return SEMID_OK;
 }
 
+/* An argument without dashes belongs to the first positional option that has no value yet. */
 static semid_status parse_positional(const command *cmd, const char *text, void *params,
                                      semid_error *err) {
-    for (const option *o = cmd->options; o->name; o++) {
-        if (!o->positional) continue;
-        const char *now;
-        memcpy(&now, field(params, o), sizeof now);
-        if (o->type == OPTION_LIST || !now) return set_value(o, params, text, err);
-    }
+    for (const option *o = cmd->options; o->name; o++)
+        if (o->positional && (o->type == OPTION_LIST || !option_is_set(o, params)))
+            return set_value(o, params, text, err);
     FAIL(SEMID_ERR_USAGE, "unexpected argument \"%s\"; see semid %s --help", text, cmd->name);
 }
 
@@ -286,30 +302,37 @@ semid_status options_parse(const command *cmd, int argc, char **argv, void *para
                            common_params *common, semid_error *err) {
     for (int i = 0; i < argc; i++) {
         const char *a = argv[i];
+        bool is_word = a[0] != '-' || !a[1]; /* "-" stands for standard input */
+
         if (strcmp(a, "-v") == 0)
             common->verbose = true;
         else if (strcmp(a, "-q") == 0)
             common->quiet = true;
         else if (strcmp(a, "-h") == 0)
             common->help = true;
-        else if (strncmp(a, "--", 2) == 0 && a[2])
-            TRY(parse_option(cmd, argc, argv, &i, params, common, err));
-        else if (a[0] == '-' && a[1])
-            FAIL(SEMID_ERR_USAGE, "unknown option %s; options start with two dashes", a);
-        else
+        else if (is_word)
             TRY(parse_positional(cmd, a, params, err));
+        else if (a[1] == '-' && a[2])
+            TRY(parse_option(cmd, argc, argv, &i, params, common, err));
+        else
+            FAIL(SEMID_ERR_USAGE, "unknown option %s; options start with two dashes", a);
     }
     return SEMID_OK;
 }
 
 bool option_is_set(const option *o, const void *params) {
     const void *at = (const char *)params + o->offset;
-    if (o->type == OPTION_LIST) return ((const string_list *)at)->n_items > 0;
-    if (o->type == OPTION_TRISTATE) return *(const tristate *)at != TRISTATE_UNSET;
-    if (o->type != OPTION_STRING && o->type != OPTION_PATH) return true;
-    const char *value;
-    memcpy(&value, at, sizeof value);
-    return value != NULL;
+    switch (o->type) {
+    case OPTION_LIST:
+        return ((const string_list *)at)->n_items > 0;
+    case OPTION_TRISTATE:
+        return *(const tristate *)at != TRISTATE_UNSET;
+    case OPTION_STRING:
+    case OPTION_PATH:
+        return *(const char *const *)at != NULL;
+    default:
+        return true;
+    }
 }
 
 semid_status options_check_required(const command *cmd, const void *params, semid_error *err) {
@@ -329,12 +352,15 @@ semid_status options_set(const command *cmd, void *params, const char *name, con
     return set_value(o, params, value, err);
 }
 
+/* Through text, so that a config file and the command line accept the same values. */
 static semid_status set_from_json(const option *o, const json_t *value, void *params,
                                   semid_error *err) {
     char number[64];
+
     if (json_is_string(value)) return set_value(o, params, json_string_value(value), err);
     if (json_is_boolean(value))
         return set_value(o, params, json_is_true(value) ? "true" : "false", err);
+
     if (json_is_integer(value)) {
         snprintf(number, sizeof number, "%lld", (long long)json_integer_value(value));
         return set_value(o, params, number, err);
@@ -343,6 +369,7 @@ static semid_status set_from_json(const option *o, const json_t *value, void *pa
         snprintf(number, sizeof number, "%.17g", json_real_value(value));
         return set_value(o, params, number, err);
     }
+
     if (json_is_array(value) && o->type == OPTION_LIST) {
         size_t i;
         json_t *item;
@@ -358,6 +385,7 @@ semid_status options_from_json(const command *cmd, const json_t *config, void *p
     json_t *value;
     if (!json_is_object(config))
         FAIL(SEMID_ERR_USAGE, "the options of %s: expected a JSON object", cmd->name);
+
     json_object_foreach((json_t *)(uintptr_t)config, key, value) {
         const option *o = find_option(cmd->options, key);
         if (!o) return unknown_option(cmd, key, err);
@@ -380,7 +408,6 @@ static json_t *list_to_json(const string_list *list) {
 }
 
 static json_t *value_to_json(const option *o, const void *at) {
-    const char *text;
     switch (o->type) {
     case OPTION_FLAG:
         return json_boolean(*(const bool *)at);
@@ -398,24 +425,26 @@ static json_t *value_to_json(const option *o, const void *at) {
         return list_to_json(at);
     case OPTION_STRING:
     case OPTION_PATH:
-        memcpy(&text, at, sizeof text);
-        return json_string(text);
+        return json_string(*(const char *const *)at);
     }
     return NULL;
 }
 
 semid_status options_to_json(const option *options, const void *params, json_t **out,
                              semid_error *err) {
-    json_t *values = json_object();
-    bool failed = !values;
-    for (const option *o = options; o->name && !failed; o++)
-        if (option_is_set(o, params))
-            failed = json_object_set_new(values, o->name,
-                                         value_to_json(o, (const char *)params + o->offset)) != 0;
-    if (failed) {
-        json_decref(values);
-        FAIL(SEMID_ERR_NO_MEMORY, "out of memory: the options");
+    json_t *values;
+    semid_status status = SEMID_OK;
+    TRY(json_made(&values, json_object(), err));
+
+    for (const option *o = options; o->name; o++) {
+        if (!option_is_set(o, params)) continue;
+        const void *at = (const char *)params + o->offset;
+        TRY_GOTO(json_set(values, o->name, value_to_json(o, at), err));
     }
+
     *out = values;
-    return SEMID_OK;
+    values = NULL;
+done:
+    json_decref(values);
+    return status;
 }

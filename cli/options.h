@@ -1,10 +1,11 @@
 /* cli/options.h - the options engine. A command is a table of options over its parameter struct;
- * parsing, defaults, validation, --help, config keys, docs/cli pages, man pages and shell
- * completion all come from that table. */
+ * parsing, defaults, validation, --help, config keys, docs/cli pages, man pages, shell completion
+ * and the files of a step of `semid run` all come from that table. */
 #ifndef CLI_OPTIONS_H
 #define CLI_OPTIONS_H
 
 #include "base/error.h"
+#include "base/string_list.h"
 #include "base/tristate.h"
 #include "pipeline/step.h"
 
@@ -25,6 +26,14 @@ typedef enum option_type {
     OPTION_LIST      /* string_list;   --name a b,c and repeated: all are added */
 } option_type;
 
+/* What the path or paths of an option are to the command: see cli/command_files.h. */
+typedef enum option_file {
+    FILE_NONE,    /* no path */
+    FILE_READ,    /* input: a file, folder, glob or comma list; FILE:NAME is an array of a file */
+    FILE_WRITTEN, /* output: a file */
+    FILE_FOLDER   /* a folder whose files the command names itself: command.add_files */
+} option_file;
+
 typedef struct option {
     const char *name; /* without dashes */
     option_type type;
@@ -34,9 +43,14 @@ typedef struct option {
     double min, max;           /* numbers; both 0: no limit. Bytes: 0 or at least min */
     const char *choices;       /* "last-out|time" */
     bool required;
-    bool positional;  /* also taken from the argument that no option claims */
-    const char *help; /* one sentence without a full stop */
+    bool positional;   /* also taken from the argument that no option claims */
+    option_file file;  /* of every OPTION_PATH, and of lists of paths */
+    const char *help;  /* one sentence without a full stop */
+    const char *unset; /* what holds without the option where there is no default_value: "as in
+                          training". For people; every OPTION_TRISTATE has one */
 } option;
+
+typedef struct command_files command_files;
 
 typedef struct command {
     const char *name;
@@ -49,9 +63,15 @@ typedef struct command {
                         semid_error *err);
     /* The report for people; NULL prints its keys and values. */
     void (*print)(const json_t *report, FILE *out);
+    /* Add the files that are read and written besides those that options name: in FILE_FOLDERs and
+     * next to other files. NULL: none. */
+    semid_status (*add_files)(const void *params, command_files *files, semid_error *err);
+    /* The flag in params by which the command continues what it was stopped in; NULL if such params
+     * cannot. The function is NULL if none can, or if the command recognises its own work. */
+    bool *(*resume_flag)(void *params);
 } command;
 
-/* What every command takes besides. */
+/* The options of every command. */
 typedef struct common_params {
     int64_t threads, seed;
     const char *device;
@@ -84,10 +104,10 @@ semid_status options_set(const command *cmd, void *params, const char *name, con
 semid_status options_to_json(const option *options, const void *params, json_t **out,
                              semid_error *err);
 
-/* Is there a value? Always so for numbers, choices and flags. */
+/* Is there a value? Always true for numbers, choices and flags. */
 bool option_is_set(const option *o, const void *params);
 
-/* Required options are there (call after parsing). */
+/* SEMID_ERR_USAGE if a required option is missing; call after parsing. */
 semid_status options_check_required(const command *cmd, const void *params, semid_error *err);
 
 void options_release(const option *options, void *params);

@@ -8,25 +8,24 @@
 #define OPTION_CONCAT(params)                                                                      \
     {                                                                                              \
         .name = "concat", .type = OPTION_LIST, .offset = offsetof(params, concat.files),           \
-        .metavar = "FILE",                                                                         \
-        .help = "More vectors of the same items, row by row beside the first, such as those of "   \
-                "images"                                                                           \
+        .metavar = "FILE", .file = FILE_READ,                                                      \
+        .help = "More vectors of the same items, such as those of images, joined to the first "    \
+                "row by row"                                                                       \
     }
 
 #define OPTION_CONCAT_WEIGHTS(params)                                                              \
     {                                                                                              \
         .name = "concat-weights", .type = OPTION_LIST, .offset = offsetof(params, concat.weights), \
-        .metavar = "W,W,...",                                                                      \
-        .help = "How much each file counts, the first included; default: as in training, else "    \
-                "all alike"                                                                        \
+        .metavar = "W,W,...", .help = "One weight per file, the first file included",              \
+        .unset = "as in training, else equal weights"                                              \
     }
 
 #define OPTION_CONCAT_NORMALIZE(params)                                                            \
     {                                                                                              \
         .name = "concat-normalize", .type = OPTION_TRISTATE,                                       \
         .offset = offsetof(params, concat.normalize),                                              \
-        .help = "Scale the rows of each file to length 1 before they are weighed; default: as in " \
-                "training, else yes"                                                               \
+        .help = "Scale the rows of each file to length 1 before they are weighted",                \
+        .unset = "as in training, else yes"                                                        \
     }
 
 #endif

@@ -1,3 +1,10 @@
+/* Messages and progress on standard error. On a terminal, progress is one line that is drawn over
+ * and over: label, bar, count, rate and remaining time. Elsewhere (a file, a pipe, TERM=dumb) it is
+ * a plain line every ten seconds and one at the end, so that logs stay readable. A message clears
+ * the bar first; the next progress call draws it again.
+ *
+ * Progress is reported at most ten times per second and by one thread at a time (base/log.h), so
+ * the state here needs no lock. */
 #include "cli/terminal.h"
 
 #include <stdio.h>
@@ -46,14 +53,17 @@ static void format_seconds(char *buf, size_t n_buf, double s) {
         snprintf(buf, n_buf, "%ldh%02ldm", t / 3600, t / 60 % 60);
 }
 
+/* "1200/3000 items, 12.1k/s, ETA 3.4 s"; of a finished one the time taken instead. */
 static void describe(char *line, size_t n_line, const semid_progress *s) {
     char done[32], total[32], rate[32], time[32];
     double per_s = s->elapsed_s > 0 ? (double)s->done / s->elapsed_s : 0;
     bool eta = !s->finished && s->total > s->done && per_s > 0;
+
     format_count(done, sizeof done, (double)s->done);
     format_count(total, sizeof total, (double)s->total);
     format_count(rate, sizeof rate, per_s);
     format_seconds(time, sizeof time, eta ? (double)(s->total - s->done) / per_s : s->elapsed_s);
+
     int n = snprintf(line, n_line, "%s%s%s %s, %s/s", done, s->total ? "/" : "",
                      s->total ? total : "", s->unit, rate);
     if (s->part_unit && per_s > 0) {
@@ -67,6 +77,7 @@ static void draw_bar(const semid_progress *s, const char *text) {
     enum { WIDTH = 24 };
     size_t filled = s->total ? (size_t)(WIDTH * (double)s->done / (double)s->total) : 0;
     if (filled > WIDTH) filled = WIDTH;
+
     fprintf(stderr, "\r\033[K%-12s ", s->label);
     if (s->total) {
         fputc('[', stderr);
@@ -74,22 +85,24 @@ static void draw_bar(const semid_progress *s, const char *text) {
         fputs("] ", stderr);
     }
     fputs(text, stderr);
+
     terminal.bar_open = !s->finished;
     if (s->finished) fputc('\n', stderr);
     fflush(stderr);
 }
 
 static void on_progress(void *user, const semid_progress *s) {
+    char text[160];
     (void)user;
     if (terminal.quiet) return;
-    char text[160];
     describe(text, sizeof text, s);
     if (terminal.tty) {
         draw_bar(s, text);
         return;
     }
+
     if (s->done == 0 && !s->finished) terminal.last_plain_s = 0;
-    if (s->total && s->done >= s->total && !s->finished) return; /* the last word comes next */
+    if (s->total && s->done >= s->total && !s->finished) return; /* the finished state follows */
     bool due = s->elapsed_s - terminal.last_plain_s >= PLAIN_INTERVAL_S;
     if (!due && !s->finished) return;
     terminal.last_plain_s = s->elapsed_s;

@@ -71,6 +71,17 @@ static bool differs(const json_t *record, const char *key, const json_t *now, co
     return where != NULL;
 }
 
+/* A record of an older version may lack outputs: those only have to exist. */
+static void drop_unrecorded(json_t *outputs, const json_t *record) {
+    const char *key;
+    json_t *value;
+    void *next;
+    json_object_foreach_safe(outputs, next, key, value) {
+        if (!json_object_get(json_object_get(record, "outputs"), key))
+            json_object_del(outputs, key);
+    }
+}
+
 /* Is the record still what would be written now? If not, why not. */
 static bool is_up_to_date(const run_step *s, const json_t *record, const json_t *now,
                           char why[WHY_BYTES]) {
@@ -86,9 +97,11 @@ static bool is_up_to_date(const run_step *s, const json_t *record, const json_t 
     bool same = false;
     snprintf(why, WHY_BYTES, "an input or output is missing");
     if (fingerprint_list(&s->inputs, &inputs, NULL) == SEMID_OK &&
-        fingerprint_list(&s->outputs, &outputs, NULL) == SEMID_OK)
+        fingerprint_list(&s->outputs, &outputs, NULL) == SEMID_OK) {
+        drop_unrecorded(outputs, record);
         same = !differs(record, "inputs", inputs, "changed input", why) &&
                !differs(record, "outputs", outputs, "changed output", why);
+    }
     json_decref(inputs);
     json_decref(outputs);
     return same;

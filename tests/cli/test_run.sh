@@ -118,6 +118,11 @@ grep -q 'going on after epoch' "$dir/log" && fail "networks went on with another
     --set train.K=8 --set train.L=2 --quiet >/dev/null
 [ -s "$dir/alone/rqkmeans/inverted.sid" ] && [ ! -e "$dir/alone/results" ] || fail "vectors alone"
 
+# Vectors that carry their ids need no --ids.
+"$SEMID" run --in "$SOURCE_DIR/tests/golden/formats/x_dict.pt" --out "$dir/carried" --methods rqkmeans \
+    --set train.K=2 --set train.L=1 --quiet >/dev/null
+[ -s "$dir/carried/rqkmeans/items.parquet" ] || fail "vectors that carry ids"
+
 expect() { # STATUS PART ARGUMENTS...
     local want=$1 part=$2 got=0
     shift 2
@@ -128,6 +133,7 @@ expect() { # STATUS PART ARGUMENTS...
 expect 2 'nothing to start from'
 expect 2 'expected one of --reviews, --train-csv and --data, found 2' --reviews a --data b
 expect 2 '--ids goes with --in' --reviews a --ids b
+expect 2 'vectors.npy: expected --ids FILE as well' --in "$dir/vectors.npy"
 expect 2 'did you mean rqvae?' --in a --set rqvea.K=3
 expect 2 'unknown option --epoch; did you mean --epochs?' --in "$dir/vectors.npy" --set train.epoch=3
 expect 2 'train.out: run decides this itself' --in "$dir/vectors.npy" --set train.out=y

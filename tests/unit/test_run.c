@@ -1,3 +1,4 @@
+#include "base/json_file.h"
 #include "base/memory.h"
 #include "run/run.h"
 #include "support/support.h"
@@ -129,6 +130,22 @@ static void a_lost_or_damaged_output_is_made_again(void **state) {
     expect_run(&plain, 1, 0, "done, up to date");
 }
 
+/* As after an update of semid that lists more outputs of a step. */
+static void a_record_that_lacks_an_output_is_understood(void **state) {
+    (void)state;
+    char path[600];
+    json_t *record;
+    expect_run(&plain, 1, 1, "done, done");
+    snprintf(path, sizeof path, "%s/second.json", records);
+    assert_ok(json_file_load(&record, path, &err));
+    assert_int_equal(json_object_del(json_object_get(record, "outputs"), end), 0);
+    assert_ok(json_file_save(record, path, &err));
+    json_decref(record);
+    expect_run(&plain, 0, 0, "up to date, up to date");
+    assert_int_equal(remove(end), 0);
+    expect_run(&plain, 0, 1, "up to date, done");
+}
+
 static void a_failed_step_is_where_the_next_run_goes_on(void **state) {
     (void)state;
     const run_settings settings = {.record_dir = records};
@@ -181,6 +198,7 @@ int main(void) {
         TEST(a_changed_input_goes_down_as_far_as_it_shows),
         TEST(a_changed_option_repeats_what_depends_on_it),
         TEST(a_lost_or_damaged_output_is_made_again),
+        TEST(a_record_that_lacks_an_output_is_understood),
         TEST(a_failed_step_is_where_the_next_run_goes_on),
         TEST(a_dry_run_does_nothing_and_sees_what_follows),
         TEST(another_seed_is_another_run),
