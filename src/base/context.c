@@ -6,7 +6,8 @@
 #include <pthread.h>
 
 /* The current context is a thread-local pointer, so that the functions below the public ones need
- * no parameter for it. A worker enters the context of its pool when it starts and stays there. */
+ * no parameter for it. A worker enters the context of its pool when it starts and stays there.
+ * A thread that has entered no context works in that of the process, which is never freed. */
 
 struct semid_context {
     atomic_int n_threads;

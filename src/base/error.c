@@ -5,6 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
+/* An error is a status and one line of text in a buffer of fixed size, so that reporting a failed
+ * allocation needs no allocation. Text that does not fit is cut. The buffer may be absent (NULL):
+ * then only the status is passed on. */
+
 /* One line whatever the input held: control characters in file names become '?'. */
 static void make_one_line(char *s) {
     for (; *s; s++)
@@ -24,13 +28,16 @@ semid_status error_set(semid_error *err, semid_status status, const char *fmt, .
 
 semid_status error_prefix(semid_error *err, const char *fmt, ...) {
     if (!err) return SEMID_ERR_INTERNAL;
+
     char old[SEMID_ERROR_MESSAGE_BYTES];
     memcpy(old, err->message, sizeof old);
+
     char prefix[SEMID_ERROR_MESSAGE_BYTES / 2];
     va_list args;
     va_start(args, fmt);
     vsnprintf(prefix, sizeof prefix, fmt, args);
     va_end(args);
+
     int at = snprintf(err->message, sizeof err->message, "%s: ", prefix);
     snprintf(err->message + at, sizeof err->message - (size_t)at, "%s", old);
     make_one_line(err->message);

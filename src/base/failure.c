@@ -2,6 +2,10 @@
 
 #include <stdint.h>
 
+/* Chunks run in any order, so the first failure in time is a matter of chance. Kept is that of the
+ * lowest chunk. A chunk that fails lets all chunks above it stop early, never one below it: the
+ * lowest failure is always found, and the message is the same at any number of threads. */
+
 void failure_init(failure *f) {
     *f = (failure){.lock = PTHREAD_MUTEX_INITIALIZER, .chunk = SIZE_MAX, .status = SEMID_OK};
 }

@@ -2,7 +2,6 @@
 
 #include "base/memory.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
@@ -11,6 +10,12 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+/* Input is mapped. Output is written to a temporary file beside its place, which is synced and
+ * renamed over the place when it is complete: a reader sees the old file or the new one, never a
+ * part, whatever happens in between. Temporary files are removed on failure, and by the signal
+ * handler of a program that is told to stop: their names are kept in a fixed table of atomic
+ * pointers, which the handler may read. */
 
 /* ---- input ---- */
 
@@ -43,6 +48,7 @@ semid_status file_map_open(file_map *out, const char *path, semid_error *err) {
     struct stat st;
     TRY(open_regular(path, &fd, &st, err));
     file_map map = {.n_bytes = (size_t)st.st_size};
+
     if (map.n_bytes > 0) {
         void *p = mmap(NULL, map.n_bytes, PROT_READ, MAP_PRIVATE, fd, 0);
         if (p == MAP_FAILED) {
@@ -91,6 +97,7 @@ semid_status file_read_all(const char *path, size_t max_bytes, char **out, size_
     TRY(file_map_open(&map, path, err));
     char *text = NULL;
     semid_status status = SEMID_OK;
+
     if (map.n_bytes > max_bytes)
         FAIL_GOTO(SEMID_ERR_FORMAT, "%s: %zu bytes, expected at most %zu", path, map.n_bytes,
                   max_bytes);
@@ -99,19 +106,10 @@ semid_status file_read_all(const char *path, size_t max_bytes, char **out, size_
     text[map.n_bytes] = '\0';
     if (n_bytes) *n_bytes = map.n_bytes;
     *out = text;
+
 done:
     file_map_close(&map);
     return status;
-}
-
-bool path_exists(const char *path) {
-    struct stat st;
-    return stat(path, &st) == 0;
-}
-
-bool path_is_dir(const char *path) {
-    struct stat st;
-    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
 uint64_t file_bytes(const char *path) {
@@ -184,6 +182,7 @@ void file_out_remove_unfinished(void) {
 semid_status file_temp_path(char **out, const char *path, semid_error *err) {
     if (path_is_dir(path)) FAIL(SEMID_ERR_IO, "%s: expected a file, found a folder", path);
     TRY(dir_create_parent(path, err));
+
     const char *dot = strrchr(path_basename(path), '.');
     TRY(mem_format(out, err, "%s.%ld.tmp%s", path, (long)getpid(), dot ? dot : ""));
     char *kept = strdup(*out);
@@ -246,6 +245,7 @@ semid_status file_out_commit(file_out *f, semid_error *err) {
         saved = errno;
     }
     f->stream = NULL;
+
     if (failed) FAIL(SEMID_ERR_IO, "%s: cannot write: %s", f->path, strerror(saved ? saved : EIO));
     TRY(file_temp_commit(f->temp_path, f->path, err));
     mem_free(f->temp_path);

@@ -1,8 +1,9 @@
-/* base/file.h - files: mapped input, output that appears whole or not at all, paths. */
+/* base/file.h - files: mapped input, and output that appears whole or not at all. */
 #ifndef BASE_FILE_H
 #define BASE_FILE_H
 
 #include "base/error.h"
+#include "base/path.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -27,15 +28,13 @@ semid_status file_map_read(const file_map *map, size_t offset, size_t n_bytes, v
                            semid_error *err);
 void file_map_close(file_map *map);
 
-/* The whole file in memory with a NUL behind it; refuses more than max_bytes. */
+/* The whole file in memory, followed by a NUL; refuses more than max_bytes. */
 semid_status file_read_all(const char *path, size_t max_bytes, char **out, size_t *n_bytes,
                            semid_error *err);
 
 /* SEMID_OK if `path` is a readable regular file; else the error that says what is wrong. */
 semid_status file_check_readable(const char *path, semid_error *err);
 
-bool path_exists(const char *path);
-bool path_is_dir(const char *path);
 uint64_t file_bytes(const char *path); /* 0 when missing */
 
 semid_status file_remove(const char *path, semid_error *err); /* missing is fine */
@@ -58,7 +57,7 @@ semid_status file_out_open(file_out *f, const char *path, semid_error *err);
 semid_status file_check_writable(const char *path, semid_error *err);
 
 void file_out_write(file_out *f, const void *data, size_t n_bytes);
-/* Go on writing at `offset`, or behind all that was written: FILE_OUT_END. */
+/* Go on writing at `offset`, or after all that was written: FILE_OUT_END. */
 #define FILE_OUT_END UINT64_MAX
 semid_status file_out_seek(file_out *f, uint64_t offset, semid_error *err);
 semid_status file_out_commit(file_out *f, semid_error *err);
@@ -77,31 +76,5 @@ void file_temp_discard(char *temp_path);
 /* Every file that is still being written is removed when the process is told to stop. Async-signal
  * safe; for the program's signal handler. */
 void file_out_remove_unfinished(void);
-
-/* ---- paths ---- */
-
-semid_status dir_create(const char *path, semid_error *err); /* with parents; existing is fine */
-semid_status dir_create_parent(const char *path, semid_error *err);
-semid_status path_join(char **out, const char *dir, const char *name, semid_error *err);
-const char *path_basename(const char *path);
-/* The extension in lower case without the dot, "" if none. A static-size copy in buf. */
-const char *path_extension(const char *path, char buf[16]);
-/* "file.npz:name" is an array of a file: the file alone, and the name inside `spec`. NULL if there
- * is none: no colon, or no file before it. */
-semid_status path_split_name(char **file, const char **name, const char *spec, semid_error *err);
-/* path without its last extension, plus suffix: ("a/X.npy", ".ids.npy") -> "a/X.ids.npy". */
-semid_status path_replace_extension(char **out, const char *path, const char *suffix,
-                                    semid_error *err);
-
-/* Expand a comma list of files, globs and folders into files sorted by path within each part.
- * For folders, only files that end in one of `extensions` (NULL-ended) are taken. Unfinished files
- * (file_temp_path) of a killed process are passed over. Errors when a part matches nothing. */
-typedef struct path_list {
-    char **paths;
-    size_t n_paths;
-} path_list;
-semid_status path_list_expand(path_list *out, const char *spec, const char *const *extensions,
-                              semid_error *err);
-void path_list_release(path_list *list);
 
 #endif

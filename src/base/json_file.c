@@ -3,6 +3,10 @@
 #include "base/file.h"
 #include "base/memory.h"
 
+/* JSON files are read into memory whole and parsed by jansson; a limit keeps a wrong path (a file
+ * of vectors, say) from filling the memory. They are written like any output: whole or not at all,
+ * with numbers of nine digits, which is enough to tell float32 values apart. */
+
 static const size_t MAX_JSON_BYTES = (size_t)256 << 20;
 
 semid_status json_file_load(json_t **out, const char *path, semid_error *err) {
@@ -22,11 +26,13 @@ semid_status json_file_load(json_t **out, const char *path, semid_error *err) {
 semid_status json_file_save(const json_t *value, const char *path, semid_error *err) {
     file_out f;
     TRY(file_out_open(&f, path, err));
+
     semid_status status = SEMID_OK;
     if (json_dumpf(value, f.stream, JSON_INDENT(1) | JSON_REAL_PRECISION(9)) != 0 &&
         !ferror(f.stream))
         status = error_set(err, SEMID_ERR_NO_MEMORY, "%s: cannot write this JSON", path);
     fputc('\n', f.stream);
+
     if (status == SEMID_OK) status = file_out_commit(&f, err);
     file_out_release(&f);
     return status;

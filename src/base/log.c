@@ -4,6 +4,9 @@
 #include <stdio.h>
 #include <time.h>
 
+/* Progress is reported at the start, at the end and at most ten times a second between, measured by
+ * a clock that never goes back. Adding to it is cheap enough for every batch, not for every row. */
+
 static const double REPORT_INTERVAL_S = 0.1;
 
 void log_message(semid_log_level level, const char *fmt, ...) {

@@ -10,6 +10,11 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+/* One place allocates, for three reasons: sizes are products of untrusted counts, and the product
+ * is checked here; blocks are aligned for vector loads, large ones to huge pages, which saves most
+ * of the page faults of a training run; and tests can make the n-th allocation fail. Pointers go
+ * out through memcpy, because a T ** is not a void **. */
+
 enum { ALIGNMENT_BYTES = 64, HUGE_PAGE_BYTES = 2 << 20 };
 
 static atomic_long fail_countdown;
@@ -93,6 +98,7 @@ semid_status mem_format(char **out, semid_error *err, const char *fmt, ...) {
     va_start(args, fmt);
     int n = vsnprintf(NULL, 0, fmt, args);
     va_end(args);
+
     if (n < 0) FAIL(SEMID_ERR_INTERNAL, "cannot format a string");
     char *s;
     TRY(mem_alloc(&s, (size_t)n + 1, 1, err));

@@ -2,6 +2,12 @@
 
 #include <math.h>
 
+/* Every use of random numbers gets a generator of its own, made from the seed and a stream number:
+ * what one use draws never depends on how much another has drawn, or on the order of threads. Both
+ * numbers pass through splitmix64, so that neighbouring seeds and streams are unrelated. The
+ * generator is xoshiro256** (Blackman and Vigna, 2018); all arithmetic is on integers, hence equal
+ * on every machine, but for rng_normal, which takes a logarithm. */
+
 __extension__ typedef unsigned __int128 u128;
 
 static uint64_t splitmix64(uint64_t *x) {

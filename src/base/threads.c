@@ -6,7 +6,10 @@
 #include <pthread.h>
 #include <sched.h>
 
-/* Chunks of [0, n) as a job for the workers of the current context (pool.h). */
+/* Chunks of [0, n) as a job for the workers of the current context (pool.h).
+ *
+ * Where a chunk begins depends on n and its size alone. So results that are computed chunk by chunk
+ * and combined in the order of the chunks are the same to the last bit at any number of threads. */
 
 enum { MAX_WORKERS = 1023 };
 

@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/path_list.h"
 #include "pipeline/preprocess_sql.h"
 #include "table/record_scan.h"
 

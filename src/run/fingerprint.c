@@ -1,6 +1,7 @@
 #include "run/fingerprint.h"
 
 #include "base/file.h"
+#include "base/path_list.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/path_list.h"
 #include "table/sql.h"
 
 #include <string.h>

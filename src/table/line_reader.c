@@ -1,6 +1,7 @@
 #include "table/line_reader.h"
 
 #include "base/memory.h"
+#include "base/path_list.h"
 #include "table/byte_stream.h"
 
 #include <pthread.h>

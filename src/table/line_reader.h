@@ -4,6 +4,7 @@
 #define TABLE_LINE_READER_H
 
 #include "base/file.h"
+#include "base/path_list.h"
 
 #include <stdint.h>
 

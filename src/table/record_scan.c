@@ -3,6 +3,7 @@
 #include "base/failure.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/path_list.h"
 #include "base/threads.h"
 #include "base/utf8.h"
 #include "table/csv_scan.h"

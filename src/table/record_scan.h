@@ -6,6 +6,7 @@
 
 #include "table/sql.h"
 
+#include "base/path_list.h"
 typedef enum record_format {
     RECORD_JSONL, /* one JSON object per line */
     RECORD_CSV    /* a header, then lines with as many fields; UTF-8 */

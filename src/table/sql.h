@@ -4,6 +4,7 @@
 #define TABLE_SQL_H
 
 #include "base/file.h"
+#include "base/path_list.h"
 #include "table/duckdb_api.h"
 
 #include <stdbool.h>

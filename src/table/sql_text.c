@@ -1,4 +1,5 @@
 #include "base/memory.h"
+#include "base/path_list.h"
 #include "table/sql.h"
 
 #include <stdarg.h>

@@ -1,4 +1,5 @@
 #include "base/memory.h"
+#include "base/path_list.h"
 #include "support/support.h"
 #include "table/line_reader.h"
 

@@ -1,5 +1,6 @@
 #include "base/file.h"
 #include "base/memory.h"
+#include "base/path_list.h"
 #include "support/support.h"
 
 #include <stdio.h>
