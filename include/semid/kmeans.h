@@ -14,6 +14,7 @@
 #ifndef SEMID_KMEANS_H
 #define SEMID_KMEANS_H
 
+#include "semid/rows.h"
 #include "semid/status.h"
 
 #include <stdbool.h>
@@ -65,6 +66,17 @@ SEMID_API semid_status semid_kmeans_fit(const float *x, size_t n, size_t dim,
                                         const semid_kmeans_params *params, float *codewords,
                                         int32_t *codes, semid_kmeans_report *report,
                                         semid_error *err);
+
+/*
+ * The same codewords and codes, to the bit, from rows that need not fit into memory: they are read
+ * in blocks of 16 MB, once for each iteration and a few times more. rows are borrowed for the call;
+ * `read` is called from several threads. What it returns is passed on.
+ * Memory: the sample that k-means++ starts on (64 rows per codeword), 12 bytes per row, O(K*dim).
+ */
+SEMID_API semid_status semid_kmeans_fit_rows(const semid_rows *rows, size_t dim,
+                                             const semid_kmeans_params *params, float *codewords,
+                                             int32_t *codes, semid_kmeans_report *report,
+                                             semid_error *err);
 
 #ifdef __cplusplus
 }

@@ -1,3 +1,10 @@
+/* Sums of clusters in a fixed order: a counting sort brings the rows of each codeword together
+ * (stable: in row order), and every cluster is then summed by one thread, row by row, in float64.
+ * Adding blocks of rows one after another continues the same sums, so neither threads nor blocks
+ * change a bit. Adding row by row without the sort would need a copy of the sums per thread.
+ *
+ * Rows of a cluster lie far apart in memory; each is prefetched while those before it are added.
+ * Cost: O(n + K) for the sort, n * dim additions. */
 #include "kmeans/clusters.h"
 
 #include "base/memory.h"
@@ -6,7 +13,7 @@
 
 #include <string.h>
 
-/* Floats below which waking another thread costs more than it saves. */
+/* MIN_CHUNK_FLOATS: with fewer, waking another thread costs more than it saves. */
 enum { PREFETCH_ROWS = 4, CACHE_LINE_FLOATS = 16, MIN_CHUNK_FLOATS = 1 << 19 };
 
 semid_status clusters_init(clusters *c, size_t n_codewords, size_t dim, size_t max_rows,
@@ -14,6 +21,7 @@ semid_status clusters_init(clusters *c, size_t n_codewords, size_t dim, size_t m
     semid_status status;
     if (max_rows >= UINT32_MAX)
         FAIL(SEMID_ERR_UNSUPPORTED, "rows: expected fewer than 2^32, found %zu", max_rows);
+
     clusters made = {.n_codewords = n_codewords, .dim = dim, .max_rows = max_rows};
     TRY_GOTO(mem_alloc(&made.counts, n_codewords, sizeof *made.counts, err));
     TRY_GOTO(mem_alloc(&made.starts, n_codewords + 1, sizeof *made.starts, err));
@@ -40,7 +48,9 @@ void clusters_clear(clusters *c) {
 }
 
 void clusters_sort(clusters *c, const int32_t *codes, size_t n) {
-    size_t *at = c->starts + 1; /* rows of a code, then where its next one goes: the next start */
+    /* at[k]: how many rows have code k, then where the next of them goes; in the end that is where
+     * the rows of code k + 1 start. */
+    size_t *at = c->starts + 1;
     memset(c->starts, 0, (c->n_codewords + 1) * sizeof *c->starts);
     for (size_t i = 0; i < n; i++) at[codes[i]]++;
     for (size_t k = 0, sum = 0; k < c->n_codewords; k++) {
@@ -51,35 +61,33 @@ void clusters_sort(clusters *c, const int32_t *codes, size_t n) {
     for (size_t i = 0; i < n; i++) c->order[at[codes[i]]++] = (uint32_t)i;
 }
 
-typedef struct summing {
+typedef struct sum_clusters_task {
     clusters *c;
-    const float *x;
-} summing;
+    const float *x; /* [n, dim] */
+} sum_clusters_task;
 
-static void prefetch_row(const float *row, size_t dim) {
-    for (size_t j = 0; j < dim; j += CACHE_LINE_FLOATS) __builtin_prefetch(row + j);
-}
-
-static void add_rows(const summing *s, size_t k) {
-    clusters *c = s->c;
-    double *sum = c->sums + k * c->dim;
-    c->counts[k] += (uint32_t)(c->starts[k + 1] - c->starts[k]);
-    for (size_t i = c->starts[k]; i < c->starts[k + 1]; i++) {
-        if (i + PREFETCH_ROWS < c->starts[k + 1])
-            prefetch_row(s->x + (size_t)c->order[i + PREFETCH_ROWS] * c->dim, c->dim);
-        kernels()->add_f64(sum, s->x + (size_t)c->order[i] * c->dim, c->dim);
-    }
-}
-
-static void sum_chunk(void *user, size_t chunk, size_t begin, size_t end) {
+/* Add the sorted rows of codewords [begin, end). */
+static void sum_clusters(void *user, size_t chunk, size_t begin, size_t end) {
     (void)chunk;
-    for (size_t k = begin; k < end; k++) add_rows(user, k);
+    const sum_clusters_task *t = user;
+    clusters *c = t->c;
+    for (size_t k = begin; k < end; k++) {
+        double *sum = c->sums + k * c->dim;
+        c->counts[k] += (uint32_t)(c->starts[k + 1] - c->starts[k]);
+        for (size_t i = c->starts[k]; i < c->starts[k + 1]; i++) {
+            if (i + PREFETCH_ROWS < c->starts[k + 1]) {
+                const float *next = t->x + (size_t)c->order[i + PREFETCH_ROWS] * c->dim;
+                for (size_t j = 0; j < c->dim; j += CACHE_LINE_FLOATS) __builtin_prefetch(next + j);
+            }
+            kernels()->add_f64(sum, t->x + (size_t)c->order[i] * c->dim, c->dim);
+        }
+    }
 }
 
 void clusters_add(clusters *c, const int32_t *codes, const float *x, size_t n) {
     clusters_sort(c, codes, n);
-    summing s = {.c = c, .x = x};
+    sum_clusters_task t = {.c = c, .x = x};
     size_t floats_per_cluster = n * c->dim / c->n_codewords + 1;
-    parallel_chunks(c->n_codewords, chunk_count(MIN_CHUNK_FLOATS, floats_per_cluster), sum_chunk,
-                    &s);
+    parallel_chunks(c->n_codewords, chunk_count(MIN_CHUNK_FLOATS, floats_per_cluster), sum_clusters,
+                    &t);
 }

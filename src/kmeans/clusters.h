@@ -1,7 +1,7 @@
 /* kmeans/clusters.h - the rows of each codeword: how many, which, and their sum.
  *
- * Rows are sorted by code (stable) and every cluster is summed in row order in float64: the result
- * does not depend on the thread count, nor on the blocks in which rows come. */
+ * Sums are the same bits at any number of threads, and whether rows come all at once or block by
+ * block. */
 #ifndef KMEANS_CLUSTERS_H
 #define KMEANS_CLUSTERS_H
 
@@ -25,8 +25,7 @@ void clusters_release(clusters *c);
 
 /* No rows: counts and sums are 0. */
 void clusters_clear(clusters *c);
-/* Add rows x [n, dim] to counts and sums; n <= max_rows. Blocks of rows, in order, come to the same
- * as all at once. */
+/* Add rows x [n, dim] to counts and sums; n <= max_rows. */
 void clusters_add(clusters *c, const int32_t *codes, const float *x, size_t n);
 /* Fill starts and order from codes [n], each in [0, n_codewords); n <= max_rows. */
 void clusters_sort(clusters *c, const int32_t *codes, size_t n);

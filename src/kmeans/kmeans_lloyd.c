@@ -1,5 +1,20 @@
+/* Lloyd's algorithm (1957, published 1982), with three additions.
+ *
+ * Assigning and summing are one pass over the rows, in blocks where they are read. The iteration
+ * ends when the error changes by no more than a share of itself; without a prior the error never
+ * rises except by rounding, and then it ends too.
+ *
+ * - Empty clusters take over the row that is farthest from its codeword in the largest cluster, one
+ *   each, so that all K codewords stay in use as long as rows differ.
+ * - With a prior, codewords are posterior means (shrinkage.h) instead of means.
+ * - lloyd_balance: rows are assigned under prices, and codewords are the means of the rows that
+ *   they get under these: a codebook made for an even use loses less by it.
+ *
+ * Sums are float64 in a fixed order (clusters.h): results are the same bits at any number of
+ * threads. Cost: one nearest-codeword search of all rows per iteration, 2 n K dim. */
 #include "kmeans/kmeans_lloyd.h"
 
+#include "base/context.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "kmeans/balance.h"
@@ -42,70 +57,55 @@ static semid_status assign(lloyd *l, const float *prices, bool sum, double *erro
     return SEMID_OK;
 }
 
-static size_t largest_cluster(const clusters *c) {
-    size_t largest = 0;
-    for (size_t k = 1; k < c->n_codewords; k++)
-        if (c->counts[k] > c->counts[largest]) largest = k;
-    return largest;
-}
-
-/* The row of cluster k that is farthest from its codeword. */
-static size_t farthest_row(const lloyd *l, size_t k) {
-    const clusters *c = &l->members;
-    size_t farthest = c->order[c->starts[k]];
-    for (size_t i = c->starts[k]; i < c->starts[k + 1]; i++)
-        if (l->distances[c->order[i]] > l->distances[farthest]) farthest = c->order[i];
-    return farthest;
-}
-
-static void move_row(lloyd *l, const float *x, size_t from, size_t to) {
-    clusters *c = &l->members;
-    size_t dim = c->dim;
-    c->counts[from]--;
-    c->counts[to] = 1;
-    for (size_t j = 0; j < dim; j++) {
-        c->sums[from * dim + j] -= (double)x[j];
-        c->sums[to * dim + j] = (double)x[j];
-    }
-}
-
-/* Give each empty cluster the farthest row of the largest one. Clusters of equal rows have none to
- * give. */
+/* Give each empty cluster the farthest row of the largest one, as long as that has a row other than
+ * its codeword. */
 static semid_status fill_empty_clusters(lloyd *l, semid_error *err) {
     semid_status status = SEMID_OK;
     clusters *c = &l->members;
+    size_t dim = c->dim;
     float *x = NULL;
     for (size_t k = 0; k < l->n_codewords; k++) {
         if (c->counts[k] > 0) continue;
         if (!x) {
-            TRY_GOTO(mem_alloc(&x, c->dim, sizeof *x, err));
+            TRY_GOTO(mem_alloc(&x, dim, sizeof *x, err));
             clusters_sort(c, l->codes, l->rows->n);
         }
-        size_t from = largest_cluster(c), row = farthest_row(l, from);
-        if (c->counts[from] < 2 || !(l->distances[row] > 0)) break;
-        l->distances[row] = 0; /* taken */
+
+        size_t largest = 0;
+        for (size_t i = 1; i < c->n_codewords; i++)
+            if (c->counts[i] > c->counts[largest]) largest = i;
+        size_t row = c->order[c->starts[largest]];
+        for (size_t i = c->starts[largest]; i < c->starts[largest + 1]; i++)
+            if (l->distances[c->order[i]] > l->distances[row]) row = c->order[i];
+        if (c->counts[largest] < 2 || !(l->distances[row] > 0)) break;
+
+        /* The row moves; a distance of 0 keeps it from being chosen again. */
+        l->distances[row] = 0;
         TRY_GOTO(row_source_read(l->rows, row, 1, x, err));
-        move_row(l, x, from, k);
+        c->counts[largest]--;
+        c->counts[k] = 1;
+        for (size_t j = 0; j < dim; j++) {
+            c->sums[largest * dim + j] -= (double)x[j];
+            c->sums[k * dim + j] = (double)x[j];
+        }
     }
 done:
     mem_free(x);
     return status;
 }
 
-static void sum_errors(lloyd *l) {
-    memset(l->errors, 0, l->n_codewords * sizeof *l->errors);
-    for (size_t i = 0; i < l->rows->n; i++) l->errors[l->codes[i]] += (double)l->distances[i];
-}
-
-/* Every codeword becomes the mean of its rows, which were summed, or what the prior makes of it. */
+/* Every codeword becomes the mean of its rows, which were summed, or its posterior mean. */
 static semid_status update(lloyd *l, semid_error *err) {
     clusters *c = &l->members;
     TRY(fill_empty_clusters(l, err));
+
     if (l->prior) {
-        sum_errors(l);
+        memset(l->errors, 0, l->n_codewords * sizeof *l->errors);
+        for (size_t i = 0; i < l->rows->n; i++) l->errors[l->codes[i]] += (double)l->distances[i];
         shrinkage_update(l->prior, c, l->errors, l->codewords);
         return SEMID_OK;
     }
+
     for (size_t k = 0; k < l->n_codewords; k++) {
         if (c->counts[k] == 0) continue;
         double count = c->counts[k];
@@ -115,54 +115,54 @@ static semid_status update(lloyd *l, semid_error *err) {
     return SEMID_OK;
 }
 
-static semid_status iterate(lloyd *l, size_t max_iters, double tol, progress *p,
-                            semid_kmeans_report *report, semid_error *err) {
+semid_status lloyd_run(lloyd *l, size_t max_iters, double tol, const char *label,
+                       semid_kmeans_report *report, semid_error *err) {
+    semid_status status;
     double error = 0, next = 0;
     size_t iters = 0;
-    TRY(assign(l, NULL, max_iters > 0, &error, err));
-    while (iters < max_iters && error > 0) {
-        TRY(check_interrupted(err));
-        TRY(update(l, err));
+    bool is_done = false;
+    progress bar;
+    if (label) progress_begin(&bar, label, "iterations", max_iters);
+
+    /* The last pass, after which codewords do not move, needs no sums. */
+    TRY_GOTO(assign(l, NULL, max_iters > 0, &error, err));
+    while (iters < max_iters && error > 0 && !is_done) {
+        TRY_GOTO(check_interrupted(err));
+        TRY_GOTO(update(l, err));
         iters++;
-        TRY(assign(l, NULL, iters < max_iters, &next, err));
-        if (p) progress_add(p, 1);
+        TRY_GOTO(assign(l, NULL, iters < max_iters, &next, err));
+        if (label) progress_add(&bar, 1);
+
         double drop = error - next;
-        bool settled = fabs(drop) <= tol * error || (drop < 0 && !l->prior);
+        is_done = fabs(drop) <= tol * error || (drop < 0 && !l->prior);
         error = next;
-        if (settled) break;
     }
     *report =
         (semid_kmeans_report){.n_codewords = l->n_codewords, .n_iters = iters, .mean_error = error};
-    return SEMID_OK;
-}
-
-semid_status lloyd_run(lloyd *l, size_t max_iters, double tol, const char *label,
-                       semid_kmeans_report *report, semid_error *err) {
-    progress p;
-    if (label) progress_begin(&p, label, "iterations", max_iters);
-    semid_status status = iterate(l, max_iters, tol, label ? &p : NULL, report, err);
-    if (label) progress_end(&p);
+done:
+    if (label) progress_end(&bar);
     return status;
 }
 
-/* Prices follow slowly and are forgotten by and by: codewords that moved have no use for old ones,
- * and far ones are drawn in step by step instead of being forced on rows. */
+/* Prices change slowly and decay: codewords that moved have no use for old ones, and far ones are
+ * drawn in step by step instead of being forced on rows. */
 static const int BALANCE_ITERS = 20;
-static const float BALANCE_MEMORY = 0.8F;
+static const float PRICE_DECAY = 0.8F;
 
 semid_status lloyd_balance(lloyd *l, semid_kmeans_report *report, semid_error *err) {
     semid_status status;
     balance b = {0};
     double error;
     TRY_GOTO(balance_init(&b, l->rows, l->codewords, l->n_codewords, err));
+
     for (int i = 0; i < BALANCE_ITERS; i++) {
         TRY_GOTO(check_interrupted(err));
         TRY_GOTO(assign(l, b.prices, true, &error, err));
-        balance_outcome outcome = balance_update(&b, l->codes);
-        if (outcome == BALANCE_TOO_FAR) continue;
+        if (balance_update(&b, l->codes) == BALANCE_TOO_FAR) continue;
         TRY_GOTO(update(l, err));
-        for (size_t k = 0; k < l->n_codewords; k++) b.prices[k] *= BALANCE_MEMORY;
+        for (size_t k = 0; k < l->n_codewords; k++) b.prices[k] *= PRICE_DECAY;
     }
+
     TRY_GOTO(assign(l, NULL, false, &report->mean_error, err));
     report->n_iters += (size_t)BALANCE_ITERS;
 done:

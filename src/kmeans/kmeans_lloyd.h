@@ -1,4 +1,5 @@
-/* kmeans/kmeans_lloyd.h - Lloyd's iterations: the k-means loop. */
+/* kmeans/kmeans_lloyd.h - Lloyd's iterations: assign rows to their nearest codewords, move
+ * codewords to the means of their rows. */
 #ifndef KMEANS_KMEANS_LLOYD_H
 #define KMEANS_KMEANS_LLOYD_H
 
@@ -24,13 +25,13 @@ typedef struct lloyd {
 semid_status lloyd_init(lloyd *l, semid_error *err);
 void lloyd_release(lloyd *l);
 
-/* From the codewords that are there, until the error changes by less than tol of itself; leaves
- * codes that belong to the codewords. No label, no progress. */
+/* Iterate from l->codewords until the mean error changes by less than tol of itself. On return
+ * every code is the nearest codeword. label: of the progress, or NULL for none. */
 semid_status lloyd_run(lloyd *l, size_t max_iters, double tol, const char *label,
                        semid_kmeans_report *report, semid_error *err);
 
-/* More iterations, in which rows choose their codewords under prices that make their use about
- * equal (balance.h); the codes it leaves are the nearest codewords again. */
+/* 20 more iterations, in which rows are assigned under prices that make the use of codewords about
+ * equal (balance.h). On return every code is the nearest codeword, without prices. */
 semid_status lloyd_balance(lloyd *l, semid_kmeans_report *report, semid_error *err);
 
 #endif

@@ -7,19 +7,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Distinct rows, counted no further than `enough`. */
-semid_status distinct_rows(const row_source *from, size_t enough, size_t *out, semid_error *err);
+/* The number of distinct rows, counted no further than `enough`. */
+semid_status kmeans_count_distinct(const row_source *from, size_t enough, size_t *out,
+                                   semid_error *err);
 
-/* K rows of x [n, dim] by greedy k-means++: each next one is, of 16 draws with probability
- * proportional to the squared distance to the nearest so far, the one that leaves the least total
- * (the best few, where K is large). Costs 32 K n dim operations, a quarter of that from K = 3072
- * on. Once every row is a codeword the rest repeat the first. */
-semid_status start_plusplus(const float *x, size_t n, size_t dim, size_t n_codewords, uint64_t seed,
-                            float *codewords, semid_error *err);
+/* K rows of x [n, dim] by greedy k-means++. Costs 32 K n dim operations, a quarter of that from
+ * K = 3072 on. Once every row is a codeword the rest repeat the first. */
+semid_status kmeans_start_plusplus(const float *x, size_t n, size_t dim, size_t n_codewords,
+                                   uint64_t seed, float *codewords, semid_error *err);
 
 /* K distinct rows, each set of K rows equally likely as far as rows are distinct; repeats the first
  * when there are fewer. */
-semid_status start_random(const row_source *from, size_t n_codewords, uint64_t seed,
-                          float *codewords, semid_error *err);
+semid_status kmeans_start_random(const row_source *from, size_t n_codewords, uint64_t seed,
+                                 float *codewords, semid_error *err);
 
 #endif

@@ -1,3 +1,15 @@
+/* Principal directions by orthogonal iteration (Golub & Van Loan, 8.2).
+ *
+ * The covariance matrix of a sample of rows is multiplied onto a random orthonormal basis again and
+ * again, which is made orthonormal after each step (Gram-Schmidt): its span converges to that of
+ * the leading eigenvectors, by the ratio of the eigenvalues left out to those kept. 16 spare
+ * vectors beyond the wanted ones make that ratio small, so that ten steps suffice. A Rayleigh-Ritz
+ * step then finds the directions within the span: the eigenvectors of the small matrix q C q^T, by
+ * Jacobi's rotations (8.5).
+ *
+ * Directions that the data lack come out as zeros. Every entry is computed by one thread in a fixed
+ * order. Cost: m dim^2 for the covariance of m <= 8192 rows, then 11 multiplications of
+ * n_directions vectors by it. */
 #include "kmeans/principal.h"
 
 #include "base/memory.h"
@@ -10,10 +22,11 @@
 
 enum {
     MAX_SAMPLE_ROWS = 8192,
-    SPARE_DIRECTIONS = 16, /* carried along: the wanted ones settle faster */
+    SPARE_DIRECTIONS = 16,
     ITERATIONS = 10,
-    MAX_SWEEPS = 30,
+    MAX_SWEEPS = 30, /* of rotations; about 8 are needed */
     CHUNK_ROWS = 256,
+    CHUNK_DIRECTIONS = 8,
     STREAM_SAMPLE = 201,
     STREAM_START = 202
 };
@@ -22,38 +35,9 @@ enum {
 
 typedef struct covariance {
     size_t dim, n_rows;
-    float *columns; /* [dim, n_rows] centred */
+    float *columns; /* [dim, n_rows] the sample, transposed and centred */
     float *matrix;  /* [dim, dim] */
 } covariance;
-
-static semid_status take_rows(covariance *c, const row_source *from, uint64_t *rows, float *block,
-                              uint64_t seed, semid_error *err) {
-    size_t n = c->n_rows, dim = c->dim;
-    if (n == from->n) {
-        for (size_t i = 0; i < n; i++) rows[i] = i;
-    } else {
-        rng r;
-        rng_init(&r, seed, STREAM_SAMPLE);
-        rng_sample_sorted(&r, from->n, n, rows);
-    }
-    for (size_t first = 0; first < n; first += CHUNK_ROWS) {
-        size_t take = n - first < CHUNK_ROWS ? n - first : CHUNK_ROWS;
-        TRY(row_source_gather(from, rows + first, take, block, err));
-        for (size_t i = 0; i < take; i++)
-            for (size_t j = 0; j < dim; j++) c->columns[j * n + first + i] = block[i * dim + j];
-    }
-    return SEMID_OK;
-}
-
-static void centre_columns(covariance *c, float *mean) {
-    for (size_t j = 0; j < c->dim; j++) {
-        float *column = c->columns + j * c->n_rows;
-        double sum = 0;
-        for (size_t i = 0; i < c->n_rows; i++) sum += (double)column[i];
-        mean[j] = (float)(sum / (double)c->n_rows);
-        for (size_t i = 0; i < c->n_rows; i++) column[i] -= mean[j];
-    }
-}
 
 static void fill_matrix_rows(void *user, size_t chunk, size_t begin, size_t end) {
     (void)chunk;
@@ -65,20 +49,43 @@ static void fill_matrix_rows(void *user, size_t chunk, size_t begin, size_t end)
                                         (float)c->n_rows;
 }
 
+/* Of all rows, or a seeded sample of them. mean: [dim], filled */
 static semid_status covariance_init(covariance *c, const row_source *from, uint64_t seed,
                                     float *mean, semid_error *err) {
     semid_status status;
     uint64_t *rows = NULL;
     float *block = NULL;
-    size_t n = from->n, dim = from->dim;
-    covariance made = {.dim = dim, .n_rows = n < MAX_SAMPLE_ROWS ? n : MAX_SAMPLE_ROWS};
-    TRY_GOTO(mem_alloc(&rows, made.n_rows, sizeof *rows, err));
-    TRY_GOTO(mem_alloc(&made.columns, dim, made.n_rows * sizeof *made.columns, err));
+    size_t dim = from->dim, n = from->n < MAX_SAMPLE_ROWS ? from->n : MAX_SAMPLE_ROWS;
+    covariance made = {.dim = dim, .n_rows = n};
+    TRY_GOTO(mem_alloc(&rows, n, sizeof *rows, err));
+    TRY_GOTO(mem_alloc(&made.columns, dim, n * sizeof *made.columns, err));
     TRY_GOTO(mem_alloc(&made.matrix, dim, dim * sizeof *made.matrix, err));
     TRY_GOTO(mem_alloc(&block, CHUNK_ROWS, dim * sizeof *block, err));
-    TRY_GOTO(take_rows(&made, from, rows, block, seed, err));
-    centre_columns(&made, mean);
-    parallel_chunks(dim, 8, fill_matrix_rows, &made);
+
+    for (size_t i = 0; i < n; i++) rows[i] = i;
+    if (n < from->n) {
+        rng r;
+        rng_init(&r, seed, STREAM_SAMPLE);
+        rng_sample_sorted(&r, from->n, n, rows);
+    }
+    for (size_t first = 0; first < n; first += CHUNK_ROWS) {
+        size_t take = n - first < CHUNK_ROWS ? n - first : CHUNK_ROWS;
+        TRY_GOTO(row_source_gather(from, rows + first, take, block, err));
+        for (size_t i = 0; i < take; i++)
+            for (size_t j = 0; j < dim; j++) made.columns[j * n + first + i] = block[i * dim + j];
+    }
+
+    /* Subtract the mean. */
+    for (size_t j = 0; j < dim; j++) {
+        float *column = made.columns + j * n;
+        double sum = 0;
+        for (size_t i = 0; i < n; i++) sum += (double)column[i];
+        mean[j] = (float)(sum / (double)n);
+        for (size_t i = 0; i < n; i++) column[i] -= mean[j];
+    }
+
+    /* The upper triangle, then the lower one by symmetry. */
+    parallel_chunks(dim, CHUNK_DIRECTIONS, fill_matrix_rows, &made);
     for (size_t i = 0; i < dim; i++)
         for (size_t j = 0; j < i; j++) made.matrix[i * dim + j] = made.matrix[j * dim + i];
     *c = made;
@@ -109,7 +116,8 @@ static void multiply_rows(void *user, size_t chunk, size_t begin, size_t end) {
             s->z[i * dim + j] = kernels()->dot_f32(s->q + i * dim, s->c->matrix + j * dim, dim);
 }
 
-/* Gram-Schmidt, each row twice against those before; a row that depends on them becomes zero. */
+/* Gram-Schmidt, each row twice against those before it, which keeps rounding errors small; a row
+ * that depends on them becomes zero. */
 static void orthonormalize(float *q, size_t n, size_t dim) {
     for (size_t i = 0; i < n; i++) {
         float *row = q + i * dim;
@@ -119,35 +127,24 @@ static void orthonormalize(float *q, size_t n, size_t dim) {
                 float along = kernels()->dot_f32(row, q + k * dim, dim);
                 for (size_t j = 0; j < dim; j++) row[j] -= along * q[k * dim + j];
             }
+
         float length = sqrtf(kernels()->dot_f32(row, row, dim));
         float scale = length > 1e-5f * before ? 1 / length : 0;
         for (size_t j = 0; j < dim; j++) row[j] *= scale;
     }
 }
 
-static void iterate_subspace(subspace *s, uint64_t seed) {
-    size_t n_floats = s->n * s->c->dim;
-    rng r;
-    rng_init(&r, seed, STREAM_START);
-    for (size_t i = 0; i < n_floats; i++) s->q[i] = (float)rng_normal(&r);
-    orthonormalize(s->q, s->n, s->c->dim);
-    for (int it = 0; it < ITERATIONS; it++) {
-        parallel_chunks(s->n, 8, multiply_rows, s);
-        memcpy(s->q, s->z, n_floats * sizeof *s->q);
-        orthonormalize(s->q, s->n, s->c->dim);
-    }
-    parallel_chunks(s->n, 8, multiply_rows, s);
-}
-
 /* ---- Rayleigh-Ritz: eigenvectors of the small matrix q C q^T ---- */
 
-/* Zero a[p][q] by a rotation, applied to the eigenvectors too (Golub & Van Loan, 8.5.2). */
+/* Zero a[p][q] by a rotation, which is applied to the eigenvectors too (Golub & Van Loan, 8.5.2).
+ */
 static void rotate(double *a, double *v, size_t n, size_t p, size_t q) {
     double apq = a[p * n + q];
     if (apq == 0) return;
     double theta = (a[q * n + q] - a[p * n + p]) / (2 * apq);
     double t = copysign(1, theta) / (fabs(theta) + sqrt(theta * theta + 1));
     double c = 1 / sqrt(t * t + 1), s = t * c;
+
     for (size_t k = 0; k < n; k++) {
         double x = a[k * n + p], y = a[k * n + q];
         a[k * n + p] = c * x - s * y;
@@ -164,7 +161,8 @@ static void rotate(double *a, double *v, size_t n, size_t p, size_t q) {
     }
 }
 
-/* Eigenvalues on the diagonal of a [n, n], eigenvectors in the rows of v. */
+/* Eigenvalues to the diagonal of a [n, n], eigenvectors to the rows of v. Sweeps of rotations,
+ * until what is left off the diagonal is negligible. */
 static void jacobi(double *a, double *v, size_t n) {
     for (size_t i = 0; i < n * n; i++) v[i] = i % (n + 1) == 0;
     for (int sweep = 0; sweep < MAX_SWEEPS; sweep++) {
@@ -174,83 +172,86 @@ static void jacobi(double *a, double *v, size_t n) {
             if (i % (n + 1) != 0) off += a[i] * a[i];
         }
         if (off <= 1e-24 * all) return;
+
         for (size_t p = 0; p + 1 < n; p++)
             for (size_t q = p + 1; q < n; q++) rotate(a, v, n, p, q);
     }
 }
 
-static size_t largest_left(const double *a, size_t n, const double *taken) {
-    size_t best = n;
-    for (size_t i = 0; i < n; i++)
-        if (!taken[i] && (best == n || a[i * n + i] > a[best * n + best])) best = i;
-    return best;
-}
-
-/* directions = the leading eigenvectors, in the basis of the subspace. `work` is [2 n^2 + n]. */
+/* Directions and variances: the leading eigenvectors, in the basis of the subspace, and their
+ * eigenvalues. work: [2 n^2 + n] */
 static void ritz(const subspace *s, principal *out, double *work) {
     size_t n = s->n, dim = s->c->dim;
-    double *a = work, *v = work + n * n, *taken = work + 2 * n * n;
+    double *a = work, *v = work + n * n, *is_taken = work + 2 * n * n;
     for (size_t i = 0; i < n; i++)
         for (size_t j = 0; j <= i; j++)
             a[i * n + j] = a[j * n + i] =
                 (double)kernels()->dot_f32(s->q + j * dim, s->z + i * dim, dim);
     jacobi(a, v, n);
-    memset(taken, 0, n * sizeof *taken);
+
+    /* By falling eigenvalue; of equal ones the first. */
+    memset(is_taken, 0, n * sizeof *is_taken);
     for (size_t m = 0; m < out->n_directions; m++) {
-        size_t from = largest_left(a, n, taken);
+        size_t from = n;
+        for (size_t i = 0; i < n; i++)
+            if (!is_taken[i] && (from == n || a[i * n + i] > a[from * n + from])) from = i;
+        is_taken[from] = 1;
+
         float *direction = out->directions + m * dim;
-        taken[from] = 1;
         out->variances[m] = fmax(a[from * n + from], 0);
         memset(direction, 0, dim * sizeof *direction);
         for (size_t i = 0; i < n; i++)
             for (size_t j = 0; j < dim; j++)
                 direction[j] += (float)v[from * n + i] * s->q[i * dim + j];
     }
-}
 
-static void set_rest_variance(principal *p, const covariance *c) {
-    double total = 0;
-    for (size_t j = 0; j < c->dim; j++) total += (double)c->matrix[j * c->dim + j];
-    for (size_t m = 0; m < p->n_directions; m++) total -= p->variances[m];
-    p->variances[p->n_directions] = fmax(total, 0);
-}
-
-static semid_status fit_directions(principal *out, const covariance *c, uint64_t seed,
-                                   semid_error *err) {
-    semid_status status;
-    double *work = NULL;
-    subspace s = {.c = c, .n = out->n_directions + SPARE_DIRECTIONS};
-    if (s.n > c->dim) s.n = c->dim;
-    TRY_GOTO(mem_alloc(&s.q, s.n, c->dim * sizeof *s.q, err));
-    TRY_GOTO(mem_alloc(&s.z, s.n, c->dim * sizeof *s.z, err));
-    TRY_GOTO(mem_alloc(&work, 2 * s.n + 1, s.n * sizeof *work, err));
-    iterate_subspace(&s, seed);
-    ritz(&s, out, work);
-    set_rest_variance(out, c);
-done:
-    mem_free(s.q);
-    mem_free(s.z);
-    mem_free(work);
-    return status;
+    /* The trace is the variance along all directions. */
+    double rest = 0;
+    for (size_t j = 0; j < dim; j++) rest += (double)s->c->matrix[j * dim + j];
+    for (size_t m = 0; m < out->n_directions; m++) rest -= out->variances[m];
+    out->variances[out->n_directions] = fmax(rest, 0);
 }
 
 semid_status principal_fit(principal *out, const row_source *from, size_t n_directions,
                            uint64_t seed, semid_error *err) {
     semid_status status;
-    size_t dim = from->dim;
+    size_t dim = from->dim, n_vectors = n_directions + SPARE_DIRECTIONS;
+    if (n_vectors > dim) n_vectors = dim;
     covariance c = {0};
+    subspace s = {.c = &c, .n = n_vectors};
+    double *work = NULL;
     principal made = {.dim = dim, .n_directions = n_directions};
     TRY_GOTO(mem_alloc(&made.mean, dim, sizeof *made.mean, err));
     TRY_GOTO(mem_alloc(&made.directions, n_directions, dim * sizeof *made.directions, err));
     TRY_GOTO(mem_alloc(&made.variances, n_directions + 1, sizeof *made.variances, err));
+
     TRY_GOTO(covariance_init(&c, from, seed, made.mean, err));
-    TRY_GOTO(fit_directions(&made, &c, seed, err));
+    TRY_GOTO(mem_alloc(&s.q, n_vectors, dim * sizeof *s.q, err));
+    TRY_GOTO(mem_alloc(&s.z, n_vectors, dim * sizeof *s.z, err));
+    TRY_GOTO(mem_alloc(&work, 2 * n_vectors + 1, n_vectors * sizeof *work, err));
+
+    /* Orthogonal iteration from a random basis. */
+    rng r;
+    rng_init(&r, seed, STREAM_START);
+    for (size_t i = 0; i < n_vectors * dim; i++) s.q[i] = (float)rng_normal(&r);
+    orthonormalize(s.q, n_vectors, dim);
+    for (int it = 0; it < ITERATIONS; it++) {
+        parallel_chunks(n_vectors, CHUNK_DIRECTIONS, multiply_rows, &s);
+        memcpy(s.q, s.z, n_vectors * dim * sizeof *s.q);
+        orthonormalize(s.q, n_vectors, dim);
+    }
+
+    parallel_chunks(n_vectors, CHUNK_DIRECTIONS, multiply_rows, &s);
+    ritz(&s, &made, work);
     *out = made;
     made = (principal){0};
 done:
     principal_release(&made);
     mem_free(c.columns);
     mem_free(c.matrix);
+    mem_free(s.q);
+    mem_free(s.z);
+    mem_free(work);
     return status;
 }
 
@@ -263,44 +264,45 @@ void principal_release(principal *p) {
 
 /* ---- coordinates ---- */
 
-typedef struct projection {
+/* From rows to coordinates or back. */
+typedef struct convert_rows_task {
     const principal *p;
     const float *from;
     float *to;
-} projection;
+} convert_rows_task;
 
 static void project_rows(void *user, size_t chunk, size_t begin, size_t end) {
     (void)chunk;
-    const projection *w = user;
-    size_t dim = w->p->dim, m = w->p->n_directions;
+    const convert_rows_task *t = user;
+    size_t dim = t->p->dim, m = t->p->n_directions;
     for (size_t k = 0; k < m; k++) {
-        const float *direction = w->p->directions + k * dim;
-        float origin = kernels()->dot_f32(w->p->mean, direction, dim);
+        const float *direction = t->p->directions + k * dim;
+        float origin = kernels()->dot_f32(t->p->mean, direction, dim);
         for (size_t i = begin; i < end; i++)
-            w->to[i * m + k] = kernels()->dot_f32(w->from + i * dim, direction, dim) - origin;
+            t->to[i * m + k] = kernels()->dot_f32(t->from + i * dim, direction, dim) - origin;
     }
 }
 
 void principal_project(const principal *p, const float *x, size_t n, float *out) {
-    projection w = {.p = p, .from = x, .to = out};
-    parallel_chunks(n, CHUNK_ROWS, project_rows, &w);
+    convert_rows_task t = {.p = p, .from = x, .to = out};
+    parallel_chunks(n, CHUNK_ROWS, project_rows, &t);
 }
 
 static void lift_rows(void *user, size_t chunk, size_t begin, size_t end) {
     (void)chunk;
-    const projection *w = user;
-    size_t dim = w->p->dim, m = w->p->n_directions;
+    const convert_rows_task *t = user;
+    size_t dim = t->p->dim, m = t->p->n_directions;
     for (size_t i = begin; i < end; i++) {
-        float *to = w->to + i * dim;
-        memcpy(to, w->p->mean, dim * sizeof *to);
+        float *to = t->to + i * dim;
+        memcpy(to, t->p->mean, dim * sizeof *to);
         for (size_t k = 0; k < m; k++) {
-            float along = w->from[i * m + k];
-            for (size_t j = 0; j < dim; j++) to[j] += along * w->p->directions[k * dim + j];
+            float along = t->from[i * m + k];
+            for (size_t j = 0; j < dim; j++) to[j] += along * t->p->directions[k * dim + j];
         }
     }
 }
 
 void principal_lift(const principal *p, const float *c, size_t n, float *out) {
-    projection w = {.p = p, .from = c, .to = out};
-    parallel_chunks(n, CHUNK_ROWS, lift_rows, &w);
+    convert_rows_task t = {.p = p, .from = c, .to = out};
+    parallel_chunks(n, CHUNK_ROWS, lift_rows, &t);
 }

@@ -15,8 +15,7 @@ typedef struct principal {
     double *variances; /* [n_directions + 1] along each, and last the total of all others */
 } principal;
 
-/* From all rows, or a seeded sample of them when there are many; n_directions <= dim.
- * Orthogonal iteration with a Rayleigh-Ritz step (Golub & Van Loan, 8.2). */
+/* From all rows, or a seeded sample of them when there are many; n_directions <= dim. */
 semid_status principal_fit(principal *out, const row_source *from, size_t n_directions,
                            uint64_t seed, semid_error *err);
 

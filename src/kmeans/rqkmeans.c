@@ -1,10 +1,17 @@
-#include "semid/rqkmeans.h"
+/* Residual quantization by k-means (Chen, Guan & Wang 2010): each level clusters the residuals that
+ * the levels before it leave, so that the sum of one codeword per level approximates a row.
+ *
+ * In memory the caller's rows are overwritten by their residuals after each level: no second copy
+ * is needed. Where rows are read, the row_source subtracts the codewords of the levels so far from
+ * every row it reads, in the same order, which gives the same bits.
+ *
+ * Cost: L times that of k-means. */
+#include "kmeans/rqkmeans.h"
 
 #include "base/memory.h"
 #include "base/threads.h"
 #include "kernels/kernels.h"
 #include "kmeans/kmeans.h"
-#include "kmeans/rqkmeans.h"
 
 #include <stdio.h>
 
@@ -14,84 +21,77 @@ semid_rqkmeans_params semid_rqkmeans_params_default(void) {
     return (semid_rqkmeans_params){.n_levels = 4, .kmeans = semid_kmeans_params_default()};
 }
 
-typedef struct subtraction {
+typedef struct subtract_codewords_task {
     float *x;               /* [n, dim] */
     const float *codewords; /* [K, dim] */
     const int32_t *codes;   /* [n] */
     size_t dim;
-} subtraction;
+} subtract_codewords_task;
 
-static void subtract_rows(void *user, size_t chunk, size_t begin, size_t end) {
+static void subtract_codewords(void *user, size_t chunk, size_t begin, size_t end) {
     (void)chunk;
-    const subtraction *s = user;
+    const subtract_codewords_task *t = user;
     for (size_t i = begin; i < end; i++)
-        kernels()->sub_f32(s->x + i * s->dim, s->codewords + (size_t)s->codes[i] * s->dim, s->dim);
-}
-
-static semid_status check_init(const semid_rqkmeans_params *params, size_t dim, semid_error *err) {
-    const semid_codebook *cb = params->init;
-    if (params->n_levels == 0) FAIL(SEMID_ERR_ARGUMENT, "L: expected at least 1 level, found 0");
-    if (cb && (semid_codebook_levels(cb) != params->n_levels ||
-               semid_codebook_codewords(cb) != params->kmeans.n_codewords ||
-               semid_codebook_dim(cb) != dim))
-        FAIL(SEMID_ERR_SHAPE,
-             "initial codebooks: expected [L, K, d] = [%zu, %zu, %zu], found [%zu, %zu, %zu]",
-             params->n_levels, params->kmeans.n_codewords, dim, semid_codebook_levels(cb),
-             semid_codebook_codewords(cb), semid_codebook_dim(cb));
-    return SEMID_OK;
-}
-
-/* What the codewords do not explain is left over: in place, or whenever rows are read. */
-static void leave_rest(row_source *rows, float *x, size_t level, const float *codewords,
-                       const int32_t *codes) {
-    if (!x) {
-        rows->n_levels = level + 1;
-        return;
-    }
-    subtraction s = {.x = x, .codewords = codewords, .codes = codes, .dim = rows->dim};
-    parallel_chunks(rows->n, CHUNK_ROWS, subtract_rows, &s);
+        kernels()->sub_f32(t->x + i * t->dim, t->codewords + (size_t)t->codes[i] * t->dim, t->dim);
 }
 
 semid_status rqkmeans_fit_levels(row_source *rows, float *x, const semid_rqkmeans_params *params,
                                  float *codewords, int32_t *codes, double *level_errors,
                                  semid_error *err) {
     semid_kmeans_params p = params->kmeans;
-    size_t level_size = p.n_codewords * rows->dim;
+    size_t n = rows->n, dim = rows->dim;
     for (size_t l = 0; l < params->n_levels; l++) {
         char label[64];
         semid_kmeans_report report;
-        float *level = codewords + l * level_size;
-        int32_t *level_codes = x ? codes : codes + l * rows->n;
+        float *level = codewords + l * p.n_codewords * dim;
+        int32_t *level_codes = x ? codes : codes + l * n;
         snprintf(label, sizeof label, "level %zu of %zu", l + 1, params->n_levels);
         p.seed = params->kmeans.seed + l;
         p.initial = params->init ? semid_codebook_level(params->init, l) : NULL;
         TRY(kmeans_run(rows, &p, label, level, level_codes, &report, err));
-        leave_rest(rows, x, l, level, level_codes);
         if (level_errors) level_errors[l] = report.mean_error;
+
+        /* Rows become their residuals: in memory now, else whenever they are read. */
+        if (x) {
+            subtract_codewords_task t = {x, level, level_codes, dim};
+            parallel_chunks(n, CHUNK_ROWS, subtract_codewords, &t);
+        } else {
+            rows->n_levels = l + 1;
+        }
     }
     return SEMID_OK;
 }
 
-/* x: the rows where they are in memory, to be worked in. */
+/* x: the rows where they are in memory, to be overwritten; else NULL. */
 static semid_status fit(semid_codebook **out, row_source *rows, float *x,
                         const semid_rqkmeans_params *params, double *level_errors,
                         semid_error *err) {
     semid_status status;
     float *codewords = NULL;
     int32_t *codes = NULL;
-    size_t K, L = params->n_levels;
+    const semid_codebook *init = params->init;
+    size_t K = params->kmeans.n_codewords, L = params->n_levels, dim = rows->dim;
+
+    if (L == 0) FAIL(SEMID_ERR_ARGUMENT, "L: expected at least 1 level, found 0");
+    if (init && (semid_codebook_levels(init) != L || semid_codebook_codewords(init) != K ||
+                 semid_codebook_dim(init) != dim))
+        FAIL(SEMID_ERR_SHAPE,
+             "initial codebooks: expected [L, K, d] = [%zu, %zu, %zu], found [%zu, %zu, %zu]", L, K,
+             dim, semid_codebook_levels(init), semid_codebook_codewords(init),
+             semid_codebook_dim(init));
+
     semid_rqkmeans_params checked = *params;
-    checked.kmeans.initial = params->init ? semid_codebook_level(params->init, 0) : NULL;
-    TRY(check_init(params, rows->dim, err));
+    checked.kmeans.initial = init ? semid_codebook_level(init, 0) : NULL;
     TRY(kmeans_check(rows, &checked.kmeans, &K, err));
     checked.kmeans.n_codewords = K;
-    TRY_GOTO(mem_alloc(&codewords, L, K * rows->dim * sizeof *codewords, err));
+
+    TRY_GOTO(mem_alloc(&codewords, L, K * dim * sizeof *codewords, err));
     TRY_GOTO(mem_alloc(&codes, rows->n, (x ? 1 : L) * sizeof *codes, err));
     rows->n_codewords = K;
     rows->codewords = codewords;
     rows->codes = codes;
     TRY_GOTO(rqkmeans_fit_levels(rows, x, &checked, codewords, codes, level_errors, err));
-    TRY_GOTO(semid_codebook_new(NULL, out, L, K, rows->dim, false, codewords, err));
+    TRY_GOTO(semid_codebook_new(NULL, out, L, K, dim, false, codewords, err));
 done:
     mem_free(codewords);
     mem_free(codes);

@@ -5,9 +5,9 @@
 #include "codebook/row_source.h"
 #include "semid/rqkmeans.h"
 
-/* Codewords [L, K, dim], for rows that have been checked. x: the rows where they are in memory,
- * then left holding the residuals, and codes is [n]; NULL where they are read, and codes is [L, n].
- */
+/* semid_rqkmeans_fit for rows that were checked (kmeans_check), into codewords [L, K, dim]. x: the
+ * rows where they are in memory, then overwritten by their residuals, and codes is [n]; NULL where
+ * they are read, and codes is [L, n], to which `rows` refers. */
 semid_status rqkmeans_fit_levels(row_source *rows, float *x, const semid_rqkmeans_params *params,
                                  float *codewords, int32_t *codes, double *level_errors,
                                  semid_error *err);

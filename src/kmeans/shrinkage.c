@@ -1,3 +1,22 @@
+/* Codewords as posterior means (empirical Bayes; James & Stein 1961, Efron & Morris 1973).
+ *
+ * A codeword of few rows follows their noise: it fits them better than any row to come, and deep
+ * levels end with a few codewords for everything and many for single rows. With codewords that are
+ * normally distributed about the mean of all rows, the remedy has a closed form. Along direction j
+ * the sum of n_k rows becomes
+ *
+ *     c_kj = mean_j + (sum_kj - n_k mean_j) / (n_k + w_k lambda_j),   lambda_j = s2_j / t2_j,
+ *
+ * with s2_j the variance inside clusters and t2_j the variance of the codewords, both estimated
+ * from the clusters as they are (analysis of variance). Clusters of many rows hardly move.
+ * Directions are the leading principal ones, and all others together count as one more.
+ *
+ * Clusters are not alike: w_k is the variance inside cluster k over that inside all (a tight
+ * cluster is no noise, however few its rows), divided by how much farther from the mean codeword k
+ * lies than codewords of variance t2_j do (a far one is no chance: limited translation, Efron &
+ * Morris 1972).
+ *
+ * Cost: O(K n_axes dim) per update, little beside an assignment of the rows. */
 #include "kmeans/shrinkage.h"
 
 #include "base/memory.h"
@@ -9,7 +28,8 @@
 
 enum { CHUNK_CODEWORDS = 16 };
 
-/* The variance inside all clusters counts as so many rows of each. */
+/* The variance inside one cluster is estimated as if it had so many rows more, which vary as those
+ * of all clusters do. */
 static const double POOLED_ROWS = 2;
 
 semid_status shrinkage_init(shrinkage *s, const principal *axes, const double *variances,
@@ -37,56 +57,58 @@ void shrinkage_release(shrinkage *s) {
     *s = (shrinkage){0};
 }
 
-typedef struct updating {
+typedef struct shrink_task {
     shrinkage *s;
     const clusters *c;
     const double *errors;
     float *codewords;
-    double within, prior; /* variances, over all directions */
-} updating;
+    double within, prior; /* s2 and t2, summed over all directions */
+} shrink_task;
 
-/* Squared distances of the rows of cluster k to its mean, from those to its codeword. */
-static double scatter_inside(const updating *u, size_t k) {
-    const float *codeword = u->codewords + k * u->s->dim;
-    const double *sum = u->c->sums + k * u->s->dim;
-    double count = u->c->counts[k], moved = 0;
-    for (size_t j = 0; j < u->s->dim; j++) {
-        double d = sum[j] / count - (double)codeword[j];
-        moved += d * d;
-    }
-    return fmax(0, u->errors[k] - count * moved);
-}
-
-/* Codewords become deviations from the mean, `along` their coordinates on the axes, `weights` the
- * scatter inside their clusters. */
-static void measure(void *user, size_t chunk, size_t begin, size_t end) {
+/* Codewords become the deviations of the means from the mean of all, `along` their coordinates on
+ * the axes, `weights` the scatter inside their clusters. */
+static void measure_clusters(void *user, size_t chunk, size_t begin, size_t end) {
     (void)chunk;
-    const updating *u = user;
-    const shrinkage *s = u->s;
+    const shrink_task *t = user;
+    const shrinkage *s = t->s;
     for (size_t k = begin; k < end; k++) {
-        if (u->c->counts[k] == 0) continue;
-        float *deviation = u->codewords + k * s->dim, *along = s->along + k * s->n_axes;
-        const double *sum = u->c->sums + k * s->dim;
-        s->weights[k] = scatter_inside(u, k);
+        if (t->c->counts[k] == 0) continue;
+        float *codeword = t->codewords + k * s->dim, *along = s->along + k * s->n_axes;
+        const double *sum = t->c->sums + k * s->dim;
+        double count = t->c->counts[k], moved = 0;
+
+        /* Scatter about the mean is that about the codeword less how far the mean is from it. */
+        for (size_t j = 0; j < s->dim; j++) {
+            double d = sum[j] / count - (double)codeword[j];
+            moved += d * d;
+        }
+        s->weights[k] = fmax(0, t->errors[k] - count * moved);
+
         for (size_t j = 0; j < s->dim; j++) {
             double mean = s->axes ? (double)s->axes->mean[j] : 0;
-            deviation[j] = (float)(sum[j] / u->c->counts[k] - mean);
+            codeword[j] = (float)(sum[j] / count - mean);
         }
         for (size_t a = 0; a < s->n_axes; a++)
             along[a] = s->axes
-                           ? kernels()->dot_f32(deviation, s->axes->directions + a * s->dim, s->dim)
-                           : deviation[a];
+                           ? kernels()->dot_f32(codeword, s->axes->directions + a * s->dim, s->dim)
+                           : codeword[a];
     }
 }
 
-/* Scatter of the codewords, weighted by their rows, along each axis and over all others. */
-static void scatter(const updating *u) {
-    const shrinkage *s = u->s;
+/* factors = lambda_j. */
+static void estimate_prior(shrink_task *t) {
+    const shrinkage *s = t->s;
+    double n = 0, n_used = 0;
+
+    /* Scatter of the means, weighted by their rows, along each axis and in all other directions. */
     memset(s->factors, 0, (s->n_axes + 1) * sizeof *s->factors);
     for (size_t k = 0; k < s->n_codewords; k++) {
-        double count = u->c->counts[k];
+        double count = t->c->counts[k];
         if (count == 0) continue;
-        const float *deviation = u->codewords + k * s->dim;
+        n += count;
+        n_used++;
+
+        const float *deviation = t->codewords + k * s->dim;
         double rest = (double)kernels()->dot_f32(deviation, deviation, s->dim);
         for (size_t a = 0; a < s->n_axes; a++) {
             double along = (double)s->along[k * s->n_axes + a];
@@ -95,66 +117,59 @@ static void scatter(const updating *u) {
         }
         s->factors[s->n_axes] += count * fmax(rest, 0);
     }
-}
 
-/* Scatters become s2_j / t2_j, from the variance of all rows and the scatter between clusters. */
-static void prior_weights(updating *u) {
-    const shrinkage *s = u->s;
-    double n = 0, n_used = 0;
-    for (size_t k = 0; k < s->n_codewords; k++) {
-        n += u->c->counts[k];
-        n_used += u->c->counts[k] > 0;
-    }
+    /* Total scatter = between means + within clusters; means scatter by t2 and by their noise. */
     for (size_t a = 0; a <= s->n_axes; a++) {
         double between = s->factors[a];
         double within = fmax(s->variances[a] * n - between, 0) / fmax(n - n_used, 1);
         double prior = fmax((between - within * (n_used - 1)) / n, 1e-6 * within);
         s->factors[a] = within > 0 ? within / prior : 0;
-        u->within += within;
-        u->prior += prior;
+        t->within += within;
+        t->prior += prior;
     }
 }
 
-/* How much farther from the mean codeword k lies, squared, than the prior has it; at least 1.
- * Directions that the coordinates leave out count as noise. */
-static double excess(const updating *u, size_t k, double noise) {
-    const float *deviation = u->codewords + k * u->s->dim;
-    double expected = u->prior + noise * u->within / u->c->counts[k];
-    double found = (double)kernels()->dot_f32(deviation, deviation, u->s->dim);
-    return found > expected && expected > 0 ? found / expected : 1;
-}
-
-static void codeword_weights(const updating *u) {
-    const shrinkage *s = u->s;
+/* weights = w_k. */
+static void weigh_codewords(const shrink_task *t) {
+    const shrinkage *s = t->s;
     double scatter = 0, freedom = 0;
     for (size_t k = 0; k < s->n_codewords; k++) {
-        if (u->c->counts[k] == 0) continue;
+        if (t->c->counts[k] == 0) continue;
         scatter += s->weights[k];
-        freedom += u->c->counts[k] - 1.0;
+        freedom += t->c->counts[k] - 1.0;
     }
     double pooled = freedom > 0 ? scatter / freedom : 0;
+
     for (size_t k = 0; k < s->n_codewords; k++) {
-        if (u->c->counts[k] == 0) continue;
-        double rows = u->c->counts[k] - 1.0 + POOLED_ROWS;
+        if (t->c->counts[k] == 0) continue;
+        double rows = t->c->counts[k] - 1.0 + POOLED_ROWS;
         double noise = pooled > 0 ? (s->weights[k] / pooled + POOLED_ROWS) / rows : 1;
-        s->weights[k] = noise / excess(u, k, noise);
+
+        /* How much farther from the mean it lies, squared, than expected; at least 1. */
+        const float *deviation = t->codewords + k * s->dim;
+        double expected = t->prior + noise * t->within / t->c->counts[k];
+        double found = (double)kernels()->dot_f32(deviation, deviation, s->dim);
+        double excess = found > expected && expected > 0 ? found / expected : 1;
+        s->weights[k] = noise / excess;
     }
 }
 
-/* mean + g_rest * deviation + sum_a (g_a - g_rest) along_a axis_a */
-static void shrink(void *user, size_t chunk, size_t begin, size_t end) {
+/* codeword = mean + g_rest deviation + sum over axes of (g_a - g_rest) along_a axis_a,
+ * with g = n_k / (n_k + w_k lambda) */
+static void shrink_codewords(void *user, size_t chunk, size_t begin, size_t end) {
     (void)chunk;
-    const updating *u = user;
-    const shrinkage *s = u->s;
+    const shrink_task *t = user;
+    const shrinkage *s = t->s;
     for (size_t k = begin; k < end; k++) {
-        double count = u->c->counts[k];
+        double count = t->c->counts[k];
         if (count == 0) continue;
-        float *row = u->codewords + k * s->dim;
+        float *row = t->codewords + k * s->dim;
         const float *along = s->along + k * s->n_axes;
         double weight = s->weights[k];
         float rest = (float)(count / (count + weight * s->factors[s->n_axes]));
         for (size_t j = 0; j < s->dim; j++)
             row[j] = (s->axes ? s->axes->mean[j] : 0) + rest * row[j];
+
         for (size_t a = 0; a < s->n_axes; a++) {
             float more = ((float)(count / (count + weight * s->factors[a])) - rest) * along[a];
             if (!s->axes) {
@@ -168,10 +183,9 @@ static void shrink(void *user, size_t chunk, size_t begin, size_t end) {
 }
 
 void shrinkage_update(shrinkage *s, const clusters *c, const double *errors, float *codewords) {
-    updating u = {.s = s, .c = c, .errors = errors, .codewords = codewords};
-    parallel_chunks(s->n_codewords, CHUNK_CODEWORDS, measure, &u);
-    scatter(&u);
-    prior_weights(&u);
-    codeword_weights(&u);
-    parallel_chunks(s->n_codewords, CHUNK_CODEWORDS, shrink, &u);
+    shrink_task t = {.s = s, .c = c, .errors = errors, .codewords = codewords};
+    parallel_chunks(s->n_codewords, CHUNK_CODEWORDS, measure_clusters, &t);
+    estimate_prior(&t);
+    weigh_codewords(&t);
+    parallel_chunks(s->n_codewords, CHUNK_CODEWORDS, shrink_codewords, &t);
 }

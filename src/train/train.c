@@ -112,7 +112,7 @@ static train_shape choose_shape(const training *t) {
 static semid_status check_distinct(training *t, semid_error *err) {
     size_t n = 0, K = t->shape.n_codewords;
     const char *path = embeddings_path(t->train_vectors.file);
-    TRY(distinct_rows(&t->data.rows, K, &n, err));
+    TRY(kmeans_count_distinct(&t->data.rows, K, &n, err));
     if (n >= K) return SEMID_OK;
     if (t->start || !t->p->allow_fewer)
         FAIL(SEMID_ERR_DATA, "%s: expected at least K = %zu distinct training rows, found %zu; %s",

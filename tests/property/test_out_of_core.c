@@ -50,6 +50,32 @@ static void keep_codewords(semid_codebook *cb, float *out) {
     semid_codebook_free(cb);
 }
 
+static void kmeans_is_the_same(void **state) {
+    (void)state;
+    static int32_t codes[N], read_codes[N];
+    float inside[K * DIM], outside[K * DIM];
+    semid_kmeans_report report, read_report;
+    semid_kmeans_params p = semid_kmeans_params_default();
+    p.n_codewords = K;
+    p.max_iters = 4;
+    for (int variant = 0; variant < 4; variant++) {
+        p.shrink = variant & 1;
+        p.balance = variant & 2;
+        p.init = variant == 3 ? SEMID_KMEANS_RANDOM : SEMID_KMEANS_PLUSPLUS;
+        assert_ok(semid_kmeans_fit(x, N, DIM, &p, inside, codes, &report, &err));
+        for (int threads = 1; threads <= 2; threads++) {
+            threads_set(threads);
+            assert_ok(
+                semid_kmeans_fit_rows(&rows, DIM, &p, outside, read_codes, &read_report, &err));
+            assert_memory_equal(inside, outside, sizeof inside);
+            assert_memory_equal(codes, read_codes, sizeof codes);
+            assert_int_equal(report.n_iters, read_report.n_iters);
+            assert_true(report.mean_error == read_report.mean_error);
+        }
+        threads_set(0);
+    }
+}
+
 static void fit_rqkmeans(const semid_rqkmeans_params *p, bool read, float *out, double *errors) {
     semid_codebook *cb;
     if (read) {
@@ -180,6 +206,9 @@ static void a_failure_to_read_ends_training(void **state) {
     const semid_rows lost = {.n_rows = N, .read = gone};
     semid_rqkmeans_params p = semid_rqkmeans_params_default();
     semid_ema_params q = semid_ema_params_default();
+    float codewords[256 * DIM];
+    assert_fails(semid_kmeans_fit_rows(&lost, DIM, &p.kmeans, codewords, NULL, NULL, &err),
+                 SEMID_ERR_IO, "is gone");
     assert_fails(semid_rqkmeans_fit_rows(&cb, &lost, DIM, &p, NULL, &err), SEMID_ERR_IO, "is gone");
     assert_fails(semid_ema_fit_rows(NULL, &cb, &lost, DIM, &q, NULL, &err), SEMID_ERR_IO,
                  "is gone");
@@ -191,6 +220,7 @@ static void a_failure_to_read_ends_training(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(kmeans_is_the_same),
         cmocka_unit_test(rqkmeans_is_the_same),
         cmocka_unit_test(moving_averages_are_the_same),
         cmocka_unit_test(networks_are_the_same),

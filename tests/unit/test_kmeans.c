@@ -143,6 +143,29 @@ static void unusable_parameters_and_data(void **state) {
                  "first in row 2");
 }
 
+static semid_status read_blobs(void *user, size_t row, size_t n, float *out, semid_error *error) {
+    (void)user;
+    (void)error;
+    memcpy(out, blobs + row * DIM, n * DIM * sizeof *out);
+    return SEMID_OK;
+}
+
+static void rows_that_are_read_cluster_as_those_in_memory(void **state) {
+    (void)state;
+    enum { K = 30 };
+    float inside[K * DIM], outside[K * DIM];
+    int32_t codes[N], read_codes[N];
+    semid_rows rows = {.n_rows = N, .read = read_blobs};
+    semid_kmeans_params params = params_for(K);
+    assert_ok(semid_kmeans_fit(blobs, N, DIM, &params, inside, codes, NULL, &err));
+    assert_ok(semid_kmeans_fit_rows(&rows, DIM, &params, outside, read_codes, NULL, &err));
+    assert_memory_equal(inside, outside, sizeof inside);
+    assert_memory_equal(codes, read_codes, sizeof codes);
+    rows.n_rows = 0;
+    assert_fails(semid_kmeans_fit_rows(&rows, DIM, &params, outside, NULL, NULL, &err),
+                 SEMID_ERR_DATA, "[0, 10]");
+}
+
 /* From a codebook that is already good, training ends no worse, and other shapes are refused. */
 static void starts_from_a_codebook(void **state) {
     (void)state;
@@ -189,6 +212,7 @@ int main(void) {
         cmocka_unit_test(empty_clusters_are_filled),
         cmocka_unit_test(too_few_distinct_rows),
         cmocka_unit_test(unusable_parameters_and_data),
+        cmocka_unit_test(rows_that_are_read_cluster_as_those_in_memory),
         cmocka_unit_test(starts_from_a_codebook),
         cmocka_unit_test(failing_allocations_leak_nothing),
     };
