@@ -1,17 +1,21 @@
 #include "table/item_texts.h"
 
-#include "base/log.h"
 #include "base/memory.h"
 #include "base/path_list.h"
+#include "base/text_buffer.h"
 #include "table/sql.h"
 
 #include <string.h>
 
-/* A growing text. */
-typedef struct text_buffer {
-    char *bytes;
-    size_t n_bytes, capacity;
-} text_buffer;
+/* Rows are picked without their texts, and texts are fetched for the picked rows alone. A catalogue
+ * may contain an item many times, with kilobytes of text each time; DuckDB sorts and groups only
+ * (id, timestamp, file, row), and joins the texts on the row's position, which Parquet readers know
+ * as file_index and file_row_number.
+ *
+ * Per id the newest row is taken, on equal timestamps the first. The picked rows are ordered by
+ * timestamp, then position: a total order, so that the rows of the embeddings are the same at any
+ * number of threads. Stripping is Python's str.strip(), since texts have to equal those of the
+ * reference pipeline byte by byte. */
 
 struct item_texts {
     sql_db db;
@@ -26,7 +30,8 @@ struct item_texts {
 
 /* ---- one text ---- */
 
-/* White space as Python's str.strip() sees it, in UTF-8: its length at s, 0 if there is none. */
+/* The length of the white space character at s, as str.strip() defines it, in UTF-8; 0 if there is
+ * none. */
 static size_t space_at(const unsigned char *s, size_t n) {
     if (n >= 1 && ((s[0] >= 0x09 && s[0] <= 0x0d) || (s[0] >= 0x1c && s[0] <= 0x20))) return 1;
     if (n >= 2 && s[0] == 0xc2 && (s[1] == 0x85 || s[1] == 0xa0)) return 2;
@@ -41,6 +46,7 @@ static size_t space_at(const unsigned char *s, size_t n) {
                : 0;
 }
 
+/* The same for the character that ends at s + n. */
 static size_t space_before(const unsigned char *s, size_t n) {
     for (size_t k = 1; k <= 3 && k <= n; k++)
         if (space_at(s + n - k, k) == k) return k;
@@ -63,8 +69,8 @@ static semid_status append(text_buffer *b, const char *s, size_t n, semid_error 
     return SEMID_OK;
 }
 
-/* Add a string, if anything is left of it after stripping, behind a separator unless the buffer
- * holds nothing since `begin`. */
+/* Add a string unless it is empty after stripping; after a separator unless the buffer is empty
+ * from `begin` on. */
 static semid_status append_stripped(text_buffer *b, size_t begin, const char *separator,
                                     const sql_column *c, size_t row, semid_error *err) {
     if (sql_is_null(c, row)) return SEMID_OK;
@@ -83,15 +89,17 @@ static semid_status append_list(text_buffer *b, const sql_column *list, size_t r
     if (sql_is_null(list, row)) return SEMID_OK;
     duckdb_list_entry entry = ((const duckdb_list_entry *)list->data)[row];
     sql_column child = sql_list_child(list);
+
     size_t before = b->n_bytes;
     if (before > 0) TRY(append(b, PIECE_SEPARATOR, strlen(PIECE_SEPARATOR), err));
     size_t begin = b->n_bytes;
     for (size_t i = 0; i < entry.length; i++)
         TRY(append_stripped(b, begin, " ", &child, (size_t)entry.offset + i, err));
-    if (b->n_bytes == begin) b->n_bytes = before;
+    if (b->n_bytes == begin) b->n_bytes = before; /* nothing added: no separator either */
     return SEMID_OK;
 }
 
+/* t->text from the pieces of a row: title, description, ... */
 static semid_status build_text(item_texts *t, size_t row, semid_error *err) {
     t->text.n_bytes = 0;
     for (size_t i = 0; i < t->n_cols; i++) {
@@ -101,6 +109,7 @@ static semid_status build_text(item_texts *t, size_t row, semid_error *err) {
         else
             TRY(append_stripped(&t->text, 0, PIECE_SEPARATOR, &c, row, err));
     }
+
     if (t->text.n_bytes > 0) return SEMID_OK;
     t->n_empty++;
     return append(&t->text, "[EMPTY]", 7, err);
@@ -108,7 +117,7 @@ static semid_status build_text(item_texts *t, size_t row, semid_error *err) {
 
 /* ---- which rows ---- */
 
-static void add_source(sql_text *sql, const path_list *files) {
+static void add_relation(sql_text *sql, const path_list *files) {
     sql_add(sql, "read_parquet(");
     sql_add_paths(sql, files);
     sql_add(sql, ", union_by_name = true)");
@@ -129,10 +138,12 @@ static semid_status check_columns(item_texts *t, const item_texts_params *p,
     return SEMID_OK;
 }
 
-/* Table `picked`: the rows to take (file f, row r in it) and their place n. */
+/* Table `picked`: the newest row of each id, at row r of file f, and its position n in the output.
+ */
 static semid_status pick_rows(item_texts *t, const item_texts_params *p, const path_list *files,
                               bool has_timestamp, semid_error *err) {
     sql_text sql = {0};
+
     sql_add(&sql, "CREATE TEMP TABLE picked AS SELECT f, r, row_number() OVER "
                   "(ORDER BY ts NULLS FIRST, f, r) AS n FROM (SELECT file_index AS f, "
                   "file_row_number AS r, ");
@@ -143,16 +154,17 @@ static semid_status pick_rows(item_texts *t, const item_texts_params *p, const p
     sql_add(&sql, " AS ts, ");
     sql_add_name(&sql, p->id_col);
     sql_add(&sql, " AS id FROM ");
-    add_source(&sql, files);
+    add_relation(&sql, files);
     sql_add(&sql, " QUALIFY row_number() OVER (PARTITION BY id ORDER BY ts DESC NULLS LAST, f, r)"
                   " = 1)");
     return sql_run(&t->db, &sql, err);
 }
 
-/* Table `texts`: their ids and pieces, in order. */
+/* Table `texts`: ids and pieces of the picked rows, in order. */
 static semid_status collect_texts(item_texts *t, const item_texts_params *p, const path_list *files,
                                   semid_error *err) {
     sql_text sql = {0};
+
     sql_add(&sql, "CREATE TEMP TABLE texts AS SELECT source.");
     sql_add_name(&sql, p->id_col);
     sql_add(&sql, "::VARCHAR AS id");
@@ -161,58 +173,53 @@ static semid_status collect_texts(item_texts *t, const item_texts_params *p, con
         sql_add_name(&sql, p->text_cols.items[i]);
         sql_add(&sql, "::VARCHAR%s AS t%zu", t->is_list[i] ? "[]" : "", i);
     }
+
     sql_add(&sql, " FROM ");
-    add_source(&sql, files);
+    add_relation(&sql, files);
     sql_add(&sql, " AS source JOIN picked ON source.file_index = f AND source.file_row_number = r "
                   "ORDER BY n");
     TRY(sql_run(&t->db, &sql, err));
     return sql_run_text(&t->db, "DROP TABLE picked", err);
 }
 
-static semid_status count_rows(item_texts *t, const char *data, semid_error *err) {
-    sql_text sql = {0};
-    int64_t counts[2];
-    sql_add(&sql, "SELECT count(*), count(id) FROM texts");
-    TRY(sql_int64s(&t->db, &sql, counts, 2, err));
-    if (counts[0] == 0) FAIL(SEMID_ERR_DATA, "%s: expected items, found no rows", data);
-    if (counts[0] != counts[1]) FAIL(SEMID_ERR_DATA, "%s: a row has no item id", data);
-    t->n_rows = (size_t)counts[0];
-    return SEMID_OK;
-}
-
 static semid_status load(item_texts *t, const item_texts_params *p, const path_list *files,
                          semid_error *err) {
-    sql_text source = {0};
+    sql_text relation = {0}, count = {0};
     sql_schema schema = {0};
+    int64_t counts[2];
     semid_status status = SEMID_OK;
-    add_source(&source, files);
-    TRY_GOTO(sql_describe(&schema, &t->db, &source, err));
+
+    add_relation(&relation, files);
+    TRY_GOTO(sql_describe(&schema, &t->db, &relation, err));
     TRY_GOTO(check_columns(t, p, &schema, err));
     TRY_GOTO(pick_rows(t, p, files, sql_schema_type(&schema, p->ts_col) != NULL, err));
     TRY_GOTO(collect_texts(t, p, files, err));
-    TRY_GOTO(count_rows(t, p->data, err));
+
+    /* Rows without an id are a group of their own, of which one row is left. */
+    sql_add(&count, "SELECT count(*), count(id) FROM texts");
+    TRY_GOTO(sql_int64s(&t->db, &count, counts, 2, err));
+    if (counts[0] == 0) FAIL_GOTO(SEMID_ERR_DATA, "%s: expected items, found no rows", p->data);
+    if (counts[0] != counts[1]) FAIL_GOTO(SEMID_ERR_DATA, "%s: a row has no item id", p->data);
+    t->n_rows = (size_t)counts[0];
 done:
     sql_schema_release(&schema);
     return status;
 }
 
-static semid_status check_extensions(const path_list *files, semid_error *err) {
-    char extension[16];
-    for (size_t i = 0; i < files->n_paths; i++)
-        if (strcmp(path_extension(files->paths[i], extension), "parquet") != 0)
-            FAIL(SEMID_ERR_ARGUMENT, "%s: expected a name ending in .parquet, found %s%s",
-                 files->paths[i], *extension ? "." : "none", extension);
-    return SEMID_OK;
-}
-
 semid_status item_texts_open(item_texts **out, const item_texts_params *params, semid_error *err) {
     static const char *const extensions[] = {".parquet", NULL};
+    semid_status status = SEMID_OK;
     path_list files = {0};
     item_texts *t;
+    char extension[16];
+
     TRY(mem_calloc(&t, 1, sizeof *t, err));
-    semid_status status = SEMID_OK;
     TRY_GOTO(path_list_expand(&files, params->data, extensions, err));
-    TRY_GOTO(check_extensions(&files, err));
+    for (size_t i = 0; i < files.n_paths; i++)
+        if (strcmp(path_extension(files.paths[i], extension), "parquet") != 0)
+            FAIL_GOTO(SEMID_ERR_ARGUMENT, "%s: expected a name ending in .parquet, found %s%s",
+                      files.paths[i], *extension ? "." : "none", extension);
+
     TRY_GOTO(sql_open(&t->db, 0, NULL, err));
     status = load(t, params, &files, err);
     if (status != SEMID_OK) sql_error_in(files.n_paths == 1 ? files.paths[0] : params->data, err);
@@ -235,21 +242,15 @@ size_t item_texts_empty(const item_texts *t) {
 
 /* ---- reading ---- */
 
-static semid_status append_ids(void *list, const sql_rows *rows, semid_error *err) {
-    sql_column id = sql_rows_column(rows, 0);
-    for (size_t i = 0; i < rows->n_rows; i++) {
-        size_t n;
-        const char *s = sql_string(&id, i, &n);
-        TRY(ids_append(list, s, n, err));
-    }
-    return SEMID_OK;
+static semid_status take_ids(void *list, const sql_rows *rows, semid_error *err) {
+    return sql_append_ids(list, rows, 0, "texts", err); /* NULL was refused before */
 }
 
 semid_status item_texts_ids(item_texts *t, ids *out, semid_error *err) {
     sql_text sql = {0};
     ids list = {0};
     sql_add(&sql, "SELECT id FROM texts");
-    semid_status status = sql_each_chunk(&t->db, &sql, append_ids, &list, err);
+    semid_status status = sql_each_chunk(&t->db, &sql, take_ids, &list, err);
     if (status == SEMID_OK)
         *out = list;
     else
@@ -257,24 +258,24 @@ semid_status item_texts_ids(item_texts *t, ids *out, semid_error *err) {
     return status;
 }
 
-/* Start the query at the first call, fetch the next chunk when this one is used up. */
-static semid_status fetch(item_texts *t, semid_error *err) {
-    if (t->started && t->at < t->rows.n_rows) return SEMID_OK;
+semid_status item_texts_next(item_texts *t, size_t n_max, ids *texts, semid_error *err) {
+    texts->n_ids = texts->n_bytes = 0;
+
+    /* The query runs from the first call on, and one query at a time per connection: ids were read
+     * before. */
     if (!t->started) {
         sql_text sql = {0};
         sql_add(&sql, "SELECT * EXCLUDE (id) FROM texts");
         TRY(sql_query(&t->rows, &t->db, &sql, err));
         t->started = true;
     }
-    t->at = 0;
-    return sql_next(&t->rows, err);
-}
 
-semid_status item_texts_next(item_texts *t, size_t n_max, ids *texts, semid_error *err) {
-    texts->n_ids = texts->n_bytes = 0;
     while (texts->n_ids < n_max) {
-        TRY(fetch(t, err));
-        if (t->rows.n_rows == 0) break;
+        if (t->at == t->rows.n_rows) {
+            t->at = 0;
+            TRY(sql_next(&t->rows, err));
+            if (t->rows.n_rows == 0) break;
+        }
         TRY(build_text(t, t->at++, err));
         TRY(ids_append(texts, t->text.bytes, t->text.n_bytes, err));
     }

@@ -19,7 +19,8 @@ const char *json_scan_object(const char *line, size_t n_bytes, const char *const
                              size_t n_keys, json_span *out);
 
 /* The characters of a string value, or the text of any other, into buf (at least value.n_bytes);
- * returns the number of bytes. An unpaired surrogate becomes U+FFFD. The value must have been scanned.
+ * returns the number of bytes. An unpaired surrogate becomes U+FFFD. The value must have been
+ * scanned.
  */
 size_t json_scan_text(json_span value, char *buf);
 

@@ -332,3 +332,15 @@ const char *sql_string(const sql_column *c, size_t row, size_t *n_bytes) {
     return *n_bytes <= sizeof s->value.inlined.inlined ? s->value.inlined.inlined
                                                        : s->value.pointer.ptr;
 }
+
+semid_status sql_append_ids(ids *list, const sql_rows *rows, size_t column, const char *file,
+                            semid_error *err) {
+    sql_column c = sql_rows_column(rows, column);
+    for (size_t i = 0; i < rows->n_rows; i++) {
+        if (sql_is_null(&c, i)) FAIL(SEMID_ERR_DATA, "%s: row %zu has no id", file, list->n_ids);
+        size_t n;
+        const char *s = sql_string(&c, i, &n);
+        TRY(ids_append(list, s, n, err));
+    }
+    return SEMID_OK;
+}

@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 #include "base/path_list.h"
+#include "formats/ids.h"
 #include "table/duckdb_api.h"
 
 #include <stdbool.h>
@@ -100,6 +101,11 @@ const char *sql_string(const sql_column *c, size_t row, size_t *n_bytes);
 static inline int64_t sql_int64(const sql_column *c, size_t row) {
     return ((const int64_t *)c->data)[row];
 }
+
+/* Append an id column (VARCHAR) of the current chunk to a list; SEMID_ERR_DATA "<file>: row N has
+ * no id" for NULL. */
+semid_status sql_append_ids(ids *list, const sql_rows *rows, size_t column, const char *file,
+                            semid_error *err);
 
 /* ---- names of columns ---- */
 

@@ -9,10 +9,21 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* A record: the title, the number of description texts, these. A text is its length and its bytes.
- * Lengths and the number are uint32_t; NONE stands for null. */
+/* Rows of the split tables repeat the title and description of their item, often kilobytes. Carried
+ * through joins and sorts they would make up nearly all of the data that has to spill. Instead rows
+ * carry the number of their item, and stored_title(number) and stored_description(number) fetch the
+ * texts while rows are written.
+ *
+ * The file has one record per item: the title, the number of description texts, and these. A text
+ * is its length and its bytes; lengths and numbers are uint32_t, and NONE stands for NULL. Records
+ * are found by their offsets in memory, 8 bytes per item.
+ *
+ * The file is mapped and read in any order by several threads. So that the map does not fill memory
+ * on its way through the file, its pages are dropped whenever RESIDENT_BYTES have been read, at a
+ * page or more per record; the system has them in its cache, and reads them again if not. It is
+ * unlinked as soon as it is open: nothing is left after a crash. */
+
 static const uint32_t NONE = UINT32_MAX;
-/* Pages are given back whenever so much was touched: a record costs at least a page. */
 static const size_t RESIDENT_BYTES = (size_t)32 << 20, PAGE_BYTES = 4096;
 
 struct text_store {
@@ -21,24 +32,26 @@ struct text_store {
     size_t n_bytes;
     uint64_t *offsets; /* [n_rows] */
     size_t n_rows, capacity;
-    atomic_size_t n_touched; /* bytes since pages were given back */
+    atomic_size_t n_touched; /* bytes read since pages were dropped */
 };
 
 /* ---- writing ---- */
 
-static semid_status open_unnamed(text_store *s, const char *dir, semid_error *err) {
+static semid_status open_unnamed(FILE **out, const char *dir, semid_error *err) {
     char *path;
     TRY(mem_format(&path, err, "%s/.semid-texts-XXXXXX", dir));
     int fd = mkstemp(path), saved = errno;
     if (fd >= 0) unlink(path);
     mem_free(path);
     if (fd < 0) FAIL(SEMID_ERR_IO, "%s: cannot create a temporary file: %s", dir, strerror(saved));
-    s->file = fdopen(fd, "w+b");
-    if (s->file) return SEMID_OK;
+
+    *out = fdopen(fd, "w+b");
+    if (*out) return SEMID_OK;
     close(fd);
     FAIL(SEMID_ERR_NO_MEMORY, "out of memory: a temporary file");
 }
 
+/* Errors of writing stay in the stream and are reported at the end. */
 static void put_number(text_store *s, uint32_t n) {
     s->n_bytes += fwrite(&n, 1, sizeof n, s->file);
 }
@@ -54,43 +67,23 @@ static void put_text(text_store *s, const sql_column *c, size_t row) {
     s->n_bytes += fwrite(text, 1, n, s->file);
 }
 
-static void put_list(text_store *s, const sql_column *list, const sql_column *child, size_t row) {
-    if (sql_is_null(list, row)) {
-        put_number(s, NONE);
-        return;
-    }
-    duckdb_list_entry entry = ((const duckdb_list_entry *)list->data)[row];
-    put_number(s, (uint32_t)entry.length);
-    for (size_t i = 0; i < entry.length; i++) put_text(s, child, (size_t)entry.offset + i);
-}
-
 static semid_status put_chunk(void *user, const sql_rows *rows, semid_error *err) {
     text_store *s = user;
     sql_column title = sql_rows_column(rows, 0), list = sql_rows_column(rows, 1),
                child = sql_list_child(&list);
+
     TRY(mem_reserve(&s->offsets, &s->capacity, s->n_rows + rows->n_rows, sizeof *s->offsets, err));
     for (size_t i = 0; i < rows->n_rows; i++) {
         s->offsets[s->n_rows++] = s->n_bytes;
         put_text(s, &title, i);
-        put_list(s, &list, &child, i);
+        if (sql_is_null(&list, i)) {
+            put_number(s, NONE);
+            continue;
+        }
+        duckdb_list_entry entry = ((const duckdb_list_entry *)list.data)[i];
+        put_number(s, (uint32_t)entry.length);
+        for (size_t k = 0; k < entry.length; k++) put_text(s, &child, (size_t)entry.offset + k);
     }
-    return SEMID_OK;
-}
-
-static semid_status write_rows(text_store *s, sql_db *db, sql_text *select, const char *dir,
-                               semid_error *err) {
-    TRY(sql_each_chunk(db, select, put_chunk, s, err));
-    if (fflush(s->file) != 0 || ferror(s->file))
-        FAIL(SEMID_ERR_IO, "%s: cannot write a temporary file: %s", dir, strerror(errno));
-    return SEMID_OK;
-}
-
-static semid_status map_file(text_store *s, const char *dir, semid_error *err) {
-    if (s->n_bytes == 0) return SEMID_OK;
-    void *map = mmap(NULL, s->n_bytes, PROT_READ, MAP_SHARED, fileno(s->file), 0);
-    if (map == MAP_FAILED)
-        FAIL(SEMID_ERR_IO, "%s: cannot map a temporary file: %s", dir, strerror(errno));
-    s->map = map;
     return SEMID_OK;
 }
 
@@ -109,22 +102,22 @@ static uint32_t get_number(const char **at) {
     return n;
 }
 
+static void set_null(const duckdb_functions *api, duckdb_vector out, size_t row) {
+    api->duckdb_vector_ensure_validity_writable(out);
+    api->duckdb_validity_set_row_invalid(api->duckdb_vector_get_validity(out), row);
+}
+
 /* The text at *at into a row of a vector; returns its length. */
 static size_t fetch_text(const duckdb_functions *api, const char **at, duckdb_vector out,
                          size_t row) {
     uint32_t n = get_number(at);
     if (n == NONE) {
-        api->duckdb_vector_ensure_validity_writable(out);
-        api->duckdb_validity_set_row_invalid(api->duckdb_vector_get_validity(out), row);
+        set_null(api, out, row);
         return 0;
     }
     api->duckdb_vector_assign_string_element_len(out, row, *at, n);
     *at += n;
     return n;
-}
-
-static void set_null(const duckdb_functions *api, duckdb_vector out, size_t row) {
-    fetch_text(api, &(const char *){(const char *)&NONE}, out, row);
 }
 
 static void note_touched(text_store *s, size_t n_records, size_t n_bytes) {
@@ -134,16 +127,17 @@ static void note_touched(text_store *s, size_t n_records, size_t n_bytes) {
     madvise(s->map, s->n_bytes, MADV_DONTNEED);
 }
 
-typedef struct call {
+/* One call of a function, for a chunk of numbers. */
+typedef struct fetch_call {
     const duckdb_functions *api;
     text_store *store;
     sql_column numbers;
     size_t n_rows;
-} call;
+} fetch_call;
 
-static call begin_call(duckdb_function_info info, duckdb_data_chunk input) {
-    call c = {0};
-    duckdb_load(&c.api, NULL); /* loaded long ago, since it calls us */
+static fetch_call begin_call(duckdb_function_info info, duckdb_data_chunk input) {
+    fetch_call c = {0};
+    duckdb_load(&c.api, NULL); /* cannot fail: DuckDB is calling us */
     c.store = c.api->duckdb_scalar_function_get_extra_info(info);
     c.n_rows = (size_t)c.api->duckdb_data_chunk_get_size(input);
     c.numbers = sql_vector_column(c.api, c.api->duckdb_data_chunk_get_vector(input, 0));
@@ -151,7 +145,7 @@ static call begin_call(duckdb_function_info info, duckdb_data_chunk input) {
 }
 
 static void stored_title(duckdb_function_info info, duckdb_data_chunk input, duckdb_vector output) {
-    call c = begin_call(info, input);
+    fetch_call c = begin_call(info, input);
     size_t n_bytes = 0;
     for (size_t i = 0; i < c.n_rows; i++) {
         const char *at = record_at(c.store, &c.numbers, i);
@@ -163,34 +157,34 @@ static void stored_title(duckdb_function_info info, duckdb_data_chunk input, duc
     note_touched(c.store, c.n_rows, n_bytes);
 }
 
-/* The list behind the title; its length, or NONE. */
-static uint32_t find_list(const char **at) {
+/* Moves *at from the start of a record to its first description text; returns their number, or
+ * NONE.
+ */
+static uint32_t skip_to_list(const char **at) {
     uint32_t n_title = get_number(at);
     if (n_title != NONE) *at += n_title;
     return get_number(at);
 }
 
-static size_t count_texts(const call *c) {
-    size_t n = 0;
-    for (size_t i = 0; i < c->n_rows; i++) {
-        const char *at = record_at(c->store, &c->numbers, i);
-        uint32_t n_texts = at ? find_list(&at) : NONE;
-        if (n_texts != NONE) n += n_texts;
-    }
-    return n;
-}
-
 static void stored_description(duckdb_function_info info, duckdb_data_chunk input,
                                duckdb_vector output) {
-    call c = begin_call(info, input);
-    size_t n_texts = count_texts(&c), used = 0, n_bytes = 0;
+    fetch_call c = begin_call(info, input);
+    size_t n_texts = 0, used = 0, n_bytes = 0;
+
+    /* All lists of a chunk share one child vector, which has to be sized first. */
+    for (size_t i = 0; i < c.n_rows; i++) {
+        const char *at = record_at(c.store, &c.numbers, i);
+        uint32_t n = at ? skip_to_list(&at) : NONE;
+        if (n != NONE) n_texts += n;
+    }
     c.api->duckdb_list_vector_reserve(output, n_texts);
     c.api->duckdb_list_vector_set_size(output, n_texts);
     duckdb_vector child = c.api->duckdb_list_vector_get_child(output);
+
     duckdb_list_entry *entries = c.api->duckdb_vector_get_data(output);
     for (size_t i = 0; i < c.n_rows; i++) {
         const char *at = record_at(c.store, &c.numbers, i);
-        uint32_t n = at ? find_list(&at) : NONE;
+        uint32_t n = at ? skip_to_list(&at) : NONE;
         if (n == NONE) set_null(c.api, output, i);
         entries[i] = (duckdb_list_entry){.offset = used, .length = n == NONE ? 0 : n};
         for (size_t k = 0; k < entries[i].length; k++)
@@ -206,11 +200,13 @@ static semid_status add_function(text_store *s, sql_db *db, const char *name, bo
                         text = api->duckdb_create_logical_type(DUCKDB_TYPE_VARCHAR),
                         texts = api->duckdb_create_list_type(text);
     duckdb_scalar_function f = api->duckdb_create_scalar_function();
+
     api->duckdb_scalar_function_set_name(f, name);
     api->duckdb_scalar_function_add_parameter(f, integer);
     api->duckdb_scalar_function_set_return_type(f, list ? texts : text);
     api->duckdb_scalar_function_set_extra_info(f, s, NULL);
     api->duckdb_scalar_function_set_function(f, function);
+
     duckdb_state made = api->duckdb_register_scalar_function(db->connection, f);
     api->duckdb_destroy_scalar_function(&f);
     api->duckdb_destroy_logical_type(&integer);
@@ -228,9 +224,18 @@ semid_status text_store_open(text_store **out, sql_db *db, sql_text *select, con
     text_store *s = NULL;
     semid_status status = SEMID_OK;
     TRY_GOTO(mem_calloc(&s, 1, sizeof *s, err));
-    TRY_GOTO(open_unnamed(s, dir, err));
-    TRY_GOTO(write_rows(s, db, select, dir, err));
-    TRY_GOTO(map_file(s, dir, err));
+    TRY_GOTO(open_unnamed(&s->file, dir, err));
+
+    TRY_GOTO(sql_each_chunk(db, select, put_chunk, s, err));
+    if (fflush(s->file) != 0 || ferror(s->file))
+        FAIL_GOTO(SEMID_ERR_IO, "%s: cannot write a temporary file: %s", dir, strerror(errno));
+    if (s->n_bytes > 0) {
+        void *map = mmap(NULL, s->n_bytes, PROT_READ, MAP_SHARED, fileno(s->file), 0);
+        if (map == MAP_FAILED)
+            FAIL_GOTO(SEMID_ERR_IO, "%s: cannot map a temporary file: %s", dir, strerror(errno));
+        s->map = map;
+    }
+
     TRY_GOTO(add_function(s, db, "stored_title", false, stored_title, err));
     TRY_GOTO(add_function(s, db, "stored_description", true, stored_description, err));
 done:
