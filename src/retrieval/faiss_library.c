@@ -8,25 +8,25 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The folder of the running program, without a final slash. */
-static semid_status program_folder(char folder[4096], semid_error *err) {
-    ssize_t n = readlink("/proc/self/exe", folder, 4095);
+/* FAISS brings a C++ runtime, OpenMP and a BLAS along, half a second of loading and tens of
+ * megabytes: so it is a module of its own, opened by the commands that need it when they need it.
+ * It is searched for relative to the program, in the three layouts that exist: the build folder,
+ * the tests in it, and an installed tree, which may be moved. The module stays loaded until the
+ * end. */
+
+static const char *const relative_paths[] = {"libsemid-faiss.so", "../libsemid-faiss.so",
+                                             SEMID_FAISS_INSTALLED};
+
+static semid_status open_module(void **out, semid_error *err) {
+    char folder[4096]; /* of the running program, without a final slash */
+    ssize_t n = readlink("/proc/self/exe", folder, sizeof folder - 1);
     if (n <= 0) FAIL(SEMID_ERR_IO, "/proc/self/exe: cannot tell where this program is");
     folder[n] = '\0';
     *strrchr(folder, '/') = '\0';
-    return SEMID_OK;
-}
 
-/* From the program: the build folder, the tests in it, the installed tree. */
-static const char *const places[] = {"libsemid-faiss.so", "../libsemid-faiss.so",
-                                     SEMID_FAISS_INSTALLED};
-
-static semid_status open_module(void **out, semid_error *err) {
-    char folder[4096];
-    TRY(program_folder(folder, err));
-    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+    for (size_t i = 0; i < sizeof relative_paths / sizeof *relative_paths; i++) {
         char *path;
-        TRY(mem_format(&path, err, "%s/%s", folder, places[i]));
+        TRY(mem_format(&path, err, "%s/%s", folder, relative_paths[i]));
         bool here = path_exists(path);
         void *module = here ? dlopen(path, RTLD_NOW | RTLD_LOCAL) : NULL;
         mem_free(path);
@@ -35,17 +35,21 @@ static semid_status open_module(void **out, semid_error *err) {
         *out = module;
         if (module) return SEMID_OK;
     }
+
     FAIL(SEMID_ERR_UNSUPPORTED,
          "expected libsemid-faiss.so in %s or %s/%s: FAISS cannot be used without it", folder,
          folder, SEMID_FAISS_INSTALLED);
 }
 
 semid_status faiss_library_load(const faiss_bridge **out, semid_error *err) {
-    void *module; /* stays loaded until the process ends */
-    TRY(open_module(&module, err));
+    void *module;
     faiss_bridge_fn bridge;
+    TRY(open_module(&module, err));
+
     void *symbol = dlsym(module, FAISS_BRIDGE_SYMBOL);
     if (!symbol) FAIL(SEMID_ERR_UNSUPPORTED, "libsemid-faiss.so: expected %s", FAISS_BRIDGE_SYMBOL);
+
+    /* ISO C has no cast from an object pointer to a function pointer. */
     memcpy(&bridge, &symbol, sizeof bridge);
     *out = bridge();
     (*out)->set_threads(threads_get());

@@ -54,19 +54,6 @@ static semid_status check_header(const inverted_header *h, inverted_layout *l, s
     return SEMID_OK;
 }
 
-static bool codes_ascend(const semid_inverted *x) {
-    for (size_t i = 0; i < x->sections.n_codes; i++) {
-        const int32_t *now = x->codes + i * x->n_levels, *before = now - x->n_levels;
-        for (size_t l = 0; l < x->n_levels; l++)
-            if (now[l] < 0 || (uint64_t)now[l] >= x->n_codewords) return false;
-        if (i == 0) continue;
-        size_t l = 0;
-        while (l < x->n_levels && now[l] == before[l]) l++;
-        if (l == x->n_levels || now[l] < before[l]) return false;
-    }
-    return true;
-}
-
 /* Starts at 0, strictly ascending (no bucket and no id is empty), ends at `end`. */
 static bool offsets_ascend(const uint64_t *offsets, size_t n, uint64_t end) {
     if (offsets[0] != 0 || offsets[n] != end) return false;
@@ -75,45 +62,49 @@ static bool offsets_ascend(const uint64_t *offsets, size_t n, uint64_t end) {
     return true;
 }
 
-static bool ids_end_with_nul(const semid_inverted *x) {
-    for (size_t i = 0; i < x->sections.n_items; i++) {
-        const char *id = x->sections.ids + x->sections.id_offsets[i];
-        size_t n = x->sections.id_offsets[i + 1] - x->sections.id_offsets[i];
-        if (memchr(id, '\0', n) != id + n - 1) return false;
+static bool codes_ascend(const semid_inverted *x) {
+    for (size_t i = 0; i < x->sections.n_codes; i++) {
+        const int32_t *now = x->codes + i * x->n_levels, *before = now - x->n_levels;
+        for (size_t l = 0; l < x->n_levels; l++)
+            if (now[l] < 0 || (uint64_t)now[l] >= x->n_codewords) return false;
+
+        size_t l = 0;
+        while (i > 0 && l < x->n_levels && now[l] == before[l]) l++;
+        if (i > 0 && (l == x->n_levels || now[l] < before[l])) return false;
     }
     return true;
 }
 
-/* Every row once, ascending within a bucket. */
-static semid_status rows_are_complete(const semid_inverted *x, bool *complete, semid_error *err) {
-    uint8_t *seen;
-    TRY(mem_calloc(&seen, x->sections.n_items / 8 + 1, 1, err));
-    bool good = true;
-    for (size_t c = 0; good && c < x->sections.n_codes; c++)
-        for (uint64_t i = x->sections.offsets[c]; good && i < x->sections.offsets[c + 1]; i++) {
-            uint32_t row = x->sections.rows[i];
-            good = row < x->sections.n_items &&
-                   (i == x->sections.offsets[c] || x->sections.rows[i - 1] < row) &&
-                   !(seen[row / 8] >> row % 8 & 1);
-            if (good) seen[row / 8] |= (uint8_t)(1 << row % 8);
-        }
-    mem_free(seen);
-    *complete = good;
-    return SEMID_OK;
-}
-
 static semid_status check_sections(const semid_inverted *x, uint64_t id_bytes, const char *path,
                                    semid_error *err) {
+    const inverted_sections *s = &x->sections;
     if (!codes_ascend(x))
         FAIL(SEMID_ERR_FORMAT, "%s: damaged: the codes are not in ascending order", path);
-    if (!offsets_ascend(x->sections.offsets, x->sections.n_codes, x->sections.n_items))
+    if (!offsets_ascend(s->offsets, s->n_codes, s->n_items))
         FAIL(SEMID_ERR_FORMAT, "%s: damaged: the buckets do not cover the items", path);
-    bool complete;
-    TRY(rows_are_complete(x, &complete, err));
+
+    /* Every row once, ascending within a bucket. */
+    uint8_t *seen; /* a bit for each row */
+    TRY(mem_calloc(&seen, s->n_items / 8 + 1, 1, err));
+    bool complete = true;
+    for (size_t c = 0; complete && c < s->n_codes; c++)
+        for (uint64_t i = s->offsets[c]; complete && i < s->offsets[c + 1]; i++) {
+            uint32_t row = s->rows[i];
+            complete = row < s->n_items && (i == s->offsets[c] || s->rows[i - 1] < row) &&
+                       !(seen[row / 8] >> row % 8 & 1);
+            if (complete) seen[row / 8] |= (uint8_t)(1 << row % 8);
+        }
+    mem_free(seen);
     if (!complete) FAIL(SEMID_ERR_FORMAT, "%s: damaged: expected every row once", path);
-    if (!offsets_ascend(x->sections.id_offsets, x->sections.n_items, id_bytes) ||
-        !ids_end_with_nul(x))
-        FAIL(SEMID_ERR_FORMAT, "%s: damaged: the ids do not fill their section", path);
+
+    /* Each id ends with the only NUL in its bytes. */
+    bool ids_end = offsets_ascend(s->id_offsets, s->n_items, id_bytes);
+    for (size_t i = 0; ids_end && i < s->n_items; i++) {
+        const char *id = s->ids + s->id_offsets[i];
+        size_t n = s->id_offsets[i + 1] - s->id_offsets[i];
+        ids_end = memchr(id, '\0', n) == id + n - 1;
+    }
+    if (!ids_end) FAIL(SEMID_ERR_FORMAT, "%s: damaged: the ids do not fill their section", path);
     return SEMID_OK;
 }
 

@@ -36,49 +36,44 @@ static semid_status check_codes(const semid_codes *codes, int32_t *max_code, sem
     return SEMID_OK;
 }
 
-/* One stable counting pass by 16 bits of one level. counts: [N_DIGITS + 1] */
-static void sort_pass(const semid_codes *codes, size_t level, int shift, const uint32_t *from,
-                      uint32_t *to, size_t *counts) {
-    const int32_t *column = codes->data + level;
-    const uint32_t mask = N_DIGITS - 1;
-
-    memset(counts, 0, (N_DIGITS + 1) * sizeof *counts);
-    for (size_t i = 0; i < codes->n_rows; i++)
-        counts[((uint32_t)column[i * codes->n_levels] >> shift & mask) + 1]++;
-    for (size_t d = 0; d < N_DIGITS; d++) counts[d + 1] += counts[d];
-
-    for (size_t i = 0; i < codes->n_rows; i++) {
-        uint32_t row = from[i];
-        to[counts[(uint32_t)column[row * codes->n_levels] >> shift & mask]++] = row;
-    }
-}
-
 /* Rows by (code, row). */
 static semid_status sort_rows(const semid_codes *codes, int32_t max_code, uint32_t **out,
                               semid_error *err) {
-    uint32_t *rows = NULL, *other = NULL;
-    size_t *counts = NULL;
     semid_status status = SEMID_OK;
-    TRY_GOTO(mem_alloc(&rows, codes->n_rows, sizeof *rows, err));
-    TRY_GOTO(mem_alloc(&other, codes->n_rows, sizeof *other, err));
-    TRY_GOTO(mem_alloc(&counts, N_DIGITS + 1, sizeof *counts, err));
+    size_t n_rows = codes->n_rows, n_levels = codes->n_levels;
+    uint32_t *rows = NULL, *other = NULL;
+    size_t *ends = NULL; /* [N_DIGITS + 1] where the rows of a digit go */
+    TRY_GOTO(mem_alloc(&rows, n_rows, sizeof *rows, err));
+    TRY_GOTO(mem_alloc(&other, n_rows, sizeof *other, err));
+    TRY_GOTO(mem_alloc(&ends, N_DIGITS + 1, sizeof *ends, err));
+    for (size_t i = 0; i < n_rows; i++) rows[i] = (uint32_t)i;
 
-    for (size_t i = 0; i < codes->n_rows; i++) rows[i] = (uint32_t)i;
     int n_passes = max_code >= N_DIGITS ? 2 : 1;
-    for (size_t level = codes->n_levels; level-- > 0;)
-        for (int pass = 0; pass < n_passes; pass++) {
-            sort_pass(codes, level, DIGIT_BITS * pass, rows, other, counts);
-            uint32_t *sorted = other;
-            other = rows;
-            rows = sorted;
+    for (size_t pass = 0; pass < n_levels * (size_t)n_passes; pass++) {
+        const int32_t *column = codes->data + (n_levels - 1 - pass / (size_t)n_passes);
+        int shift = DIGIT_BITS * (int)(pass % (size_t)n_passes);
+
+        /* Count each digit, sum up to where its rows begin, deal the rows out in order. */
+        memset(ends, 0, (N_DIGITS + 1) * sizeof *ends);
+        for (size_t i = 0; i < n_rows; i++)
+            ends[((uint32_t)column[i * n_levels] >> shift & (N_DIGITS - 1)) + 1]++;
+        for (size_t d = 0; d < N_DIGITS; d++) ends[d + 1] += ends[d];
+        for (size_t i = 0; i < n_rows; i++) {
+            uint32_t row = rows[i];
+            other[ends[(uint32_t)column[row * n_levels] >> shift & (N_DIGITS - 1)]++] = row;
         }
+
+        uint32_t *sorted = other;
+        other = rows;
+        rows = sorted;
+    }
     *out = rows;
     rows = NULL;
 
 done:
     mem_free(rows);
     mem_free(other);
-    mem_free(counts);
+    mem_free(ends);
     return status;
 }
 
@@ -147,24 +142,6 @@ static void write_sections(file_out *f, const inverted_header *h, const inverted
     for (size_t i = 0; i < h->n_items; i++) put(f, &at, ids[i], strlen(ids[i]) + 1);
 }
 
-static semid_status make_header(inverted_header *h, inverted_layout *l, const semid_codes *codes,
-                                size_t n_codes, int32_t max_code, const char *const *ids,
-                                semid_error *err) {
-    *h = (inverted_header){.magic = INVERTED_MAGIC,
-                           .version = INVERTED_VERSION,
-                           .n_levels = (uint32_t)codes->n_levels,
-                           .n_items = codes->n_rows,
-                           .n_codes = n_codes,
-                           .n_codewords = (uint64_t)max_code + 1};
-
-    for (size_t i = 0; i < codes->n_rows; i++) h->id_bytes += strlen(ids[i]) + 1;
-    if (!inverted_layout_init(l, h))
-        FAIL(SEMID_ERR_NO_MEMORY, "inverted index: %zu items do not fit", codes->n_rows);
-    h->file_bytes = l->end;
-    h->checksum = inverted_checksum(h);
-    return SEMID_OK;
-}
-
 semid_status semid_inverted_build(const char *path, const semid_codes *codes,
                                   const char *const *ids, semid_error *err) {
     semid_status status = SEMID_OK;
@@ -172,14 +149,23 @@ semid_status semid_inverted_build(const char *path, const semid_codes *codes,
     uint32_t *rows = NULL;
     uint64_t *offsets = NULL;
     size_t n_codes;
-    inverted_header header;
     inverted_layout layout;
     file_out f = {0};
     TRY(check_codes(codes, &max_code, err));
-
     TRY_GOTO(sort_rows(codes, max_code, &rows, err));
     TRY_GOTO(find_offsets(codes, rows, &offsets, &n_codes, err));
-    TRY_GOTO(make_header(&header, &layout, codes, n_codes, max_code, ids, err));
+
+    inverted_header header = {.magic = INVERTED_MAGIC,
+                              .version = INVERTED_VERSION,
+                              .n_levels = (uint32_t)codes->n_levels,
+                              .n_items = codes->n_rows,
+                              .n_codes = n_codes,
+                              .n_codewords = (uint64_t)max_code + 1};
+    for (size_t i = 0; i < codes->n_rows; i++) header.id_bytes += strlen(ids[i]) + 1;
+    if (!inverted_layout_init(&layout, &header))
+        FAIL_GOTO(SEMID_ERR_NO_MEMORY, "inverted index: %zu items do not fit", codes->n_rows);
+    header.file_bytes = layout.end;
+    header.checksum = inverted_checksum(&header);
 
     TRY_GOTO(file_out_open(&f, path, err));
     write_sections(&f, &header, &layout, codes, rows, offsets, ids);

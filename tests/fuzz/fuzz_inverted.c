@@ -30,6 +30,24 @@ static size_t walk(const semid_inverted *index, semid_code_range node, size_t le
     return n_rows;
 }
 
+/* Rows lead to the code that lists them, ids to the lowest row that has them. */
+static void look_up_all(const semid_inverted *index) {
+    for (size_t row = 0; row < semid_inverted_items(index); row++) {
+        size_t code, found, n_rows, n_seen = 0;
+        if (semid_inverted_code_of(index, row, &code, NULL) != SEMID_OK) abort();
+        const uint32_t *rows = semid_inverted_rows(index, (semid_code_range){code, 1}, &n_rows);
+        for (size_t i = 0; i < n_rows; i++) n_seen += rows[i] == row;
+        if (n_seen != 1) abort();
+
+        const char *id = semid_inverted_id(index, row);
+        if (semid_inverted_row_of(index, id, &found, NULL) != SEMID_OK || found > row ||
+            strcmp(semid_inverted_id(index, found), id) != 0)
+            abort();
+    }
+    size_t n = semid_inverted_children(index, NULL, 0, NULL, NULL, 0);
+    if (n == 0 || n > semid_inverted_codewords(index)) abort();
+}
+
 static int new_file(char path[64]) {
     int fd = memfd_create("inverted.sid", MFD_CLOEXEC);
     snprintf(path, 64, "/proc/self/fd/%d", fd);
@@ -48,6 +66,7 @@ static void try_bytes(const uint8_t *data, size_t n) {
     size_t last = all.n - 1, n_levels = semid_inverted_levels(index);
     semid_code_range found = semid_inverted_find(index, semid_inverted_code(index, last), n_levels);
     if (found.first != last || found.n != 1) abort();
+    look_up_all(index);
     semid_inverted_close(index);
 }
 
