@@ -2,7 +2,7 @@
  * rows are the queries. */
 #include "bench/bench.h"
 #include "device/device.h"
-#include "formats/array.h"
+#include "formats/npy.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -3,7 +3,7 @@
 #include "base/context.h"
 #include "base/memory.h"
 #include "base/threads.h"
-#include "formats/array.h"
+#include "formats/npz.h"
 #include "formats/embeddings.h"
 #include "kernels/kernels.h"
 

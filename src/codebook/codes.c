@@ -1,7 +1,7 @@
 #include "semid/codes.h"
 
 #include "base/memory.h"
-#include "formats/array.h"
+#include "formats/npy.h"
 
 #include <limits.h>
 

@@ -3,10 +3,10 @@
 #include "base/context.h"
 #include "base/memory.h"
 #include "base/threads.h"
-#include "formats/crc32.h"
 #include "formats/embeddings.h"
 
 #include <string.h>
+#include <zlib.h>
 
 enum { ROWS_PER_CHUNK = 96 };
 
@@ -88,7 +88,8 @@ uint32_t model_codebook_mark(const semid_codebook *codebook) {
     size_t n = semid_codebook_codewords(codebook) * semid_codebook_dim(codebook);
     uint32_t crc = 0;
     for (size_t l = 0; l < semid_codebook_levels(codebook); l++)
-        crc = crc32_update(crc, semid_codebook_level(codebook, l), n * sizeof(float));
+        crc = (uint32_t)crc32_z(crc, (const uint8_t *)semid_codebook_level(codebook, l),
+                                n * sizeof(float));
     return crc;
 }
 

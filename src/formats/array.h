@@ -1,6 +1,5 @@
-/* formats/array.h - an n-dimensional array as a file holds it, and the containers that hold such.
- * Readers trust nothing: every length is checked against the bytes that are there before anything
- * of that size is allocated. */
+/* formats/array.h - an n-dimensional array of numbers, as the readers of .npy, .npz and safetensors
+ * hand it over. */
 #ifndef FORMATS_ARRAY_H
 #define FORMATS_ARRAY_H
 
@@ -32,7 +31,8 @@ const char *dtype_name(dtype t); /* "float32" */
 
 enum { ARRAY_MAX_DIMS = 8, ARRAY_SHAPE_TEXT_BYTES = 128 };
 
-/* C order, little endian. data is borrowed from `map` (mmapped file) or `owned`. */
+/* C order, little endian. data lies in `map` (a mapped file), in `owned`, or, where both are empty,
+ * in bytes that the caller keeps. */
 typedef struct array {
     dtype type;
     size_t n_dims;
@@ -52,28 +52,11 @@ void array_release(array *a);
  * array; values that int64 does not hold exactly are SEMID_ERR_FORMAT. */
 semid_status array_to_f32(const array *a, size_t first, size_t n, float *out, semid_error *err);
 semid_status array_to_i64(const array *a, size_t first, size_t n, int64_t *out, semid_error *err);
-/* n elements that lie one behind the other, not necessarily aligned, as float32. */
+/* n contiguous elements, not necessarily aligned, as float32. */
 void dtype_to_f32(dtype t, const void *src, size_t n, float *out);
 /* The shape's elements times `element_bytes`; false if that overflows. */
 bool shape_bytes(size_t n_dims, const size_t *shape, size_t element_bytes, size_t *out);
 /* "[200, 384]" */
 const char *shape_describe(size_t n_dims, const size_t *shape, char buf[ARRAY_SHAPE_TEXT_BYTES]);
-
-/* ---- .npy (NumPy format 1.0 to 3.0; numeric types, C or Fortran order) ---- */
-semid_status npy_load(array *out, const char *path, semid_error *err); /* mmapped */
-semid_status npy_save(const char *path, dtype type, size_t n_dims, const size_t *shape,
-                      const void *data, semid_error *err);
-
-/* ---- .npz (stored or deflated; the first of `names`, a NULL-ended list, that exists) ---- */
-semid_status npz_load(array *out, const char *path, const char *const *names, semid_error *err);
-typedef struct npz_member {
-    const char *name; /* without ".npy" */
-    dtype type;
-    size_t n_dims;
-    size_t shape[ARRAY_MAX_DIMS];
-    const void *data;
-} npz_member;
-semid_status npz_save(const char *path, const npz_member *members, size_t n_members,
-                      semid_error *err);
 
 #endif

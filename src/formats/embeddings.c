@@ -8,7 +8,7 @@
 #include "formats/npy.h"
 #include "formats/npz.h"
 #include "formats/pt.h"
-#include "formats/safetensors_file.h"
+#include "formats/safetensors.h"
 
 #include <stdatomic.h>
 #include <string.h>
@@ -27,7 +27,12 @@ static semid_status open_npy(embeddings_source *out, const char *path, const cha
 
 static semid_status open_npz(embeddings_source *out, const char *path, const char *name,
                              semid_error *err) {
-    return npz_open_vectors(&out->matrix, &out->map, &out->owned, path, name, err);
+    stored_array a;
+    TRY(npz_open_vectors(&a, path, name, err));
+    out->matrix = a.layout;
+    out->map = a.map;
+    out->owned = a.owned;
+    return SEMID_OK;
 }
 
 static semid_status choose_tensor(const safetensors *s, const char *path, const char *name,

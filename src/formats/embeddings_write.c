@@ -4,7 +4,7 @@
 #include "base/memory.h"
 #include "formats/npy.h"
 #include "formats/pt.h"
-#include "formats/safetensors_file.h"
+#include "formats/safetensors.h"
 
 #include <string.h>
 

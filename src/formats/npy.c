@@ -1,5 +1,14 @@
-/* The header is a Python dict literal with three keys. Only what NumPy itself writes is accepted;
- * the parser walks it once and never evaluates anything. */
+/* A .npy file (NumPy's numpy/lib/format.py):
+ *
+ *     "\x93NUMPY", version (2 bytes), header length (2 bytes; 4 from version 2.0 on), header, data
+ *
+ * The header is a Python dict literal such as {'descr': '<f4', 'fortran_order': False,
+ * 'shape': (3, 2), }, padded with spaces and a newline so that the data starts 64-byte aligned.
+ * Only what NumPy itself writes is accepted: the three keys, each once, strings without escapes,
+ * plain integers; the parser walks it once and evaluates nothing. The file is trusted with nothing:
+ * the header's length is checked against the bytes there are, the shape's product for overflow, and
+ * the data must have exactly the length that shape and type give. Nothing is allocated to read one;
+ * a file in C order, little endian and aligned is used in place. */
 #include "formats/npy.h"
 
 #include "base/memory.h"
@@ -30,11 +39,13 @@ static bool take(cursor *c, const char *token) {
 static bool take_string(cursor *c, char *buf, size_t capacity) {
     skip_space(c);
     if (c->at == c->end || (*c->at != '\'' && *c->at != '"')) return false;
+
     char quote = *c->at++;
     const char *begin = c->at;
     while (c->at < c->end && *c->at != quote && *c->at != '\\') c->at++;
     size_t n = (size_t)(c->at - begin);
     if (c->at == c->end || *c->at != quote || n >= capacity) return false;
+
     memcpy(buf, begin, n);
     buf[n] = '\0';
     c->at++;
@@ -52,8 +63,9 @@ static bool take_size(cursor *c, size_t *out) {
     const char *begin = c->at;
     for (; c->at < c->end && isdigit((unsigned char)*c->at); c->at++)
         if (!size_mul(v, 10, &v) || !size_add(v, (size_t)(*c->at - '0'), &v)) return false;
-    *out = v;
     if (c->at == begin) return false;
+
+    *out = v;
     take(c, "L"); /* Python 2 */
     return true;
 }
@@ -75,11 +87,12 @@ static bool parse_descr(npy_header *h) {
     if (!*d || !strchr("<>|=", *d)) return false;
     h->big_endian = *d == '>';
     h->kind = d[1];
-    cursor digits = {d + 2, d + strlen(d)};
-    if (h->kind == 'O') {
+
+    if (h->kind == 'O') { /* pointers, of which the file has none: a pickle follows */
         h->item_bytes = 8;
         return d[2] == '\0';
     }
+    cursor digits = {d + 2, d + strlen(d)};
     return isalpha((unsigned char)h->kind) && take_size(&digits, &h->item_bytes) &&
            digits.at == digits.end &&
            (h->kind != 'U' || size_mul(h->item_bytes, 4, &h->item_bytes));
@@ -90,6 +103,7 @@ enum { KEY_DESCR = 1, KEY_ORDER = 2, KEY_SHAPE = 4, KEY_ALL = 7 };
 static bool take_item(cursor *c, npy_header *h, int *seen) {
     char key[16];
     if (!take_string(c, key, sizeof key) || !take(c, ":")) return false;
+
     int which = 0;
     bool ok = false;
     if (strcmp(key, "descr") == 0) {
@@ -102,6 +116,7 @@ static bool take_item(cursor *c, npy_header *h, int *seen) {
         which = KEY_SHAPE;
         ok = take_shape(c, h);
     }
+
     if (!ok || (*seen & which)) return false;
     *seen |= which;
     return true;
@@ -110,12 +125,15 @@ static bool take_item(cursor *c, npy_header *h, int *seen) {
 static bool parse_dict(cursor *c, npy_header *h) {
     int seen = 0;
     if (!take(c, "{")) return false;
+
+    /* A comma may follow the last item. */
     while (!take(c, "}")) {
         if (!take_item(c, h, &seen)) return false;
         if (take(c, ",")) continue;
         if (!take(c, "}")) return false;
         break;
     }
+
     skip_space(c);
     return seen == KEY_ALL && c->at == c->end;
 }
@@ -126,14 +144,17 @@ semid_status npy_parse_header(npy_header *out, const uint8_t *data, size_t n_byt
                               const char *label, semid_error *err) {
     if (n_bytes < MAGIC_BYTES + 4 || memcmp(data, "\x93NUMPY", MAGIC_BYTES) != 0)
         FAIL(SEMID_ERR_FORMAT, "%s: expected a NumPy .npy file, found other bytes", label);
+
     uint8_t major = data[6];
     if (major < 1 || major > 3)
         FAIL(SEMID_ERR_UNSUPPORTED, "%s: expected .npy version 1 to 3, found %u", label, major);
+
     size_t at = major == 1 ? 10 : 12, length = (size_t)data[8] | (size_t)data[9] << 8;
     if (major > 1 && n_bytes >= 12) length |= (size_t)data[10] << 16 | (size_t)data[11] << 24;
     if (n_bytes < at || length > n_bytes - at || length > MAX_HEADER_BYTES)
         FAIL(SEMID_ERR_FORMAT, "%s: truncated: expected a header of %zu bytes, found %zu", label,
              length, n_bytes < at ? 0 : n_bytes - at);
+
     npy_header h = {.data_offset = at + length};
     cursor c = {(const char *)data + at, (const char *)data + at + length};
     if (!parse_dict(&c, &h)) {
@@ -165,10 +186,11 @@ static bool numeric_dtype(const npy_header *h, dtype *out) {
     return false;
 }
 
-semid_status npy_parse(strided *out, const uint8_t *data, size_t n_bytes, const char *label,
-                       semid_error *err) {
+semid_status npy_parse_head(strided *out, const uint8_t *data, size_t n_bytes, size_t n_total,
+                            const char *label, semid_error *err) {
     npy_header h;
     TRY(npy_parse_header(&h, data, n_bytes, label, err));
+
     strided s = {.big_endian = h.big_endian, .n_dims = h.n_dims, .data = data + h.data_offset};
     if (h.kind == 'V' && h.item_bytes == 2)
         FAIL(SEMID_ERR_FORMAT,
@@ -177,8 +199,9 @@ semid_status npy_parse(strided *out, const uint8_t *data, size_t n_bytes, const 
              label, h.descr);
     if (!numeric_dtype(&h, &s.type))
         FAIL(SEMID_ERR_FORMAT, "%s: expected numbers, found dtype '%s'", label, h.descr);
+
     memcpy(s.shape, h.shape, sizeof s.shape);
-    size_t expected, found = n_bytes - h.data_offset;
+    size_t expected, found = n_total - h.data_offset;
     char text[ARRAY_SHAPE_TEXT_BYTES];
     if (!shape_bytes(s.n_dims, s.shape, dtype_bytes(s.type), &expected))
         FAIL(SEMID_ERR_FORMAT, "%s: corrupt: the shape %s overflows", label,
@@ -192,20 +215,28 @@ semid_status npy_parse(strided *out, const uint8_t *data, size_t n_bytes, const 
     return SEMID_OK;
 }
 
+semid_status npy_parse(strided *out, const uint8_t *data, size_t n_bytes, const char *label,
+                       semid_error *err) {
+    return npy_parse_head(out, data, n_bytes, n_bytes, label, err);
+}
+
+semid_status npy_load_memory(array *out, const void *data, size_t n_bytes, const char *label,
+                             semid_error *err) {
+    strided s;
+    TRY(npy_parse(&s, data, n_bytes, label, err));
+    return strided_to_array(out, &s, err);
+}
+
 semid_status npy_load(array *out, const char *path, semid_error *err) {
     file_map map;
     array a;
-    strided s;
     TRY(file_map_open(&map, path, err));
-    semid_status status;
-    TRY_GOTO(npy_parse(&s, map.data, map.n_bytes, path, err));
-    TRY_GOTO(strided_to_array(&a, &s, err));
-    if (!a.owned) {
+    semid_status status = npy_load_memory(&a, map.data, map.n_bytes, path, err);
+    if (status == SEMID_OK && !a.owned) {
         a.map = map;
         map = (file_map){0};
     }
-    *out = a;
-done:
+    if (status == SEMID_OK) *out = a;
     file_map_close(&map);
     return status;
 }
@@ -223,12 +254,14 @@ const char *npy_descr(dtype t) {
 size_t npy_format_header(char buf[NPY_HEADER_MAX_BYTES], const char *descr, size_t n_dims,
                          const size_t *shape) {
     enum { ALIGNMENT = 64, PREFIX = 10 };
+
     int at = PREFIX + snprintf(buf + PREFIX, NPY_HEADER_MAX_BYTES - PREFIX,
                                "{'descr': '%s', 'fortran_order': False, 'shape': (", descr);
     for (size_t i = 0; i < n_dims; i++)
         at += snprintf(buf + at, NPY_HEADER_MAX_BYTES - (size_t)at, "%zu%s", shape[i],
                        n_dims == 1 ? "," : (i + 1 < n_dims ? ", " : ""));
     at += snprintf(buf + at, NPY_HEADER_MAX_BYTES - (size_t)at, "), }");
+
     size_t total = ((size_t)at + 1 + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     memset(buf + at, ' ', total - (size_t)at);
     buf[total - 1] = '\n';
@@ -238,19 +271,37 @@ size_t npy_format_header(char buf[NPY_HEADER_MAX_BYTES], const char *descr, size
     return total;
 }
 
+/* Writes to an open sink, and closes it. */
+static semid_status save(byte_sink *sink, dtype type, size_t n_dims, const size_t *shape,
+                         const void *data, semid_error *err) {
+    char header[NPY_HEADER_MAX_BYTES];
+    const char *descr = npy_descr(type);
+    semid_status status;
+    size_t n_bytes;
+    if (!descr)
+        FAIL_GOTO(SEMID_ERR_ARGUMENT, "%s: NumPy has no %s", byte_sink_name(sink),
+                  dtype_name(type));
+    if (!shape_bytes(n_dims, shape, dtype_bytes(type), &n_bytes))
+        FAIL_GOTO(SEMID_ERR_ARGUMENT, "%s: the shape overflows", byte_sink_name(sink));
+
+    byte_sink_write(sink, header, npy_format_header(header, descr, n_dims, shape));
+    byte_sink_write(sink, data, n_bytes);
+    TRY_GOTO(byte_sink_commit(sink, err));
+done:
+    byte_sink_release(sink);
+    return status;
+}
+
 semid_status npy_save(const char *path, dtype type, size_t n_dims, const size_t *shape,
                       const void *data, semid_error *err) {
-    const char *descr = npy_descr(type);
-    if (!descr) FAIL(SEMID_ERR_ARGUMENT, "%s: NumPy has no %s", path, dtype_name(type));
-    size_t n_bytes;
-    if (!shape_bytes(n_dims, shape, dtype_bytes(type), &n_bytes))
-        FAIL(SEMID_ERR_ARGUMENT, "%s: the shape overflows", path);
-    file_out f;
-    TRY(file_out_open(&f, path, err));
-    char header[NPY_HEADER_MAX_BYTES];
-    file_out_write(&f, header, npy_format_header(header, descr, n_dims, shape));
-    file_out_write(&f, data, n_bytes);
-    semid_status status = file_out_commit(&f, err);
-    file_out_release(&f);
-    return status;
+    byte_sink sink;
+    TRY(byte_sink_open_file(&sink, path, err));
+    return save(&sink, type, n_dims, shape, data, err);
+}
+
+semid_status npy_save_memory(byte_buffer *out, dtype type, size_t n_dims, const size_t *shape,
+                             const void *data, semid_error *err) {
+    byte_sink sink;
+    byte_sink_open_buffer(&sink, out);
+    return save(&sink, type, n_dims, shape, data, err);
 }

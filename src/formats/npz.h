@@ -1,17 +1,31 @@
-/* formats/npz.h - an array of a .npz as it lies in the file, for readers that stream it. */
+/* formats/npz.h - NumPy's .npz: a zip archive, stored or deflated, of .npy members. */
 #ifndef FORMATS_NPZ_H
 #define FORMATS_NPZ_H
 
+#include "formats/byte_sink.h"
 #include "formats/strided.h"
-#include "formats/zipfile.h"
 
-/* The first of `names` that is there. Its data lies in *map (stored) or in *owned (deflated), which
- * the caller releases. */
-semid_status npz_open(strided *out, file_map *map, void **owned, const char *path,
-                      const char *const *names, semid_error *err);
+/* The first of `names`, a NULL-ended list, that is in the file, or in bytes that must outlive *out
+ * and that `label` names in messages. */
+semid_status npz_load(array *out, const char *path, const char *const *names, semid_error *err);
+semid_status npz_load_memory(array *out, const void *data, size_t n_bytes, const char *label,
+                             const char *const *names, semid_error *err);
 
-/* The same for the array of this name, or if it is NULL, the one that holds vectors. */
-semid_status npz_open_vectors(strided *out, file_map *map, void **owned, const char *path,
-                              const char *name, semid_error *err);
+typedef struct npz_member {
+    const char *name; /* without ".npy" */
+    dtype type;
+    size_t n_dims;
+    size_t shape[ARRAY_MAX_DIMS];
+    const void *data;
+} npz_member;
+semid_status npz_save(const char *path, const npz_member *members, size_t n_members,
+                      semid_error *err);
+semid_status npz_save_memory(byte_buffer *out, const npz_member *members, size_t n_members,
+                             semid_error *err);
+
+/* The array of this name as it is stored, or if it is NULL, the one that holds vectors
+ * (array_choice.h). */
+semid_status npz_open_vectors(stored_array *out, const char *path, const char *name,
+                              semid_error *err);
 
 #endif

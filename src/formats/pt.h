@@ -3,7 +3,7 @@
 #define FORMATS_PT_H
 
 #include "formats/embeddings_source.h"
-#include "formats/zipfile.h"
+#include "formats/zip_write.h"
 
 /* A tensor, or a dict of tensors and perhaps ids; those of a dict in it are named "outer.inner", as
  * in checkpoints. name: NULL, or which. */

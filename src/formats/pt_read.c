@@ -5,12 +5,13 @@
 #include "formats/ids_npy.h"
 #include "formats/ids_pickle.h"
 #include "formats/pickle.h"
+#include "formats/zip_read.h"
 
 #include <string.h>
 
 typedef struct pt_file {
     const char *path;
-    zipfile zip;
+    zip_archive zip;
     const uint8_t *description; /* data.pkl */
     void *unpacked;
     pickle pickle;
@@ -25,7 +26,7 @@ static bool ends_with(const zip_member *m, const char *suffix) {
     return m->name_bytes >= n && memcmp(m->name + m->name_bytes - n, suffix, n) == 0;
 }
 
-static const zip_member *find_description(const zipfile *z) {
+static const zip_member *find_description(const zip_archive *z) {
     for (size_t i = 0; i < z->n_members; i++)
         if (ends_with(&z->members[i], "/data.pkl")) return &z->members[i];
     return NULL;
@@ -49,7 +50,7 @@ static semid_status find_member(const pt_file *f, const char *name, const zip_me
                                 semid_error *err) {
     char *full;
     TRY(mem_format(&full, err, "%.*s%s", (int)f->prefix_bytes, f->prefix, name));
-    *out = zipfile_find(&f->zip, full);
+    *out = zip_find(&f->zip, full);
     mem_free(full);
     return SEMID_OK;
 }
@@ -60,7 +61,7 @@ static semid_status check_byte_order(const pt_file *f, semid_error *err) {
     void *owned;
     TRY(find_member(f, "byteorder", &m, err));
     if (!m) return SEMID_OK;
-    TRY(zipfile_read(&f->zip, m, &data, &owned, err));
+    TRY(zip_read(&f->zip, m, &data, &owned, err));
     bool little = m->n_bytes == 6 && memcmp(data, "little", 6) == 0;
     mem_free(owned);
     if (!little) FAIL(SEMID_ERR_UNSUPPORTED, "%s: expected little-endian tensors", f->path);
@@ -70,7 +71,7 @@ static semid_status check_byte_order(const pt_file *f, semid_error *err) {
 static void close_file(pt_file *f) {
     pickle_release(&f->pickle);
     mem_free(f->unpacked);
-    zipfile_close(&f->zip);
+    zip_close(&f->zip);
 }
 
 static semid_status read_description(pt_file *f, semid_error *err) {
@@ -78,18 +79,18 @@ static semid_status read_description(pt_file *f, semid_error *err) {
     char there[256];
     if (!m)
         FAIL(SEMID_ERR_FORMAT, "%s: expected a file of torch.save with data.pkl, found %s", f->path,
-             f->zip.n_members ? zipfile_describe(&f->zip, there, sizeof there) : "nothing");
+             f->zip.n_members ? zip_describe(&f->zip, there, sizeof there) : "nothing");
     f->prefix = m->name;
     f->prefix_bytes = m->name_bytes - strlen("data.pkl");
     TRY(check_byte_order(f, err));
-    TRY(zipfile_read(&f->zip, m, &f->description, &f->unpacked, err));
+    TRY(zip_read(&f->zip, m, &f->description, &f->unpacked, err));
     return pickle_parse(&f->pickle, f->description, m->n_bytes, f->path, err);
 }
 
 static semid_status open_file(pt_file *out, const char *path, semid_error *err) {
     pt_file f = {.path = path};
     TRY(refuse_old_format(path, err));
-    TRY(zipfile_open(&f.zip, path, err));
+    TRY(zip_open(&f.zip, path, err));
     semid_status status = read_description(&f, err);
     if (status == SEMID_OK)
         *out = f;
@@ -198,7 +199,7 @@ static semid_status read_tensor(const pt_file *f, const pickle_value *v, strided
     strided s;
     size_t offset;
     TRY(describe_tensor(f, v, &s, &m, &offset, err));
-    TRY(zipfile_read(&f->zip, m, &s.data, owned, err));
+    TRY(zip_read(&f->zip, m, &s.data, owned, err));
     if (m->n_bytes) s.data += offset * dtype_bytes(s.type);
     *out = s;
     return SEMID_OK;

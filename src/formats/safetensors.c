@@ -1,4 +1,18 @@
-#include "formats/safetensors_file.h"
+/* A safetensors file (github.com/huggingface/safetensors, README):
+ *
+ *     header length (8 bytes, little endian), header (JSON, padded with spaces), data
+ *
+ * The header maps each tensor's name to its dtype, its shape and the bytes [begin, end) of the data
+ * that it takes. Before a tensor is handed out, the whole header was checked: its length against
+ * the file and the official reader's limit, each shape's product against the bytes that it claims,
+ * and that the tensors tile the data, so that no byte belongs to two tensors or to none. What is
+ * allocated is proportional to the header; the data stays where it is, and is copied only where a
+ * tensor lies misaligned and the caller wants it aligned.
+ *
+ * A model in several files has an index, {"weight_map": {tensor: file}}. Each file is opened and
+ * checked as a whole, once; the index's tensors are entries that point into them. Names are sorted,
+ * and found by binary search. */
+#include "formats/safetensors.h"
 
 #include "base/json_file.h"
 #include "base/memory.h"
@@ -20,7 +34,9 @@ typedef struct entry {
 
 struct safetensors {
     char *path;
-    file_map map;
+    const uint8_t *data; /* the whole file */
+    size_t n_bytes;
+    file_map map; /* that data lies in; zero where the caller keeps the bytes */
     size_t data_offset;
     entry *entries;
     size_t n_entries;
@@ -50,22 +66,24 @@ static bool find_type(const char *name, dtype *out) {
 
 static semid_status read_json(safetensors *s, json_t **out, semid_error *err) {
     uint64_t length = 0;
-    size_t n = s->map.n_bytes;
+    size_t n = s->n_bytes;
     if (n < LENGTH_BYTES)
         FAIL(SEMID_ERR_FORMAT, "%s: expected a safetensors file, found %zu bytes", s->path, n);
-    for (int i = LENGTH_BYTES; i-- > 0;) length = length << 8 | s->map.data[i];
+    for (int i = LENGTH_BYTES; i-- > 0;) length = length << 8 | s->data[i];
     if (length > n - LENGTH_BYTES || length > MAX_HEADER_BYTES)
         FAIL(SEMID_ERR_FORMAT,
              "%s: truncated or not safetensors: a header of %llu bytes in a file of %zu", s->path,
              (unsigned long long)length, n);
+
     json_error_t where;
-    json_t *header = json_loadb((const char *)s->map.data + LENGTH_BYTES, length,
-                                JSON_REJECT_DUPLICATES, &where);
+    json_t *header =
+        json_loadb((const char *)s->data + LENGTH_BYTES, length, JSON_REJECT_DUPLICATES, &where);
     if (!json_is_object(header)) {
         const char *what = header ? "not an object" : where.text;
         json_decref(header);
         FAIL(SEMID_ERR_FORMAT, "%s: expected a JSON header, found: %s", s->path, what);
     }
+
     s->data_offset = LENGTH_BYTES + length;
     *out = header;
     return SEMID_OK;
@@ -85,7 +103,7 @@ static bool read_sizes(const json_t *list, size_t max, size_t *n, size_t *out) {
 static semid_status read_entry(const safetensors *s, entry *e, const json_t *value,
                                semid_error *err) {
     strided *t = &e->tensor;
-    size_t n_offsets, offsets[2], n_bytes, data_bytes = s->map.n_bytes - s->data_offset;
+    size_t n_offsets, offsets[2], n_bytes, data_bytes = s->n_bytes - s->data_offset;
     const char *type = json_string_value(json_object_get(value, "dtype"));
     if (!type ||
         !read_sizes(json_object_get(value, "shape"), ARRAY_MAX_DIMS, &t->n_dims, t->shape) ||
@@ -96,6 +114,7 @@ static semid_status read_entry(const safetensors *s, entry *e, const json_t *val
     if (!find_type(type, &t->type))
         FAIL(SEMID_ERR_UNSUPPORTED, "%s: tensor %s: dtype %.20s is not supported", s->path, e->name,
              type);
+
     e->begin = offsets[0];
     e->end = offsets[1];
     if (!shape_bytes(t->n_dims, t->shape, dtype_bytes(t->type), &n_bytes) || e->begin > e->end ||
@@ -105,7 +124,8 @@ static semid_status read_entry(const safetensors *s, entry *e, const json_t *val
     if (e->end > data_bytes)
         FAIL(SEMID_ERR_FORMAT, "%s: truncated: tensor %s ends at byte %zu of %zu", s->path, e->name,
              e->end, data_bytes);
-    t->data = s->map.data + s->data_offset + e->begin;
+
+    t->data = s->data + s->data_offset + e->begin;
     strided_set_order(t, false);
     return SEMID_OK;
 }
@@ -124,7 +144,7 @@ static semid_status read_entries(safetensors *s, json_t *header, semid_error *er
     return SEMID_OK;
 }
 
-static int by_place(const void *a, const void *b) {
+static int by_offset(const void *a, const void *b) {
     const entry *x = *(const entry *const *)a, *y = *(const entry *const *)b;
     if (x->begin != y->begin) return x->begin < y->begin ? -1 : 1;
     return x->end < y->end ? -1 : x->end > y->end;
@@ -135,16 +155,17 @@ static semid_status check_tiling(const safetensors *s, semid_error *err) {
     const entry **sorted;
     TRY(mem_alloc(&sorted, s->n_entries, sizeof *sorted, err));
     for (size_t i = 0; i < s->n_entries; i++) sorted[i] = &s->entries[i];
-    qsort(sorted, s->n_entries, sizeof *sorted, by_place);
+    qsort(sorted, s->n_entries, sizeof *sorted, by_offset);
+
     semid_status status = SEMID_OK;
     size_t at = 0;
     for (size_t i = 0; i < s->n_entries; at = sorted[i++]->end)
         if (sorted[i]->begin != at)
             FAIL_GOTO(SEMID_ERR_FORMAT, "%s: corrupt: tensor %s starts at byte %zu, expected %zu",
                       s->path, sorted[i]->name, sorted[i]->begin, at);
-    if (at != s->map.n_bytes - s->data_offset)
+    if (at != s->n_bytes - s->data_offset)
         FAIL_GOTO(SEMID_ERR_FORMAT, "%s: corrupt: expected %zu bytes of data, found %zu", s->path,
-                  at, s->map.n_bytes - s->data_offset);
+                  at, s->n_bytes - s->data_offset);
 done:
     mem_free(sorted);
     return status;
@@ -168,10 +189,10 @@ static const entry *find_entry(const safetensors *s, const char *name) {
     return found ? *found : NULL;
 }
 
-static semid_status read_file(safetensors *s, semid_error *err) {
+/* The bytes of one file, which s->data points to. */
+static semid_status read_bytes(safetensors *s, semid_error *err) {
     json_t *header = NULL;
     semid_status status;
-    TRY_GOTO(file_map_open(&s->map, s->path, err));
     TRY_GOTO(read_json(s, &header, err));
     TRY_GOTO(read_entries(s, header, err));
     TRY_GOTO(check_tiling(s, err));
@@ -181,20 +202,29 @@ done:
     return status;
 }
 
+static semid_status read_file(safetensors *s, semid_error *err) {
+    TRY(file_map_open(&s->map, s->path, err));
+    s->data = s->map.data;
+    s->n_bytes = s->map.n_bytes;
+    return read_bytes(s, err);
+}
+
 /* ---- an index of several files: {"weight_map": {tensor: file}} ---- */
 
 /* Files are named without a folder, and lie in that of the index: no other file can be meant.
- * `numbers` holds those that are open: {file: place in s->shards}. */
+ * `numbers` holds those that are open: {file: index in s->shards}. */
 static semid_status open_shard(safetensors *s, json_t *numbers, const char *name, size_t *out,
                                semid_error *err) {
     const json_t *number = json_object_get(numbers, name);
     *out = number ? (size_t)json_integer_value(number) : s->n_shards;
     if (number) return SEMID_OK;
+
     char *path;
     size_t dir_len = (size_t)(path_basename(s->path) - s->path);
     if (!*name || strchr(name, '/') || strcmp(path_extension(name, (char[16]){0}), "safetensors"))
         FAIL(SEMID_ERR_FORMAT, "%s: expected the name of a .safetensors file beside it, found %s",
              s->path, name);
+
     TRY(mem_format(&path, err, "%.*s%s", (int)dir_len, s->path, name));
     semid_status status;
     if (json_object_set_new(numbers, name, json_integer((json_int_t)*out)) != 0)
@@ -212,13 +242,15 @@ static semid_status read_shard_entry(safetensors *s, json_t *numbers, const char
     entry *e = &s->entries[s->n_entries];
     if (!json_is_string(file))
         FAIL(SEMID_ERR_FORMAT, "%s: tensor %s: expected the name of a file", s->path, name);
+
     size_t shard = 0;
     TRY(open_shard(s, numbers, json_string_value(file), &shard, err));
-    const entry *there = find_entry(s->shards[shard], name);
-    if (!there)
+    const entry *found = find_entry(s->shards[shard], name);
+    if (!found)
         FAIL(SEMID_ERR_FORMAT, "%s: expected tensor %s in %s, found none", s->path, name,
              json_string_value(file));
-    *e = *there;
+
+    *e = *found;
     e->shard = shard;
     e->name = NULL;
     TRY(mem_strdup(&e->name, name, err));
@@ -237,6 +269,7 @@ static semid_status read_index(safetensors *s, semid_error *err) {
         FAIL_GOTO(SEMID_ERR_FORMAT,
                   "%s: expected an index of safetensors files with a weight_map, found none",
                   s->path);
+
     TRY_GOTO(mem_calloc(&s->entries, json_object_size(map), sizeof *s->entries, err));
     json_object_foreach(map, name, file) TRY_GOTO(read_shard_entry(s, numbers, name, file, err));
     TRY_GOTO(sort_names(s, err));
@@ -246,43 +279,69 @@ done:
     return status;
 }
 
-static bool is_index(const char *path) {
-    char extension[16];
-    return strcmp(path_extension(path, extension), "json") == 0;
-}
+/* ---- opening and closing ---- */
 
-semid_status safetensors_open_raw(safetensors **out, const char *path, semid_error *err) {
-    safetensors *s = NULL;
-    semid_status status;
-    TRY_GOTO(mem_calloc(&s, 1, sizeof *s, err));
-    TRY_GOTO(mem_strdup(&s->path, path, err));
-    TRY_GOTO(is_index(path) ? read_index(s, err) : read_file(s, err));
-    *out = s;
-    s = NULL;
-done:
-    safetensors_close(s);
+static semid_status new_safetensors(safetensors **out, const char *path, semid_error *err) {
+    safetensors *s;
+    TRY(mem_calloc(&s, 1, sizeof *s, err));
+    semid_status status = mem_strdup(&s->path, path, err);
+    if (status == SEMID_OK)
+        *out = s;
+    else
+        mem_free(s);
     return status;
 }
 
-static semid_status copy_if_misaligned(entry *e, semid_error *err) {
-    array a;
-    TRY(strided_to_array(&a, &e->tensor, err));
-    e->copy = a.owned;
-    e->tensor.data = a.data;
-    return SEMID_OK;
-}
-
-semid_status safetensors_open(safetensors **out, const char *path, semid_error *err) {
+semid_status safetensors_open_raw(safetensors **out, const char *path, semid_error *err) {
     safetensors *s;
-    TRY(safetensors_open_raw(&s, path, err));
-    semid_status status = SEMID_OK;
-    for (size_t i = 0; i < s->n_entries && status == SEMID_OK; i++)
-        status = copy_if_misaligned(&s->entries[i], err);
+    char extension[16];
+    bool is_index = strcmp(path_extension(path, extension), "json") == 0;
+    TRY(new_safetensors(&s, path, err));
+    semid_status status = is_index ? read_index(s, err) : read_file(s, err);
     if (status == SEMID_OK)
         *out = s;
     else
         safetensors_close(s);
     return status;
+}
+
+/* Copies the tensors that are misaligned. Closes s on failure. */
+static semid_status align(safetensors *s, semid_error *err) {
+    semid_status status = SEMID_OK;
+    for (size_t i = 0; i < s->n_entries && status == SEMID_OK; i++) {
+        entry *e = &s->entries[i];
+        array a;
+        status = strided_to_array(&a, &e->tensor, err);
+        if (status != SEMID_OK) break;
+        e->copy = a.owned;
+        e->tensor.data = a.data;
+    }
+    if (status != SEMID_OK) safetensors_close(s);
+    return status;
+}
+
+semid_status safetensors_open(safetensors **out, const char *path, semid_error *err) {
+    safetensors *s;
+    TRY(safetensors_open_raw(&s, path, err));
+    TRY(align(s, err));
+    *out = s;
+    return SEMID_OK;
+}
+
+semid_status safetensors_open_memory(safetensors **out, const void *data, size_t n_bytes,
+                                     const char *label, semid_error *err) {
+    safetensors *s;
+    TRY(new_safetensors(&s, label, err));
+    s->data = data;
+    s->n_bytes = n_bytes;
+    semid_status status = read_bytes(s, err);
+    if (status != SEMID_OK) {
+        safetensors_close(s);
+        return status;
+    }
+    TRY(align(s, err));
+    *out = s;
+    return SEMID_OK;
 }
 
 void safetensors_drop_pages(const safetensors *s) {
@@ -325,6 +384,7 @@ semid_status safetensors_get(const safetensors *s, const char *name, array *view
     if (!e)
         FAIL(SEMID_ERR_FORMAT, "%s: expected a tensor %s among the %zu there, found none", s->path,
              name, s->n_entries);
+
     array a = {.type = e->tensor.type,
                .n_dims = e->tensor.n_dims,
                .data = e->tensor.data,
@@ -350,6 +410,7 @@ file_map safetensors_take_map(safetensors *s, size_t i) {
 static json_t *describe_tensor(const safetensors_tensor *t, size_t *offset) {
     size_t n_bytes;
     if (!shape_bytes(t->n_dims, t->shape, dtype_bytes(t->type), &n_bytes)) return NULL;
+
     json_t *shape = json_array();
     for (size_t i = 0; i < t->n_dims; i++)
         json_array_append_new(shape, json_integer((json_int_t)t->shape[i]));
@@ -370,6 +431,7 @@ semid_status safetensors_header(char **out, size_t *n_bytes, const safetensors_t
     char *text = ok ? json_dumps(header, JSON_COMPACT) : NULL, *padded = NULL;
     json_decref(header);
     if (!text) FAIL(SEMID_ERR_NO_MEMORY, "out of memory: the header of a safetensors file");
+
     size_t n = strlen(text), total = (n + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     semid_status status = mem_alloc(&padded, LENGTH_BYTES + total, 1, err);
     if (status == SEMID_OK) {
@@ -383,24 +445,38 @@ semid_status safetensors_header(char **out, size_t *n_bytes, const safetensors_t
     return status;
 }
 
-semid_status safetensors_save(const char *path, const safetensors_tensor *tensors, size_t n_tensors,
-                              semid_error *err) {
+/* Writes to an open sink, and closes it. */
+static semid_status save(byte_sink *sink, const safetensors_tensor *tensors, size_t n_tensors,
+                         semid_error *err) {
     char *header = NULL;
     size_t header_bytes;
-    TRY(safetensors_header(&header, &header_bytes, tensors, n_tensors, err));
-    file_out f;
-    semid_status status = file_out_open(&f, path, err);
-    if (status == SEMID_OK) {
-        file_out_write(&f, header, header_bytes);
-        for (size_t i = 0; i < n_tensors; i++) {
-            size_t n = 0;
-            (void)shape_bytes(tensors[i].n_dims, tensors[i].shape, dtype_bytes(tensors[i].type),
-                              &n);
-            file_out_write(&f, tensors[i].data, n);
-        }
-        status = file_out_commit(&f, err);
+    semid_status status;
+    TRY_GOTO(safetensors_header(&header, &header_bytes, tensors, n_tensors, err));
+
+    byte_sink_write(sink, header, header_bytes);
+    for (size_t i = 0; i < n_tensors; i++) {
+        const safetensors_tensor *t = &tensors[i];
+        size_t n = 0;
+        (void)shape_bytes(t->n_dims, t->shape, dtype_bytes(t->type), &n); /* did fit above */
+        byte_sink_write(sink, t->data, n);
     }
-    file_out_release(&f);
+    TRY_GOTO(byte_sink_commit(sink, err));
+done:
+    byte_sink_release(sink);
     mem_free(header);
     return status;
+}
+
+semid_status safetensors_save(const char *path, const safetensors_tensor *tensors, size_t n_tensors,
+                              semid_error *err) {
+    byte_sink sink;
+    TRY(byte_sink_open_file(&sink, path, err));
+    return save(&sink, tensors, n_tensors, err);
+}
+
+semid_status safetensors_save_memory(byte_buffer *out, const safetensors_tensor *tensors,
+                                     size_t n_tensors, semid_error *err) {
+    byte_sink sink;
+    byte_sink_open_buffer(&sink, out);
+    return save(&sink, tensors, n_tensors, err);
 }

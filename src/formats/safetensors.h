@@ -1,8 +1,9 @@
-/* formats/safetensors.h - the safetensors container: an 8-byte length, a JSON header, raw bytes. */
+/* formats/safetensors.h - the safetensors container: named tensors behind a JSON header. */
 #ifndef FORMATS_SAFETENSORS_H
 #define FORMATS_SAFETENSORS_H
 
-#include "formats/array.h"
+#include "formats/byte_sink.h"
+#include "formats/strided.h"
 
 typedef struct safetensors safetensors;
 
@@ -10,6 +11,9 @@ typedef struct safetensors safetensors;
  * A path that ends in .json is an index of several files (model.safetensors.index.json): its
  * tensors are those that it lists, each in the file beside it that it names. */
 semid_status safetensors_open(safetensors **out, const char *path, semid_error *err);
+/* The same of a file's bytes, which must outlive *out; `label` names them in messages. */
+semid_status safetensors_open_memory(safetensors **out, const void *data, size_t n_bytes,
+                                     const char *label, semid_error *err);
 size_t safetensors_count(const safetensors *s);
 const char *safetensors_name(const safetensors *s, size_t i);
 /* A view (data borrowed from s; array_release is not needed). SEMID_ERR_FORMAT if missing. */
@@ -18,6 +22,17 @@ bool safetensors_has(const safetensors *s, const char *name);
 /* Gives the pages read so far back; they are read again when they are needed. */
 void safetensors_drop_pages(const safetensors *s);
 void safetensors_close(safetensors *s);
+
+/* ---- without copies, for readers that stream ---- */
+
+/* As safetensors_open, but tensors that lie misaligned in the file stay so. */
+semid_status safetensors_open_raw(safetensors **out, const char *path, semid_error *err);
+/* The i-th tensor; its data lies in the map. */
+void safetensors_strided(const safetensors *s, size_t i, strided *out);
+/* Hands the map that the i-th lies in over: its view stays valid until the new owner closes it. */
+file_map safetensors_take_map(safetensors *s, size_t i);
+
+/* ---- writing ---- */
 
 typedef struct safetensors_tensor {
     const char *name;
@@ -28,5 +43,11 @@ typedef struct safetensors_tensor {
 } safetensors_tensor;
 semid_status safetensors_save(const char *path, const safetensors_tensor *tensors, size_t n_tensors,
                               semid_error *err);
+semid_status safetensors_save_memory(byte_buffer *out, const safetensors_tensor *tensors,
+                                     size_t n_tensors, semid_error *err);
+/* All that comes before the data, for a writer that streams the data: the length and the JSON,
+ * padded so that the data starts 8-byte aligned. Released by mem_free. */
+semid_status safetensors_header(char **out, size_t *n_bytes, const safetensors_tensor *tensors,
+                                size_t n_tensors, semid_error *err);
 
 #endif

@@ -80,3 +80,22 @@ semid_status strided_to_array(array *out, const strided *s, semid_error *err) {
     *out = a;
     return SEMID_OK;
 }
+
+semid_status stored_array_take(array *out, stored_array *s, semid_error *err) {
+    array a;
+    semid_status status = strided_to_array(&a, &s->layout, err);
+    if (status == SEMID_OK && !a.owned) {
+        a.owned = s->owned;
+        a.map = s->map;
+        *s = (stored_array){0};
+    }
+    if (status == SEMID_OK) *out = a;
+    stored_array_release(s);
+    return status;
+}
+
+void stored_array_release(stored_array *s) {
+    mem_free(s->owned);
+    file_map_close(&s->map);
+    *s = (stored_array){0};
+}

@@ -1,12 +1,28 @@
-/* APPNOTE.TXT 6.3.9: end record, central directory, local headers, and their 64-bit forms. */
-#include "formats/zipfile.h"
+/* A zip archive is read from its end (PKWARE's APPNOTE.TXT, 6.3.9):
+ *
+ *     { local header, name, extra fields, data }...  { directory entry, name, extra fields }...
+ *     [ 64-bit end record, its locator ]  end record, comment
+ *
+ * The end record tells where the directory lies, a directory entry where the local header of its
+ * member lies, and the data follows that header. Fields that 32 bits do not hold are all ones there
+ * and stand in a 64-bit form of the record or in an extra field.
+ *
+ * Nothing of it is believed. On opening, every offset and length is checked against the bytes of
+ * the file before it is used, the number of entries against the directory's size before an array of
+ * them is allocated, and members must not overlap: one piece of data under a thousand names is a
+ * bomb. On reading, the local header must agree with the entry, a claim of more bytes than deflate
+ * can pack is refused before that many are allocated, and the data must have the length and the
+ * checksum that it claims. Opening costs time proportional to the directory, reading to the member.
+ */
+#include "formats/zip_read.h"
 
-#include "base/log.h"
+#include "base/context.h"
 #include "base/memory.h"
-#include "formats/crc32.h"
 
+#include <stdlib.h>
 #include <string.h>
-#include <zip.h>
+#define ZLIB_CONST
+#include <zlib.h>
 
 enum {
     END_BYTES = 22,
@@ -14,7 +30,9 @@ enum {
     LOCATOR_BYTES = 20,
     CENTRAL_BYTES = 46,
     LOCAL_BYTES = 30,
-    MAX_COMMENT_BYTES = 65535
+    MAX_COMMENT_BYTES = 65535,
+    METHOD_STORED = 0,
+    METHOD_DEFLATED = 8
 };
 
 static uint16_t u16_at(const uint8_t *p) {
@@ -29,51 +47,42 @@ static uint64_t u64_at(const uint8_t *p) {
     return (uint64_t)u32_at(p) | (uint64_t)u32_at(p + 4) << 32;
 }
 
-static bool inside(uint64_t offset, uint64_t n, size_t total) {
+static bool is_inside(uint64_t offset, uint64_t n, size_t total) {
     return offset <= total && n <= total - offset;
 }
 
-/* ---- directory ---- */
+/* ---- the directory ---- */
 
 typedef struct directory {
     uint64_t offset, n_bytes, n_members;
 } directory;
 
-static bool find_end(const uint8_t *data, size_t n, size_t *at) {
-    if (n < END_BYTES) return false;
-    size_t last = n - END_BYTES;
-    size_t first = last > MAX_COMMENT_BYTES ? last - MAX_COMMENT_BYTES : 0;
-    for (size_t i = last + 1; i-- > first;)
-        if (memcmp(data + i, "PK\5\6", 4) == 0 && u16_at(data + i + 20) == last - i) {
-            *at = i;
-            return true;
-        }
-    return false;
-}
-
-/* The 64-bit end record, when the 32-bit one says that a field did not fit. */
-static bool read_end64(const uint8_t *data, size_t end, directory *d) {
-    if (end < LOCATOR_BYTES || memcmp(data + end - LOCATOR_BYTES, "PK\6\7", 4) != 0) return false;
-    uint64_t at = u64_at(data + end - LOCATOR_BYTES + 8);
-    if (!inside(at, END64_BYTES, end) || memcmp(data + at, "PK\6\6", 4) != 0) return false;
-    d->n_members = u64_at(data + at + 32);
-    d->n_bytes = u64_at(data + at + 40);
-    d->offset = u64_at(data + at + 48);
-    return true;
-}
-
 static bool find_directory(const uint8_t *data, size_t n, directory *d) {
-    size_t end;
-    if (!find_end(data, n, &end)) return false;
+    if (n < END_BYTES) return false;
+
+    /* Backwards to the end record, whose comment must reach to the end of the file. */
+    size_t last = n - END_BYTES, end = last;
+    size_t first = last > MAX_COMMENT_BYTES ? last - MAX_COMMENT_BYTES : 0;
+    while (memcmp(data + end, "PK\5\6", 4) != 0 || u16_at(data + end + 20) != last - end)
+        if (end-- == first) return false;
     d->n_members = u16_at(data + end + 10);
     d->n_bytes = u32_at(data + end + 12);
     d->offset = u32_at(data + end + 16);
-    bool wide = d->n_members == UINT16_MAX || d->n_bytes == UINT32_MAX || d->offset == UINT32_MAX;
-    if (wide && !read_end64(data, end, d)) return false;
-    return inside(d->offset, d->n_bytes, end) && d->n_members <= d->n_bytes / CENTRAL_BYTES;
+
+    if (d->n_members == UINT16_MAX || d->n_bytes == UINT32_MAX || d->offset == UINT32_MAX) {
+        const uint8_t *locator = data + end - LOCATOR_BYTES;
+        if (end < LOCATOR_BYTES || memcmp(locator, "PK\6\7", 4) != 0) return false;
+        uint64_t at = u64_at(locator + 8);
+        if (!is_inside(at, END64_BYTES, end) || memcmp(data + at, "PK\6\6", 4) != 0) return false;
+        d->n_members = u64_at(data + at + 32);
+        d->n_bytes = u64_at(data + at + 40);
+        d->offset = u64_at(data + at + 48);
+    }
+    return is_inside(d->offset, d->n_bytes, end) && d->n_members <= d->n_bytes / CENTRAL_BYTES;
 }
 
-/* Fields that are all ones stand in the 64-bit extra field, in this order. */
+/* Replaces the fields that are all ones by those of the 64-bit extra field, which has them in this
+ * order. */
 static bool read_wide_fields(const uint8_t *extra, size_t n, uint64_t *fields[3]) {
     for (size_t at = 0; n - at >= 4;) {
         size_t size = u16_at(extra + at + 2), used = 0;
@@ -89,27 +98,31 @@ static bool read_wide_fields(const uint8_t *extra, size_t n, uint64_t *fields[3]
     return true;
 }
 
-static semid_status read_member(zipfile *z, zip_member *m, size_t *at, size_t end,
-                                semid_error *err) {
-    const uint8_t *p = z->map.data + *at;
+/* The directory entry at *at, which moves to the next one. */
+static semid_status read_entry(const zip_archive *z, zip_member *m, size_t *at, size_t end,
+                               semid_error *err) {
+    const uint8_t *p = z->data + *at;
     if (end - *at < CENTRAL_BYTES || memcmp(p, "PK\1\2", 4) != 0)
-        FAIL(SEMID_ERR_FORMAT, "%s: corrupt: zip directory entry expected at byte %zu", z->path,
+        FAIL(SEMID_ERR_FORMAT, "%s: corrupt: zip directory entry expected at byte %zu", z->label,
              *at);
+
     size_t name_bytes = u16_at(p + 28), extra_bytes = u16_at(p + 30);
     size_t total = CENTRAL_BYTES + name_bytes + extra_bytes + u16_at(p + 32);
     uint64_t packed = u32_at(p + 20), unpacked = u32_at(p + 24), offset = u32_at(p + 42);
     uint64_t *wide[3] = {&unpacked, &packed, &offset};
     if (total > end - *at || !read_wide_fields(p + CENTRAL_BYTES + name_bytes, extra_bytes, wide) ||
-        !inside(offset, packed, z->map.n_bytes))
+        !is_inside(offset, packed, z->n_bytes))
         FAIL(SEMID_ERR_FORMAT, "%s: truncated or corrupt: a zip member lies outside the file",
-             z->path);
+             z->label);
+
     uint16_t flags = u16_at(p + 8), method = u16_at(p + 10);
-    if ((flags & 1) || (method != ZIP_CM_STORE && method != ZIP_CM_DEFLATE))
+    if ((flags & 1) || (method != METHOD_STORED && method != METHOD_DEFLATED))
         FAIL(SEMID_ERR_UNSUPPORTED, "%s: expected stored or deflated zip members, found %s %u",
-             z->path, flags & 1 ? "encryption, method" : "method", method);
+             z->label, flags & 1 ? "encryption, method" : "method", method);
+
     *m = (zip_member){.name = (const char *)p + CENTRAL_BYTES,
                       .name_bytes = name_bytes,
-                      .deflated = method == ZIP_CM_DEFLATE,
+                      .deflated = method == METHOD_DEFLATED,
                       .crc = u32_at(p + 16),
                       .packed_bytes = packed,
                       .n_bytes = unpacked,
@@ -118,35 +131,75 @@ static semid_status read_member(zipfile *z, zip_member *m, size_t *at, size_t en
     return SEMID_OK;
 }
 
-static semid_status read_directory(zipfile *z, semid_error *err) {
+static int by_offset(const void *a, const void *b) {
+    size_t x = (*(const zip_member *const *)a)->header_offset;
+    size_t y = (*(const zip_member *const *)b)->header_offset;
+    return x < y ? -1 : x > y;
+}
+
+/* Each member, without the extra fields of its local header, ends before the next one or the
+ * directory begins. */
+static semid_status check_overlap(const zip_archive *z, const directory *d, semid_error *err) {
+    const zip_member **sorted;
+    semid_status status = SEMID_OK;
+    TRY(mem_alloc(&sorted, z->n_members, sizeof *sorted, err));
+    for (size_t i = 0; i < z->n_members; i++) sorted[i] = &z->members[i];
+    qsort(sorted, z->n_members, sizeof *sorted, by_offset);
+
+    for (size_t i = 0; i < z->n_members; i++) {
+        const zip_member *m = sorted[i];
+        size_t next = i + 1 < z->n_members ? sorted[i + 1]->header_offset : d->offset;
+        uint64_t n_bytes = LOCAL_BYTES + (uint64_t)m->name_bytes + m->packed_bytes;
+        if (!is_inside(m->header_offset, n_bytes, next))
+            FAIL_GOTO(SEMID_ERR_FORMAT, "%s: corrupt: zip member %.*s overlaps what follows it",
+                      z->label, (int)m->name_bytes, m->name);
+    }
+done:
+    mem_free(sorted);
+    return status;
+}
+
+static semid_status read_directory(zip_archive *z, semid_error *err) {
     directory d;
-    if (!find_directory(z->map.data, z->map.n_bytes, &d))
-        FAIL(SEMID_ERR_FORMAT, "%s: expected a zip file, found other or truncated bytes", z->path);
+    if (!find_directory(z->data, z->n_bytes, &d))
+        FAIL(SEMID_ERR_FORMAT, "%s: expected a zip file, found other or truncated bytes", z->label);
+
     TRY(mem_calloc(&z->members, d.n_members, sizeof *z->members, err));
     z->n_members = d.n_members;
     size_t at = d.offset, end = d.offset + d.n_bytes;
-    for (size_t i = 0; i < z->n_members; i++) TRY(read_member(z, &z->members[i], &at, end, err));
-    return SEMID_OK;
+    for (size_t i = 0; i < z->n_members; i++) TRY(read_entry(z, &z->members[i], &at, end, err));
+    return check_overlap(z, &d, err);
 }
 
-semid_status zipfile_open(zipfile *out, const char *path, semid_error *err) {
-    zipfile z = {.path = path};
-    TRY(file_map_open(&z.map, path, err));
+semid_status zip_open_memory(zip_archive *out, const void *data, size_t n_bytes, const char *label,
+                             semid_error *err) {
+    zip_archive z = {.label = label, .data = data, .n_bytes = n_bytes};
     semid_status status = read_directory(&z, err);
     if (status == SEMID_OK)
         *out = z;
     else
-        zipfile_close(&z);
+        zip_close(&z);
     return status;
 }
 
-void zipfile_close(zipfile *z) {
-    mem_free(z->members);
-    file_map_close(&z->map);
-    *z = (zipfile){0};
+semid_status zip_open(zip_archive *out, const char *path, semid_error *err) {
+    file_map map;
+    TRY(file_map_open(&map, path, err));
+    semid_status status = zip_open_memory(out, map.data, map.n_bytes, path, err);
+    if (status == SEMID_OK)
+        out->map = map;
+    else
+        file_map_close(&map);
+    return status;
 }
 
-const zip_member *zipfile_find(const zipfile *z, const char *name) {
+void zip_close(zip_archive *z) {
+    mem_free(z->members);
+    file_map_close(&z->map);
+    *z = (zip_archive){0};
+}
+
+const zip_member *zip_find(const zip_archive *z, const char *name) {
     size_t n = strlen(name);
     for (size_t i = 0; i < z->n_members; i++)
         if (z->members[i].name_bytes == n && memcmp(z->members[i].name, name, n) == 0)
@@ -154,7 +207,7 @@ const zip_member *zipfile_find(const zipfile *z, const char *name) {
     return NULL;
 }
 
-const char *zipfile_describe(const zipfile *z, char *buf, size_t capacity) {
+const char *zip_describe(const zip_archive *z, char *buf, size_t capacity) {
     size_t at = 0;
     buf[0] = '\0';
     for (size_t i = 0; i < z->n_members && at < capacity; i++)
@@ -165,120 +218,140 @@ const char *zipfile_describe(const zipfile *z, char *buf, size_t capacity) {
 
 /* ---- members ---- */
 
-/* The directory and the local header must tell the same story; then the data follows the latter. */
-static semid_status locate(const zipfile *z, const zip_member *m, const uint8_t **packed,
+/* Where the packed bytes of a member begin, once its local header and its claims were checked. */
+static semid_status locate(const zip_archive *z, const zip_member *m, const uint8_t **packed,
                            semid_error *err) {
-    const uint8_t *p = z->map.data + m->header_offset;
-    if (!inside(m->header_offset, LOCAL_BYTES, z->map.n_bytes) || memcmp(p, "PK\3\4", 4) != 0)
-        FAIL(SEMID_ERR_FORMAT, "%s: corrupt: no zip member at byte %zu", z->path, m->header_offset);
+    const uint8_t *p = z->data + m->header_offset;
+    if (!is_inside(m->header_offset, LOCAL_BYTES, z->n_bytes) || memcmp(p, "PK\3\4", 4) != 0)
+        FAIL(SEMID_ERR_FORMAT, "%s: corrupt: no zip member at byte %zu", z->label,
+             m->header_offset);
+
     size_t name_bytes = u16_at(p + 26);
     uint64_t skip = (uint64_t)LOCAL_BYTES + name_bytes + u16_at(p + 28);
     uint64_t offset = m->header_offset + skip;
-    if (!inside(offset, m->packed_bytes, z->map.n_bytes) || name_bytes != m->name_bytes ||
+    if (!is_inside(offset, m->packed_bytes, z->n_bytes) || name_bytes != m->name_bytes ||
         memcmp(p + LOCAL_BYTES, m->name, name_bytes) != 0)
         FAIL(SEMID_ERR_FORMAT, "%s: corrupt: zip member %.*s differs from its directory entry",
-             z->path, (int)m->name_bytes, m->name);
-    *packed = z->map.data + offset;
+             z->label, (int)m->name_bytes, m->name);
+
+    if (!m->deflated && m->packed_bytes != m->n_bytes)
+        FAIL(SEMID_ERR_FORMAT, "%s: corrupt: stored member %.*s of %zu bytes claims %zu", z->label,
+             (int)m->name_bytes, m->name, m->packed_bytes, m->n_bytes);
+    /* Deflate cannot pack better than 1032:1; and no array worth reading comes near that, so a
+     * large member that claims more than 200:1 is taken for a bomb. */
+    const size_t ratio = m->n_bytes > (size_t)64 << 20 ? 200 : 1032;
+    if (m->n_bytes / ratio > m->packed_bytes)
+        FAIL(SEMID_ERR_FORMAT,
+             "%s: member %.*s claims %zu bytes in %zu packed ones: refused as a zip bomb", z->label,
+             (int)m->name_bytes, m->name, m->n_bytes, m->packed_bytes);
+
+    *packed = z->data + offset;
     return SEMID_OK;
 }
 
-/* In pieces, letting go of the pages behind, so that a checksum over gigabytes stays small. */
-static semid_status check_stored(const zipfile *z, const zip_member *m, const uint8_t *data,
-                                 semid_error *err) {
+static void *allocate(void *user, unsigned n, unsigned size) {
+    (void)user;
+    void *p;
+    return mem_alloc(&p, n, size, NULL) == SEMID_OK ? p : NULL;
+}
+
+static void release(void *user, void *p) {
+    (void)user;
+    mem_free(p);
+}
+
+/* The first n_out bytes of a deflated member; when that is all of it, its packed bytes must end
+ * there too. Works in pieces: zlib counts with 32 bits, and a checksum of what was just written
+ * finds it in the cache. */
+static semid_status inflate_member(const zip_archive *z, const zip_member *m, const uint8_t *packed,
+                                   uint8_t *out, size_t n_out, uint32_t *crc, semid_error *err) {
+    enum { PIECE_BYTES = 1 << 18 };
+    semid_status status = SEMID_OK;
+    z_stream s = {.zalloc = allocate, .zfree = release, .next_in = packed};
+    size_t n_packed = m->packed_bytes, n_done = 0;
+    const bool whole = n_out == m->n_bytes;
+    int result = inflateInit2(&s, -MAX_WBITS);
+
+    while (result == Z_OK && (n_done < n_out || (whole && n_done == n_out))) {
+        /* With no room left, a byte more would show that the data does not end where it should. */
+        uint8_t beyond;
+        size_t n_in = n_packed < PIECE_BYTES ? n_packed : PIECE_BYTES;
+        size_t room = n_out - n_done < PIECE_BYTES ? n_out - n_done : PIECE_BYTES;
+        s.avail_in = (unsigned)n_in;
+        s.next_out = room ? out + n_done : &beyond;
+        s.avail_out = room ? (unsigned)room : 1;
+        result = inflate(&s, Z_NO_FLUSH);
+
+        size_t n_new = (room ? room : 1) - s.avail_out;
+        if (room && n_new) *crc = (uint32_t)crc32_z(*crc, out + n_done, n_new);
+        n_packed -= n_in - s.avail_in;
+        n_done += n_new;
+        TRY_GOTO(check_interrupted(err));
+    }
+
+    if (result == Z_MEM_ERROR)
+        FAIL_GOTO(SEMID_ERR_NO_MEMORY, "out of memory: unpacking a zip member");
+    if (n_done != n_out || (whole && (result != Z_STREAM_END || n_packed > 0)))
+        FAIL_GOTO(SEMID_ERR_FORMAT, "%s: corrupt: member %.*s: expected %zu unpacked bytes",
+                  z->label, (int)m->name_bytes, m->name, m->n_bytes);
+done:
+    inflateEnd(&s);
+    return status;
+}
+
+/* The checksum of a stored member. The pages that it has read are given back, so that a checksum
+ * over gigabytes does not keep them all in memory. */
+static semid_status checksum_stored(const zip_archive *z, const zip_member *m, const uint8_t *data,
+                                    uint32_t *crc, semid_error *err) {
     enum { PIECE_BYTES = 8 << 20 };
-    uint32_t crc = 0;
-    size_t begin = (size_t)(data - z->map.data);
+    size_t begin = (size_t)(data - z->data);
     for (size_t at = 0; at < m->n_bytes;) {
         size_t n = m->n_bytes - at < PIECE_BYTES ? m->n_bytes - at : PIECE_BYTES;
-        crc = crc32_update(crc, data + at, n);
+        *crc = (uint32_t)crc32_z(*crc, data + at, n);
         at += n;
         if (at < m->n_bytes) file_map_drop(&z->map, begin, begin + at);
         TRY(check_interrupted(err));
     }
-    if (crc != m->crc)
-        FAIL(SEMID_ERR_FORMAT, "%s: corrupt: member %.*s: expected checksum %08x, found %08x",
-             z->path, (int)m->name_bytes, m->name, m->crc, crc);
     return SEMID_OK;
 }
 
-/* Deflate cannot pack better than 1032:1; and no array worth reading comes near that, so a large
- * member that claims more than 200:1 is taken for a bomb. */
-static bool plausible(const zip_member *m) {
-    static const size_t LARGE_BYTES = (size_t)64 << 20;
-    size_t ratio = m->n_bytes > LARGE_BYTES ? 200 : 1032;
-    return m->n_bytes / ratio <= m->packed_bytes;
-}
+semid_status zip_read(const zip_archive *z, const zip_member *m, const uint8_t **data, void **owned,
+                      semid_error *err) {
+    semid_status status;
+    const uint8_t *bytes;
+    uint8_t *unpacked = NULL;
+    uint32_t crc = 0;
 
-static semid_status inflate_with(zip_t *za, const zipfile *z, const zip_member *m, uint8_t *out,
-                                 semid_error *err) {
-    int64_t index = (int64_t)(m - z->members);
-    zip_file_t *f = zip_fopen_index(za, (zip_uint64_t)index, 0);
-    if (!f)
-        FAIL(SEMID_ERR_FORMAT, "%s: member %.*s: %s", z->path, (int)m->name_bytes, m->name,
-             zip_strerror(za));
-    size_t at = 0;
-    zip_int64_t got;
-    uint8_t beyond;
-    while (at < m->n_bytes && (got = zip_fread(f, out + at, m->n_bytes - at)) > 0)
-        at += (size_t)got;
-    /* The read past the end also makes libzip compare the checksum. */
-    bool whole = at == m->n_bytes && zip_fread(f, &beyond, 1) == 0;
-    zip_fclose(f);
-    if (!whole)
-        FAIL(SEMID_ERR_FORMAT, "%s: corrupt: member %.*s: expected %zu unpacked bytes", z->path,
-             (int)m->name_bytes, m->name, m->n_bytes);
-    return SEMID_OK;
-}
-
-static semid_status unpack(const zipfile *z, const zip_member *m, void **owned, semid_error *err) {
-    if (!plausible(m))
-        FAIL(SEMID_ERR_FORMAT,
-             "%s: member %.*s claims %zu bytes in %zu packed ones: refused as a zip bomb", z->path,
-             (int)m->name_bytes, m->name, m->n_bytes, m->packed_bytes);
-    semid_status status = SEMID_OK;
-    zip_t *za = NULL;
-    void *out = NULL;
-    zip_error_t ze;
-    zip_error_init(&ze);
-    zip_source_t *source = zip_source_buffer_create(z->map.data, z->map.n_bytes, 0, &ze);
-    if (source) za = zip_open_from_source(source, ZIP_RDONLY, &ze);
-    if (!za) {
-        zip_source_free(source);
-        FAIL_GOTO(SEMID_ERR_FORMAT, "%s: %s", z->path, zip_error_strerror(&ze));
+    TRY_GOTO(locate(z, m, &bytes, err));
+    if (m->deflated) {
+        TRY_GOTO(mem_alloc(&unpacked, m->n_bytes, 1, err));
+        TRY_GOTO(inflate_member(z, m, bytes, unpacked, m->n_bytes, &crc, err));
+        bytes = unpacked;
+    } else {
+        TRY_GOTO(checksum_stored(z, m, bytes, &crc, err));
     }
-    TRY_GOTO(mem_alloc(&out, m->n_bytes, 1, err));
-    TRY_GOTO(inflate_with(za, z, m, out, err));
-    *owned = out;
-    out = NULL;
+    if (crc != m->crc)
+        FAIL_GOTO(SEMID_ERR_FORMAT, "%s: corrupt: member %.*s: expected checksum %08x, found %08x",
+                  z->label, (int)m->name_bytes, m->name, m->crc, crc);
+
+    *data = bytes;
+    *owned = unpacked;
+    unpacked = NULL;
 done:
-    mem_free(out);
-    if (za) zip_discard(za);
-    zip_error_fini(&ze);
+    mem_free(unpacked);
     return status;
 }
 
-semid_status zipfile_peek(const zipfile *z, const zip_member *m, const uint8_t **data, void **owned,
-                          semid_error *err) {
+semid_status zip_read_head(const zip_archive *z, const zip_member *m, uint8_t *buf, size_t capacity,
+                           size_t *n_bytes, semid_error *err) {
     const uint8_t *packed;
-    void *unpacked = NULL;
+    uint32_t unused = 0;
+    size_t n = m->n_bytes < capacity ? m->n_bytes : capacity;
     TRY(locate(z, m, &packed, err));
-    if (m->deflated) {
-        TRY(unpack(z, m, &unpacked, err));
-        packed = unpacked;
-    } else if (m->packed_bytes != m->n_bytes) {
-        FAIL(SEMID_ERR_FORMAT, "%s: corrupt: stored member %.*s of %zu bytes claims %zu", z->path,
-             (int)m->name_bytes, m->name, m->packed_bytes, m->n_bytes);
-    }
-    *data = packed;
-    *owned = unpacked;
-    return SEMID_OK;
-}
-
-semid_status zipfile_read(const zipfile *z, const zip_member *m, const uint8_t **data, void **owned,
-                          semid_error *err) {
-    const uint8_t *bytes;
-    TRY(zipfile_peek(z, m, &bytes, owned, err));
-    if (!m->deflated) TRY(check_stored(z, m, bytes, err));
-    *data = bytes;
+    if (m->deflated)
+        TRY(inflate_member(z, m, packed, buf, n, &unused, err));
+    else if (n)
+        memcpy(buf, packed, n);
+    *n_bytes = n;
     return SEMID_OK;
 }

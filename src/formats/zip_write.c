@@ -1,9 +1,9 @@
-#include "formats/zipfile.h"
+#include "formats/zip_write.h"
 
 #include "base/memory.h"
-#include "formats/crc32.h"
 
 #include <string.h>
+#include <zlib.h>
 
 /* Dates are 1980-01-01 00:00, the first that the format can hold. */
 enum { DATE = 0x0021, TIME = 0, VERSION_STORED = 20, VERSION_WIDE = 45, ALIGNMENT = 64 };
@@ -18,13 +18,18 @@ static void put(record *r, uint64_t value, int n_bytes) {
 }
 
 static void write_raw(zip_out *z, const void *data, size_t n_bytes) {
-    file_out_write(&z->file, data, n_bytes);
+    byte_sink_write(&z->sink, data, n_bytes);
     z->at += n_bytes;
 }
 
 semid_status zip_out_open(zip_out *z, const char *path, semid_error *err) {
     *z = (zip_out){0};
-    return file_out_open(&z->file, path, err);
+    return byte_sink_open_file(&z->sink, path, err);
+}
+
+void zip_out_open_buffer(zip_out *z, byte_buffer *buffer) {
+    *z = (zip_out){0};
+    byte_sink_open_buffer(&z->sink, buffer);
 }
 
 /* What the local header and the directory entry share, from "version needed" to "extra length". */
@@ -76,7 +81,7 @@ semid_status zip_out_begin(zip_out *z, const char *name, uint64_t n_bytes, semid
 
 void zip_out_write(zip_out *z, const void *data, size_t n_bytes) {
     zip_out_member *m = &z->members[z->n_members - 1];
-    m->crc = crc32_update(m->crc, data, n_bytes);
+    if (n_bytes) m->crc = (uint32_t)crc32_z(m->crc, data, n_bytes);
     write_raw(z, data, n_bytes);
 }
 
@@ -84,13 +89,12 @@ semid_status zip_out_end(zip_out *z, semid_error *err) {
     const zip_out_member *m = &z->members[z->n_members - 1];
     uint64_t found = z->at - z->data_offset;
     if (found != m->n_bytes)
-        FAIL(SEMID_ERR_ARGUMENT, "%s: expected %llu bytes of %s, found %llu", z->file.path,
-             (unsigned long long)m->n_bytes, m->name, (unsigned long long)found);
+        FAIL(SEMID_ERR_ARGUMENT, "%s: expected %llu bytes of %s, found %llu",
+             byte_sink_name(&z->sink), (unsigned long long)m->n_bytes, m->name,
+             (unsigned long long)found);
     record r = {0};
     put(&r, m->crc, 4);
-    TRY(file_out_seek(&z->file, z->crc_offset, err));
-    file_out_write(&z->file, r.bytes, r.n);
-    return file_out_seek(&z->file, FILE_OUT_END, err);
+    return byte_sink_rewrite(&z->sink, z->crc_offset, r.bytes, r.n, err);
 }
 
 static void write_entry(zip_out *z, const zip_out_member *m) {
@@ -159,12 +163,12 @@ semid_status zip_out_commit(zip_out *z, semid_error *err) {
     uint64_t offset = z->at;
     for (size_t i = 0; i < z->n_members; i++) write_entry(z, &z->members[i]);
     write_end(z, offset, z->at - offset);
-    return file_out_commit(&z->file, err);
+    return byte_sink_commit(&z->sink, err);
 }
 
 void zip_out_release(zip_out *z) {
     for (size_t i = 0; i < z->n_members; i++) mem_free(z->members[i].name);
     mem_free(z->members);
-    file_out_release(&z->file);
+    byte_sink_release(&z->sink);
     *z = (zip_out){0};
 }

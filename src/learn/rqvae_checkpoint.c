@@ -1,7 +1,6 @@
 #include "learn/rqvae_checkpoint.h"
 
 #include "base/memory.h"
-#include "formats/crc32.h"
 #include "formats/embeddings.h"
 #include "formats/safetensors.h"
 #include "semid/version.h"
@@ -9,6 +8,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+#include <zlib.h>
 
 /* A checkpoint is a safetensors file with all that the next epoch depends on: the networks, the
  * moments of AdamW, codewords with their averages or moments, and the figures of the epochs so far.
@@ -29,7 +29,7 @@ static semid_status data_checksum(const row_source *rows, json_int_t *out, semid
     const float *x;
     for (size_t row = 0, n; row < rows->n; row += n) {
         TRY(row_source_block(rows, row, &x, &n, err));
-        crc = crc32_update(crc, x, n * rows->dim * sizeof *x);
+        crc = (uint32_t)crc32_z(crc, (const uint8_t *)x, n * rows->dim * sizeof *x);
     }
     *out = (json_int_t)crc;
     return SEMID_OK;
@@ -42,8 +42,9 @@ semid_status rqvae_checkpoint_describe(rqvae_checkpoint *c, const semid_rqvae_pa
     json_int_t data = 0, start = 0;
     TRY(data_checksum(rows, &data, err));
     if (p->start)
-        start = (json_int_t)crc32_update(model_codebook_mark(p->start_codebook), p->start->params,
-                                         p->start->n_params * sizeof(float));
+        start = (json_int_t)crc32_z(model_codebook_mark(p->start_codebook),
+                                    (const uint8_t *)p->start->params,
+                                    p->start->n_params * sizeof(float));
     json_t *widths = json_array();
     for (size_t i = 0; i <= encoder->n_layers; i++)
         json_array_append_new(widths, json_integer((json_int_t)encoder->sizes[i]));

@@ -6,7 +6,6 @@
 #include "codebook/beam.h"
 #include "codebook/codebook.h"
 #include "codebook/encode.h"
-#include "formats/array.h"
 #include "formats/npy.h"
 #include "pipeline/health.h"
 #include "pipeline/train_encode.h"

@@ -4,7 +4,7 @@
 #include "base/json_file.h"
 #include "base/log.h"
 #include "base/memory.h"
-#include "formats/array.h"
+#include "formats/npy.h"
 #include "input/pca.h"
 #include "input/vectors.h"
 #include "kernels/kernels.h"

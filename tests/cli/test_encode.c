@@ -3,7 +3,7 @@
 
 #include "base/memory.h"
 #include "base/threads.h"
-#include "formats/array.h"
+#include "formats/npy.h"
 #include "semid/codes.h"
 #include "support/support.h"
 

@@ -2,15 +2,15 @@
 #ifndef FUZZ_INPUT_H
 #define FUZZ_INPUT_H
 
-#include "formats/crc32.h"
 #include "formats/strided.h"
-#include "formats/zipfile.h"
+#include "formats/zip_read.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
+#include <zlib.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
@@ -41,23 +41,23 @@ static inline void fuzz_read_matrix(const strided *m) {
 static inline void fuzz_zip(const uint8_t *data, size_t n, void (*body)(const char *path)) {
     enum { CENTRAL_BYTES = 46, CRC_AT = 16, LOCAL_BYTES = 30 };
     body(fuzz_file(data, n));
-    zipfile z;
+    zip_archive z;
     uint8_t *copy = malloc(n ? n : 1);
     if (!copy) return;
     if (n) memcpy(copy, data, n);
-    if (zipfile_open(&z, fuzz_file(data, n), NULL) == SEMID_OK) {
+    if (zip_open(&z, fuzz_file(data, n), NULL) == SEMID_OK) {
         for (size_t i = 0; i < z.n_members; i++) {
             const zip_member *m = &z.members[i];
-            size_t entry = (size_t)((const uint8_t *)m->name - z.map.data) - CENTRAL_BYTES;
+            size_t entry = (size_t)((const uint8_t *)m->name - z.data) - CENTRAL_BYTES;
             size_t h = m->header_offset;
             if (m->deflated || m->packed_bytes != m->n_bytes || n - h < LOCAL_BYTES) continue;
             size_t skip = LOCAL_BYTES + (size_t)data[h + 26] + (size_t)data[h + 27] * 256 +
                           (size_t)data[h + 28] + (size_t)data[h + 29] * 256;
             if (skip > n - h || m->n_bytes > n - h - skip) continue;
-            uint32_t crc = crc32_update(0, data + h + skip, m->n_bytes);
+            uint32_t crc = (uint32_t)crc32_z(0, data + h + skip, m->n_bytes);
             memcpy(copy + entry + CRC_AT, &crc, sizeof crc);
         }
-        zipfile_close(&z);
+        zip_close(&z);
         body(fuzz_file(copy, n));
     }
     free(copy);

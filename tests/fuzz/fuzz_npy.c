@@ -1,5 +1,5 @@
 /* Any bytes: either refused, or every element can be read. */
-#include "formats/array.h"
+#include "formats/npy.h"
 #include "fuzz_input.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {

@@ -2,7 +2,7 @@
 #include "semid/assign.h"
 
 #include "base/memory.h"
-#include "formats/array.h"
+#include "formats/npy.h"
 #include "semid/codes.h"
 #include "support/support.h"
 

@@ -1,6 +1,6 @@
 /* Beam codes equal those of an independent program (tests/golden/beam/make.py). */
 #include "base/memory.h"
-#include "formats/array.h"
+#include "formats/npy.h"
 #include "semid/codebook.h"
 #include "semid/codes.h"
 #include "support/support.h"

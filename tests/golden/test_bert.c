@@ -4,6 +4,7 @@
 
 #include "base/memory.h"
 #include "encoder/text_encoder.h"
+#include "formats/npy.h"
 #include "formats/safetensors.h"
 
 #include <math.h>

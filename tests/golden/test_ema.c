@@ -1,6 +1,6 @@
 /* The moving-average update against golden/ema/make.py, a NumPy program. */
 #include "base/memory.h"
-#include "formats/array.h"
+#include "formats/npy.h"
 #include "learn/ema_update.h"
 #include "support/support.h"
 

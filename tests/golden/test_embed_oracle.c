@@ -6,7 +6,7 @@
 #include "pipeline/embed.h"
 
 #include "base/memory.h"
-#include "formats/array.h"
+#include "formats/npy.h"
 #include "table/sql.h"
 
 #include <math.h>

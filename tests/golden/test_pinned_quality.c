@@ -9,7 +9,7 @@
 #include "base/json_file.h"
 #include "base/memory.h"
 #include "base/rng.h"
-#include "formats/array.h"
+#include "formats/npy.h"
 #include "train/train.h"
 #include "support/support.h"
 

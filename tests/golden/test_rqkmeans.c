@@ -3,7 +3,7 @@
 #include "semid/rqkmeans.h"
 
 #include "base/memory.h"
-#include "formats/array.h"
+#include "formats/npy.h"
 #include "support/support.h"
 
 #include <stdio.h>

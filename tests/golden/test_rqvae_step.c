@@ -1,6 +1,6 @@
 /* Three training steps of networks and codewords against PyTorch (make_rqvae_step.py). */
 #include "base/memory.h"
-#include "formats/array.h"
+#include "formats/npy.h"
 #include "learn/rqvae_step.h"
 #include "support/support.h"
 

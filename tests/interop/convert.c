@@ -3,7 +3,8 @@
  *     convert tensors IN.safetensors OUT.safetensors       convert codes IN OUT */
 #include "base/file.h"
 #include "base/memory.h"
-#include "formats/array.h"
+#include "formats/npy.h"
+#include "formats/npz.h"
 #include "formats/embeddings.h"
 #include "formats/ids.h"
 #include "formats/safetensors.h"

@@ -1,6 +1,6 @@
 /* On real vectors (shared data): nearly every codeword is used and the error stays near that of
  * RQ-KMeans, from a cold start and from given codewords. */
-#include "formats/array.h"
+#include "formats/npy.h"
 #include "semid/ema.h"
 #include "semid/quality.h"
 #include "semid/rqkmeans.h"

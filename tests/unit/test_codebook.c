@@ -1,7 +1,7 @@
 #include "semid/codebook.h"
 
 #include "base/memory.h"
-#include "formats/array.h"
+#include "formats/npz.h"
 #include "support/support.h"
 
 #include <math.h>

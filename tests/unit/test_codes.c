@@ -1,6 +1,6 @@
 #include "semid/codes.h"
 
-#include "formats/array.h"
+#include "formats/npy.h"
 #include "support/support.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
 #include "base/memory.h"
-#include "formats/array.h"
+#include "formats/npy.h"
 #include "formats/embeddings.h"
 #include "support/support.h"
 

@@ -1,5 +1,4 @@
 #include "base/memory.h"
-#include "formats/array.h"
 #include "formats/npy.h"
 #include "support/support.h"
 
@@ -191,6 +190,43 @@ static void failed_allocations_leak_nothing(void **state) {
     }
 }
 
+static void memory_is_as_good_as_a_file(void **state) {
+    (void)state;
+    static const float x[6] = {1, 2, 3, 4, 5, 6};
+    const size_t shape[] = {3, 2};
+    byte_buffer buffer = {0};
+    char *bytes;
+    size_t n;
+    array a;
+    assert_ok(npy_save(test_path("m.npy"), DTYPE_F32, 2, shape, x, &err));
+    assert_ok(npy_save_memory(&buffer, DTYPE_F32, 2, shape, x, &err));
+    assert_ok(file_read_all(test_path("m.npy"), 4096, &bytes, &n, &err));
+    assert_int_equal(buffer.n_bytes, n);
+    assert_memory_equal(buffer.bytes, bytes, n);
+
+    assert_ok(npy_load_memory(&a, bytes, n, "a buffer", &err));
+    assert_ptr_equal(a.owned, NULL); /* borrowed */
+    assert_memory_equal(a.data, x, sizeof x);
+    array_release(&a);
+    for (size_t cut = 0; cut < n; cut++)
+        assert_int_equal(npy_load_memory(&a, bytes, cut, "a buffer", &err), SEMID_ERR_FORMAT);
+
+    /* Misaligned bytes are copied. */
+    uint8_t *moved;
+    assert_ok(mem_alloc(&moved, n + 1, 1, &err));
+    memcpy(moved + 1, bytes, n);
+    assert_ok(npy_load_memory(&a, moved + 1, n, "a buffer", &err));
+    mem_free(moved);
+    assert_memory_equal(a.data, x, sizeof x);
+    array_release(&a);
+
+    assert_fails(npy_save_memory(&buffer, DTYPE_BF16, 2, shape, x, &err), SEMID_ERR_ARGUMENT,
+                 "a buffer: NumPy has no bfloat16");
+    assert_int_equal(buffer.n_bytes, n);
+    mem_free(buffer.bytes);
+    mem_free(bytes);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(saved_arrays_come_back),
@@ -202,6 +238,7 @@ int main(void) {
         cmocka_unit_test(every_type_of_numpy_is_read),
         cmocka_unit_test(failed_allocations_leak_nothing),
         cmocka_unit_test(floats_are_integers_only_when_whole),
+        cmocka_unit_test(memory_is_as_good_as_a_file),
     };
     return cmocka_run_group_tests_name("npy", tests, NULL, NULL);
 }

@@ -237,6 +237,40 @@ static void failed_allocations_leak_nothing(void **state) {
     open_failing(golden_path("formats/named.safetensors.index.json"));
 }
 
+static void memory_is_as_good_as_a_file(void **state) {
+    (void)state;
+    static const int8_t odd[3] = {1, 2, 3};
+    const safetensors_tensor t[] = {
+        {.name = "odd", .type = DTYPE_I8, .n_dims = 1, .shape = {3}, .data = odd},
+        {.name = "w", .type = DTYPE_F32, .n_dims = 2, .shape = {3, 2}, .data = x},
+    };
+    byte_buffer buffer = {0};
+    char *bytes;
+    size_t n;
+    safetensors *s;
+    array a;
+    assert_ok(safetensors_save(test_path("m.safetensors"), t, 2, &err));
+    assert_ok(safetensors_save_memory(&buffer, t, 2, &err));
+    assert_ok(file_read_all(test_path("m.safetensors"), 4096, &bytes, &n, &err));
+    assert_int_equal(buffer.n_bytes, n);
+    assert_memory_equal(buffer.bytes, bytes, n);
+
+    assert_ok(safetensors_open_memory(&s, bytes, n, "a buffer", &err));
+    assert_int_equal(safetensors_count(s), 2);
+    assert_ok(safetensors_get(s, "w", &a, &err));
+    assert_int_equal((uintptr_t)a.data % 4, 0);
+    assert_memory_equal(a.data, x, sizeof x);
+    assert_fails(safetensors_get(s, "v", &a, &err), SEMID_ERR_FORMAT,
+                 "a buffer: expected a tensor");
+    safetensors_drop_pages(s);
+    safetensors_close(s);
+    for (size_t cut = 0; cut < n; cut++)
+        assert_int_equal(safetensors_open_memory(&s, bytes, cut, "a buffer", &err),
+                         SEMID_ERR_FORMAT);
+    mem_free(buffer.bytes);
+    mem_free(bytes);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(saved_tensors_come_back),
@@ -248,6 +282,7 @@ int main(void) {
         cmocka_unit_test(hostile_indexes_are_refused),
         cmocka_unit_test(many_tensors_are_found_fast),
         cmocka_unit_test(failed_allocations_leak_nothing),
+        cmocka_unit_test(memory_is_as_good_as_a_file),
     };
     return cmocka_run_group_tests_name("safetensors", tests, NULL, NULL);
 }
