@@ -33,7 +33,8 @@ void count_kmeans(const float *x, float *codewords) {
     params.init = SEMID_KMEANS_RANDOM;
     params.max_iters = 4;
     params.tol = 0;
-    bench_must(semid_kmeans_fit(x, FIT_ROWS, DIM, &params, codewords, NULL, NULL, &err), &err);
+    bench_must(semid_kmeans_fit(NULL, x, FIT_ROWS, DIM, &params, codewords, NULL, NULL, &err),
+               &err);
 }
 
 void count_rqvae_epoch(const float *x, const semid_codebook *init) {

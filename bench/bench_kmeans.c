@@ -15,7 +15,8 @@ typedef struct fit {
 static void run_fit(void *user) {
     fit *f = user;
     semid_error err;
-    bench_must(semid_kmeans_fit(f->x, ROWS, DIM, &f->params, f->codewords, NULL, NULL, &err), &err);
+    bench_must(semid_kmeans_fit(NULL, f->x, ROWS, DIM, &f->params, f->codewords, NULL, NULL, &err),
+               &err);
 }
 
 int main(int argc, char **argv) {

@@ -3,17 +3,19 @@
  *
  * k-means++ works in the 64 leading principal directions where there are more dimensions.
  *
- * With `shrink`, it always does, and a codeword is not the mean of its rows but their posterior
- * mean under a normal prior whose variance, direction by direction, is estimated from the clusters
- * (empirical Bayes; James & Stein 1961): codewords of few rows are pulled towards the mean of all.
- * The error on the rows given rises where there are few rows a codeword, the error on rows to come
- * falls, and residual levels keep all codewords in use.
+ * With `shrink`, a codeword is not the mean of its rows but their posterior mean under a normal
+ * prior, whose variance along each direction is estimated from the clusters (empirical Bayes; James
+ * & Stein 1961): codewords of few rows are pulled towards the mean of all. Where there are few rows
+ * per codeword, the error on the given rows rises, the error on rows to come falls, and residual
+ * levels keep all codewords in use.
  *
- * Results depend on the data, the parameters and the instruction set, never on the thread count.
+ * Results depend on the data, the parameters and the instruction set, never on the number of
+ * threads.
  */
 #ifndef SEMID_KMEANS_H
 #define SEMID_KMEANS_H
 
+#include "semid/context.h"
 #include "semid/rows.h"
 #include "semid/status.h"
 
@@ -26,21 +28,22 @@ extern "C" {
 #endif
 
 typedef enum semid_kmeans_init {
-    SEMID_KMEANS_PLUSPLUS, /* greedy k-means++ (Arthur & Vassilvitskii 2007), on few rows the best
-                              of three */
-    SEMID_KMEANS_RANDOM    /* K distinct rows */
+    SEMID_KMEANS_PLUSPLUS = 0, /* greedy k-means++ (Arthur & Vassilvitskii 2007), on a small sample
+                                  the best of three */
+    SEMID_KMEANS_RANDOM = 1    /* K distinct rows */
 } semid_kmeans_init;
 
 typedef struct semid_kmeans_params {
     size_t n_codewords;     /* K >= 1 */
     size_t max_iters;       /* Lloyd iterations at most */
-    double tol;             /* stop when the objective drops by less than this share of itself */
+    double tol;             /* >= 0: stop when the error changes by at most this share of itself */
     semid_kmeans_init init; /* how to start without `initial` */
-    const float *initial;   /* [K, dim] to start from, or NULL; borrowed for the call */
+    const float *initial;   /* codewords [K, dim] to start from, borrowed for the call; or NULL */
     bool shrink;            /* codewords by empirical Bayes, see above */
-    bool balance;           /* 20 iterations more, towards clusters of about equal size */
-    bool allow_fewer;       /* fewer distinct rows than K: lower K instead of failing */
+    bool balance;           /* 20 more iterations, towards clusters of about equal size */
+    bool allow_fewer;       /* with fewer distinct rows than K: lower K instead of failing */
     uint64_t seed;
+    uint64_t reserved[8]; /* zero */
 } semid_kmeans_params;
 
 /* K = 256, 100 iterations, tol 1e-4, k-means++, no shrinkage, seed 42. */
@@ -50,33 +53,34 @@ typedef struct semid_kmeans_report {
     size_t n_codewords; /* K, or fewer with allow_fewer */
     size_t n_iters;
     double mean_error; /* mean squared distance of a row to its codeword */
+    uint64_t reserved[8];
 } semid_kmeans_report;
 
 /*
  * Cluster x [n, dim]. codewords [K, dim] and codes [n] are the caller's and hold the result: each
  * code is the codeword nearest to its row (ties: the lowest index). codes and report may be NULL.
- * An empty cluster takes over the farthest rows of the largest clusters.
+ * All are written only on success. An empty cluster takes over the farthest row of the largest one.
  * SEMID_ERR_ARGUMENT (a parameter out of range), SEMID_ERR_DATA (NaN or Inf; fewer distinct rows
  * than K), SEMID_ERR_UNSUPPORTED (n >= 2^32, or dim > 32768), SEMID_ERR_NO_MEMORY,
  * SEMID_ERR_INTERRUPTED.
- * Threads: the library's. Numerics: distances in float32, sums of rows in float64.
- * Cost: 2*n*K*dim operations an iteration; O(n + K*dim) memory besides x.
+ * Numerics: distances in float32, sums of rows in float64.
+ * Cost: 2*n*K*dim operations per iteration; O(n + K*dim) memory besides x.
  */
-SEMID_API semid_status semid_kmeans_fit(const float *x, size_t n, size_t dim,
-                                        const semid_kmeans_params *params, float *codewords,
-                                        int32_t *codes, semid_kmeans_report *report,
-                                        semid_error *err);
+SEMID_API semid_status semid_kmeans_fit(semid_context *context, const float *x, size_t n,
+                                        size_t dim, const semid_kmeans_params *params,
+                                        float *codewords, int32_t *codes,
+                                        semid_kmeans_report *report, semid_error *err);
 
 /*
  * The same codewords and codes, to the bit, from rows that need not fit into memory: they are read
- * in blocks of 16 MB, once for each iteration and a few times more. rows are borrowed for the call;
- * `read` is called from several threads. What it returns is passed on.
- * Memory: the sample that k-means++ starts on (64 rows per codeword), 12 bytes per row, O(K*dim).
+ * in blocks of 16 MB, once per iteration and a few times more. What `read` returns is passed on.
+ * Memory: the sample that k-means++ starts on (64 rows per codeword), 12 bytes per row (20 with
+ * SEMID_KMEANS_RANDOM), O(K*dim).
  */
-SEMID_API semid_status semid_kmeans_fit_rows(const semid_rows *rows, size_t dim,
-                                             const semid_kmeans_params *params, float *codewords,
-                                             int32_t *codes, semid_kmeans_report *report,
-                                             semid_error *err);
+SEMID_API semid_status semid_kmeans_fit_rows(semid_context *context, const semid_rows *rows,
+                                             size_t dim, const semid_kmeans_params *params,
+                                             float *codewords, int32_t *codes,
+                                             semid_kmeans_report *report, semid_error *err);
 
 #ifdef __cplusplus
 }

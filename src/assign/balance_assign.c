@@ -138,12 +138,17 @@ done:
     return status;
 }
 
-semid_status semid_assign_balanced(const semid_codebook *cb, const semid_rows *rows, int32_t *codes,
-                                   size_t *n_moved, semid_error *err) {
+semid_status semid_assign_balanced(semid_context *context, const semid_codebook *cb,
+                                   const semid_rows *rows, int32_t *codes, size_t *n_moved,
+                                   semid_error *err) {
     float *prices = NULL;
     size_t moved;
-    TRY(balance_assign(cb, rows, codes, &prices, &moved, err));
+    TRY(check_reserved(rows->reserved, sizeof rows->reserved, err));
+
+    context_scope outer = context_enter(context);
+    semid_status status = balance_assign(cb, rows, codes, &prices, &moved, err);
+    context_leave(outer);
     mem_free(prices);
-    if (n_moved) *n_moved = moved;
-    return SEMID_OK;
+    if (status == SEMID_OK && n_moved) *n_moved = moved;
+    return status;
 }

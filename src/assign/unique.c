@@ -15,6 +15,7 @@
 #include "assign/unique_match.h"
 #include "assign/unique_spill.h"
 #include "assign/unique_state.h"
+#include "base/context.h"
 #include "base/memory.h"
 
 semid_status unique_check_rows(size_t n_rows, size_t n_levels, size_t n_codewords,
@@ -70,8 +71,12 @@ done:
     return status;
 }
 
-semid_status semid_assign_unique(const semid_codebook *cb, const semid_rows *rows, int32_t *codes,
+semid_status semid_assign_unique(semid_context *context, const semid_codebook *cb,
+                                 const semid_rows *rows, int32_t *codes,
                                  semid_unique_report *report, semid_error *err) {
     TRY(check_reserved(rows->reserved, sizeof rows->reserved, err));
-    return unique_assign(cb, rows, NULL, codes, NULL, NULL, report, err);
+    context_scope outer = context_enter(context);
+    semid_status status = unique_assign(cb, rows, NULL, codes, NULL, NULL, report, err);
+    context_leave(outer);
+    return status;
 }

@@ -13,7 +13,7 @@
  */
 #include "kmeans/kmeans.h"
 
-#include "base/log.h"
+#include "base/context.h"
 #include "base/memory.h"
 #include "base/rng.h"
 #include "base/threads.h"
@@ -47,6 +47,7 @@ semid_kmeans_params semid_kmeans_params_default(void) {
 semid_status kmeans_check(const row_source *rows, const semid_kmeans_params *params,
                           size_t *n_codewords, semid_error *err) {
     size_t k = params->n_codewords, n = 0, n_bad = 0, first_bad = 0, n_distinct;
+    TRY(check_reserved(params->reserved, sizeof params->reserved, err));
     if (rows->n == 0 || rows->dim == 0)
         FAIL(SEMID_ERR_DATA, "vectors: expected at least one, found shape [%zu, %zu]", rows->n,
              rows->dim);
@@ -229,19 +230,24 @@ done:
     return status;
 }
 
-semid_status semid_kmeans_fit(const float *x, size_t n, size_t dim,
+semid_status semid_kmeans_fit(semid_context *context, const float *x, size_t n, size_t dim,
                               const semid_kmeans_params *params, float *codewords, int32_t *codes,
                               semid_kmeans_report *report, semid_error *err) {
     row_source rows = row_source_of(x, n, dim);
-    return fit(&rows, params, codewords, codes, report, err);
+    context_scope outer = context_enter(context);
+    semid_status status = fit(&rows, params, codewords, codes, report, err);
+    context_leave(outer);
+    return status;
 }
 
-semid_status semid_kmeans_fit_rows(const semid_rows *from, size_t dim,
+semid_status semid_kmeans_fit_rows(semid_context *context, const semid_rows *from, size_t dim,
                                    const semid_kmeans_params *params, float *codewords,
                                    int32_t *codes, semid_kmeans_report *report, semid_error *err) {
     row_source rows;
     TRY(row_source_open(&rows, from, dim, err));
+    context_scope outer = context_enter(context);
     semid_status status = fit(&rows, params, codewords, codes, report, err);
+    context_leave(outer);
     row_source_release(&rows);
     return status;
 }

@@ -8,6 +8,7 @@
  * Cost: L times that of k-means. */
 #include "kmeans/rqkmeans.h"
 
+#include "base/context.h"
 #include "base/memory.h"
 #include "base/threads.h"
 #include "kernels/kernels.h"
@@ -72,6 +73,7 @@ static semid_status fit(semid_codebook **out, row_source *rows, float *x,
     const semid_codebook *init = params->init;
     size_t K = params->kmeans.n_codewords, L = params->n_levels, dim = rows->dim;
 
+    TRY(check_reserved(params->reserved, sizeof params->reserved, err));
     if (L == 0) FAIL(SEMID_ERR_ARGUMENT, "L: expected at least 1 level, found 0");
     if (init && (semid_codebook_levels(init) != L || semid_codebook_codewords(init) != K ||
                  semid_codebook_dim(init) != dim))
@@ -98,19 +100,25 @@ done:
     return status;
 }
 
-semid_status semid_rqkmeans_fit(semid_codebook **out, float *x, size_t n, size_t dim,
-                                const semid_rqkmeans_params *params, double *level_errors,
-                                semid_error *err) {
+semid_status semid_rqkmeans_fit(semid_context *context, semid_codebook **out, float *x, size_t n,
+                                size_t dim, const semid_rqkmeans_params *params,
+                                double *level_errors, semid_error *err) {
     row_source rows = row_source_of(x, n, dim);
-    return fit(out, &rows, x, params, level_errors, err);
+    context_scope outer = context_enter(context);
+    semid_status status = fit(out, &rows, x, params, level_errors, err);
+    context_leave(outer);
+    return status;
 }
 
-semid_status semid_rqkmeans_fit_rows(semid_codebook **out, const semid_rows *from, size_t dim,
+semid_status semid_rqkmeans_fit_rows(semid_context *context, semid_codebook **out,
+                                     const semid_rows *from, size_t dim,
                                      const semid_rqkmeans_params *params, double *level_errors,
                                      semid_error *err) {
     row_source rows;
     TRY(row_source_open(&rows, from, dim, err));
+    context_scope outer = context_enter(context);
     semid_status status = fit(out, &rows, NULL, params, level_errors, err);
+    context_leave(outer);
     row_source_release(&rows);
     return status;
 }

@@ -20,8 +20,9 @@ static semid_status fit_rqkmeans(semid_codebook **out, const train_params *param
     p.kmeans.shrink = params->shrink;
     p.kmeans.balance = params->balance;
     p.kmeans.seed = seed;
-    if (!data->rows.x) return semid_rqkmeans_fit_rows(out, &data->from, data->dim, &p, NULL, err);
-    return semid_rqkmeans_fit(out, data->owned, data->n_rows, data->dim, &p, NULL, err);
+    if (!data->rows.x)
+        return semid_rqkmeans_fit_rows(NULL, out, &data->from, data->dim, &p, NULL, err);
+    return semid_rqkmeans_fit(NULL, out, data->owned, data->n_rows, data->dim, &p, NULL, err);
 }
 
 static semid_status report_epochs(json_t *report, const semid_ema_epoch *epochs, size_t n,

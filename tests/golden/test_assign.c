@@ -33,7 +33,7 @@ static void codes_of_scipy(void **state) {
     assert_ok(semid_encode(NULL, cb, x.data, n, greedy, &err));
     memcpy(codes, greedy, n_codes * sizeof *codes);
     semid_rows rows = {.n_rows = n, .read = read_array, .user = &x};
-    assert_ok(semid_assign_unique(cb, &rows, codes, &report, &err));
+    assert_ok(semid_assign_unique(NULL, cb, &rows, codes, &report, &err));
     assert_memory_equal(codes, expected.data, n_codes * sizeof *codes);
     for (size_t i = 0; i < n; i++)
         n_moved += memcmp(greedy + i * expected.n_levels, codes + i * expected.n_levels,

@@ -43,7 +43,7 @@ static void check(const char *name, const char *path, size_t n_codewords) {
     assert_ok(npy_load(&a, path, &err));
     assert_ok(mem_alloc(&x, array_elements(&a), sizeof *x, &err));
     assert_ok(array_to_f32(&a, 0, array_elements(&a), x, &err));
-    assert_ok(semid_rqkmeans_fit(&cb, x, a.shape[0], a.shape[1], &params, found, &err));
+    assert_ok(semid_rqkmeans_fit(NULL, &cb, x, a.shape[0], a.shape[1], &params, found, &err));
     for (size_t l = 0; l < params.n_levels; l++) {
         printf("%s K=%zu level %zu: %.6f, scikit-learn %.6f\n", name, n_codewords, l + 1, found[l],
                expected[l]);

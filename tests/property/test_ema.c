@@ -100,7 +100,7 @@ static double kmeans_error(const float *x) {
     semid_rqkmeans_params p = semid_rqkmeans_params_default();
     p.n_levels = L;
     p.kmeans.n_codewords = K;
-    assert_ok(semid_rqkmeans_fit(&cb, copy, N, DIM, &p, NULL, &err));
+    assert_ok(semid_rqkmeans_fit(NULL, &cb, copy, N, DIM, &p, NULL, &err));
     double error = error_of(cb, x);
     semid_codebook_free(cb);
     free(copy);

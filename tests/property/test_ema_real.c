@@ -41,7 +41,7 @@ static semid_codebook *kmeans(const data *d, size_t n_levels, size_t K, bool poo
     p.kmeans.n_codewords = K;
     p.kmeans.max_iters = poor ? 1 : 25;
     if (poor) p.kmeans.init = SEMID_KMEANS_RANDOM;
-    assert_ok(semid_rqkmeans_fit(&cb, copy, d->n, d->dim, &p, NULL, &err));
+    assert_ok(semid_rqkmeans_fit(NULL, &cb, copy, d->n, d->dim, &p, NULL, &err));
     free(copy);
     return cb;
 }

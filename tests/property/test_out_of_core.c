@@ -62,11 +62,11 @@ static void kmeans_is_the_same(void **state) {
         p.shrink = variant & 1;
         p.balance = variant & 2;
         p.init = variant == 3 ? SEMID_KMEANS_RANDOM : SEMID_KMEANS_PLUSPLUS;
-        assert_ok(semid_kmeans_fit(x, N, DIM, &p, inside, codes, &report, &err));
+        assert_ok(semid_kmeans_fit(NULL, x, N, DIM, &p, inside, codes, &report, &err));
         for (int threads = 1; threads <= 2; threads++) {
             threads_set(threads);
-            assert_ok(
-                semid_kmeans_fit_rows(&rows, DIM, &p, outside, read_codes, &read_report, &err));
+            assert_ok(semid_kmeans_fit_rows(NULL, &rows, DIM, &p, outside, read_codes, &read_report,
+                                            &err));
             assert_memory_equal(inside, outside, sizeof inside);
             assert_memory_equal(codes, read_codes, sizeof codes);
             assert_int_equal(report.n_iters, read_report.n_iters);
@@ -79,11 +79,11 @@ static void kmeans_is_the_same(void **state) {
 static void fit_rqkmeans(const semid_rqkmeans_params *p, bool read, float *out, double *errors) {
     semid_codebook *cb;
     if (read) {
-        assert_ok(semid_rqkmeans_fit_rows(&cb, &rows, DIM, p, errors, &err));
+        assert_ok(semid_rqkmeans_fit_rows(NULL, &cb, &rows, DIM, p, errors, &err));
     } else {
         float *copy = malloc(sizeof *copy * N * DIM);
         memcpy(copy, x, sizeof *copy * N * DIM);
-        assert_ok(semid_rqkmeans_fit(&cb, copy, N, DIM, p, errors, &err));
+        assert_ok(semid_rqkmeans_fit(NULL, &cb, copy, N, DIM, p, errors, &err));
         free(copy);
     }
     keep_codewords(cb, out);
@@ -207,9 +207,10 @@ static void a_failure_to_read_ends_training(void **state) {
     semid_rqkmeans_params p = semid_rqkmeans_params_default();
     semid_ema_params q = semid_ema_params_default();
     float codewords[256 * DIM];
-    assert_fails(semid_kmeans_fit_rows(&lost, DIM, &p.kmeans, codewords, NULL, NULL, &err),
+    assert_fails(semid_kmeans_fit_rows(NULL, &lost, DIM, &p.kmeans, codewords, NULL, NULL, &err),
                  SEMID_ERR_IO, "is gone");
-    assert_fails(semid_rqkmeans_fit_rows(&cb, &lost, DIM, &p, NULL, &err), SEMID_ERR_IO, "is gone");
+    assert_fails(semid_rqkmeans_fit_rows(NULL, &cb, &lost, DIM, &p, NULL, &err), SEMID_ERR_IO,
+                 "is gone");
     assert_fails(semid_ema_fit_rows(NULL, &cb, &lost, DIM, &q, NULL, &err), SEMID_ERR_IO,
                  "is gone");
     semid_model *model;

@@ -42,7 +42,7 @@ static semid_codebook *train(size_t dim, double *errors) {
     params.kmeans.n_codewords = K;
     params.kmeans.seed = seed;
     memcpy(work, data, N * dim * sizeof *data);
-    assert_ok(semid_rqkmeans_fit(&cb, work, N, dim, &params, errors, &err));
+    assert_ok(semid_rqkmeans_fit(NULL, &cb, work, N, dim, &params, errors, &err));
     return cb;
 }
 
@@ -181,7 +181,7 @@ static void check_balanced(const semid_codebook *cb, size_t dim, bool can_be_eve
     threads_set(1);
     assert_ok(balance_assign(cb, &rows, codes, &prices, &n_moved, &err));
     threads_set(3);
-    assert_ok(semid_assign_balanced(cb, &rows, again, NULL, &err));
+    assert_ok(semid_assign_balanced(NULL, cb, &rows, again, NULL, &err));
     threads_set(0);
     assert_memory_equal(codes, again, sizeof codes);
     for (size_t i = 0; i < N; i++)

@@ -58,7 +58,7 @@ static void even_use_of_any_codewords(void **state) {
     assert_ok(semid_codebook_new(NULL, &cb, 1, K, DIM, true, codewords, &err));
     assert_ok(semid_encode(NULL, cb, x, N, greedy, &err));
     memcpy(codes, greedy, sizeof codes);
-    assert_ok(semid_assign_balanced(cb, &rows, codes, &n_moved, &err));
+    assert_ok(semid_assign_balanced(NULL, cb, &rows, codes, &n_moved, &err));
     assert_true(perplexity(greedy) < 0.8 * K);
     assert_true(perplexity(codes) >= 0.95 * K);
     assert_true(n_moved > 0);
@@ -72,7 +72,7 @@ static double even_error(const float *codewords) {
     semid_codebook *cb = NULL;
     semid_rows rows = {.n_rows = N, .read = read_rows};
     assert_ok(semid_codebook_new(NULL, &cb, 1, K, DIM, true, codewords, &err));
-    assert_ok(semid_assign_balanced(cb, &rows, codes, NULL, &err));
+    assert_ok(semid_assign_balanced(NULL, cb, &rows, codes, NULL, &err));
     assert_true(perplexity(codes) >= 0.95 * K);
     semid_codebook_free(cb);
     return mean_error(codewords, codes);
@@ -83,9 +83,9 @@ static void codewords_learned_for_even_use_lose_less_by_it(void **state) {
     float plain[K * DIM], even[K * DIM];
     semid_kmeans_params params = semid_kmeans_params_default();
     params.n_codewords = K;
-    assert_ok(semid_kmeans_fit(x, N, DIM, &params, plain, NULL, NULL, &err));
+    assert_ok(semid_kmeans_fit(NULL, x, N, DIM, &params, plain, NULL, NULL, &err));
     params.balance = true;
-    assert_ok(semid_kmeans_fit(x, N, DIM, &params, even, NULL, NULL, &err));
+    assert_ok(semid_kmeans_fit(NULL, x, N, DIM, &params, even, NULL, NULL, &err));
     printf("error of even use: %.4f, learned for it: %.4f\n", even_error(plain), even_error(even));
     assert_true(even_error(even) < 0.99 * even_error(plain));
 }
@@ -96,7 +96,7 @@ static void what_cannot_be(void **state) {
     semid_codebook *cb = NULL;
     semid_rows rows = {.n_rows = 0, .read = read_rows};
     assert_ok(semid_codebook_new(NULL, &cb, 1, K, DIM, true, codewords, &err));
-    assert_fails(semid_assign_balanced(cb, &rows, NULL, NULL, &err), SEMID_ERR_DATA,
+    assert_fails(semid_assign_balanced(NULL, cb, &rows, NULL, NULL, &err), SEMID_ERR_DATA,
                  "expected at least one");
     semid_codebook_free(cb);
 }

@@ -37,7 +37,7 @@ static void finds_groups_that_are_there(void **state) {
     int32_t codes[N];
     semid_kmeans_report report;
     semid_kmeans_params params = params_for(BLOBS);
-    assert_ok(semid_kmeans_fit(blobs, N, DIM, &params, codewords, codes, &report, &err));
+    assert_ok(semid_kmeans_fit(NULL, blobs, N, DIM, &params, codewords, codes, &report, &err));
     for (size_t i = BLOBS; i < N; i++) assert_int_equal(codes[i], codes[i % BLOBS]);
     for (size_t i = 0; i < BLOBS; i++)
         for (size_t j = 0; j < i; j++) assert_int_not_equal(codes[i], codes[j]);
@@ -54,7 +54,7 @@ static void ends_in_a_fixed_point(void **state) {
     semid_kmeans_params params = params_for(K);
     params.tol = 0;
     params.max_iters = 1000;
-    assert_ok(semid_kmeans_fit(blobs, N, DIM, &params, codewords, codes, NULL, &err));
+    assert_ok(semid_kmeans_fit(NULL, blobs, N, DIM, &params, codewords, codes, NULL, &err));
     double sums[K * DIM] = {0}, counts[K] = {0};
     for (size_t i = 0; i < N; i++) {
         counts[codes[i]]++;
@@ -78,9 +78,9 @@ static void same_bytes_at_any_thread_count(void **state) {
         semid_kmeans_params params = params_for(K);
         params.init = (semid_kmeans_init)init;
         threads_set(1);
-        assert_ok(semid_kmeans_fit(blobs, N, DIM, &params, one, codes_one, NULL, &err));
+        assert_ok(semid_kmeans_fit(NULL, blobs, N, DIM, &params, one, codes_one, NULL, &err));
         threads_set(3);
-        assert_ok(semid_kmeans_fit(blobs, N, DIM, &params, three, codes_three, NULL, &err));
+        assert_ok(semid_kmeans_fit(NULL, blobs, N, DIM, &params, three, codes_three, NULL, &err));
         threads_set(0);
         assert_memory_equal(one, three, sizeof one);
         assert_memory_equal(codes_one, codes_three, sizeof codes_one);
@@ -94,7 +94,7 @@ static void empty_clusters_are_filled(void **state) {
     for (size_t k = 0; k < BLOBS; k++) memcpy(initial + k * DIM, blobs, DIM * sizeof *blobs);
     semid_kmeans_params params = params_for(BLOBS);
     params.initial = initial;
-    assert_ok(semid_kmeans_fit(blobs, N, DIM, &params, codewords, codes, NULL, &err));
+    assert_ok(semid_kmeans_fit(NULL, blobs, N, DIM, &params, codewords, codes, NULL, &err));
     size_t counts[BLOBS] = {0};
     for (size_t i = 0; i < N; i++) counts[codes[i]]++;
     for (size_t k = 0; k < BLOBS; k++) assert_true(counts[k] > 0);
@@ -106,17 +106,17 @@ static void too_few_distinct_rows(void **state) {
     for (size_t i = 0; i < N; i++) memcpy(x + i * DIM, blobs + i % 7 * DIM, DIM * sizeof *x);
     semid_kmeans_params params = params_for(20);
     semid_kmeans_report report;
-    assert_fails(semid_kmeans_fit(x, N, DIM, &params, codewords, NULL, NULL, &err), SEMID_ERR_DATA,
-                 "K = 20 distinct rows, found 7");
+    assert_fails(semid_kmeans_fit(NULL, x, N, DIM, &params, codewords, NULL, NULL, &err),
+                 SEMID_ERR_DATA, "K = 20 distinct rows, found 7");
     params.allow_fewer = true;
-    assert_ok(semid_kmeans_fit(x, N, DIM, &params, codewords, NULL, &report, &err));
+    assert_ok(semid_kmeans_fit(NULL, x, N, DIM, &params, codewords, NULL, &report, &err));
     assert_int_equal(report.n_codewords, 7);
     assert_true(report.mean_error == 0);
     semid_rqkmeans_params rq = {.n_levels = 3, .kmeans = params};
     semid_codebook *cb = NULL;
     double errors[3];
     int32_t codes[3];
-    assert_ok(semid_rqkmeans_fit(&cb, x, N, DIM, &rq, errors, &err));
+    assert_ok(semid_rqkmeans_fit(NULL, &cb, x, N, DIM, &rq, errors, &err));
     assert_int_equal(semid_codebook_codewords(cb), 7);
     assert_true(errors[0] == 0 && errors[2] == 0);
     assert_ok(semid_encode(NULL, cb, blobs, 1, codes, &err));
@@ -128,19 +128,19 @@ static void unusable_parameters_and_data(void **state) {
     (void)state;
     float x[4 * DIM], codewords[N * DIM];
     semid_kmeans_params params = params_for(0);
-    assert_fails(semid_kmeans_fit(blobs, N, DIM, &params, codewords, NULL, NULL, &err),
+    assert_fails(semid_kmeans_fit(NULL, blobs, N, DIM, &params, codewords, NULL, NULL, &err),
                  SEMID_ERR_ARGUMENT, "K");
     params = params_for(2);
     params.tol = NAN;
-    assert_fails(semid_kmeans_fit(blobs, N, DIM, &params, codewords, NULL, NULL, &err),
+    assert_fails(semid_kmeans_fit(NULL, blobs, N, DIM, &params, codewords, NULL, NULL, &err),
                  SEMID_ERR_ARGUMENT, "tol");
     params = params_for(2);
-    assert_fails(semid_kmeans_fit(blobs, 0, DIM, &params, codewords, NULL, NULL, &err),
+    assert_fails(semid_kmeans_fit(NULL, blobs, 0, DIM, &params, codewords, NULL, NULL, &err),
                  SEMID_ERR_DATA, "[0, 10]");
     memcpy(x, blobs, sizeof x);
     x[2 * DIM] = NAN;
-    assert_fails(semid_kmeans_fit(x, 4, DIM, &params, codewords, NULL, NULL, &err), SEMID_ERR_DATA,
-                 "first in row 2");
+    assert_fails(semid_kmeans_fit(NULL, x, 4, DIM, &params, codewords, NULL, NULL, &err),
+                 SEMID_ERR_DATA, "first in row 2");
 }
 
 static semid_status read_blobs(void *user, size_t row, size_t n, float *out, semid_error *error) {
@@ -157,12 +157,12 @@ static void rows_that_are_read_cluster_as_those_in_memory(void **state) {
     int32_t codes[N], read_codes[N];
     semid_rows rows = {.n_rows = N, .read = read_blobs};
     semid_kmeans_params params = params_for(K);
-    assert_ok(semid_kmeans_fit(blobs, N, DIM, &params, inside, codes, NULL, &err));
-    assert_ok(semid_kmeans_fit_rows(&rows, DIM, &params, outside, read_codes, NULL, &err));
+    assert_ok(semid_kmeans_fit(NULL, blobs, N, DIM, &params, inside, codes, NULL, &err));
+    assert_ok(semid_kmeans_fit_rows(NULL, &rows, DIM, &params, outside, read_codes, NULL, &err));
     assert_memory_equal(inside, outside, sizeof inside);
     assert_memory_equal(codes, read_codes, sizeof codes);
     rows.n_rows = 0;
-    assert_fails(semid_kmeans_fit_rows(&rows, DIM, &params, outside, NULL, NULL, &err),
+    assert_fails(semid_kmeans_fit_rows(NULL, &rows, DIM, &params, outside, NULL, NULL, &err),
                  SEMID_ERR_DATA, "[0, 10]");
 }
 
@@ -174,16 +174,16 @@ static void starts_from_a_codebook(void **state) {
     semid_codebook *cb = NULL, *again = NULL;
     semid_rqkmeans_params params = {.n_levels = 2, .kmeans = params_for(16)};
     memcpy(x, blobs, sizeof x);
-    assert_ok(semid_rqkmeans_fit(&cb, x, N, DIM, &params, first, &err));
+    assert_ok(semid_rqkmeans_fit(NULL, &cb, x, N, DIM, &params, first, &err));
     params.init = cb;
     memcpy(x, blobs, sizeof x);
-    assert_ok(semid_rqkmeans_fit(&again, x, N, DIM, &params, second, &err));
+    assert_ok(semid_rqkmeans_fit(NULL, &again, x, N, DIM, &params, second, &err));
     assert_true(second[0] <= first[0]);
     params.kmeans.n_codewords = 17;
     semid_codebook_free(again);
     again = NULL;
-    assert_fails(semid_rqkmeans_fit(&again, x, N, DIM, &params, second, &err), SEMID_ERR_SHAPE,
-                 "[2, 17, 10], found [2, 16, 10]");
+    assert_fails(semid_rqkmeans_fit(NULL, &again, x, N, DIM, &params, second, &err),
+                 SEMID_ERR_SHAPE, "[2, 17, 10], found [2, 16, 10]");
     semid_codebook_free(cb);
 }
 
@@ -196,7 +196,7 @@ static void failing_allocations_leak_nothing(void **state) {
         params.kmeans.n_codewords = 1; /* 100 rows > 64: the sample too */
         memcpy(x, blobs, sizeof x);
         mem_fail_after(i);
-        semid_status status = semid_rqkmeans_fit(&cb, x, 100, DIM, &params, NULL, &err);
+        semid_status status = semid_rqkmeans_fit(NULL, &cb, x, 100, DIM, &params, NULL, &err);
         mem_fail_after(0);
         semid_codebook_free(cb);
         if (status == SEMID_OK) break;

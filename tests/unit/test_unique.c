@@ -33,7 +33,7 @@ static void expect(const semid_codebook *cb, float *x, size_t n, const int32_t *
     semid_unique_report report;
     semid_rows rows = {.n_rows = n, .read = read_line, .user = x};
     assert_ok(semid_encode(NULL, cb, x, n, codes, &err));
-    assert_ok(semid_assign_unique(cb, &rows, codes, &report, &err));
+    assert_ok(semid_assign_unique(NULL, cb, &rows, codes, &report, &err));
     assert_memory_equal(codes, expected, n * semid_codebook_levels(cb) * sizeof *codes);
     assert_int_equal(report.n_moved, n_moved);
     assert_int_equal(report.n_spilled, n_spilled);
@@ -79,7 +79,7 @@ static void spilling_from_level_to_level(void **state) {
     semid_rows rows = {.n_rows = 8, .read = read_line, .user = x};
     for (size_t i = 0; i < 8; i++) x[i] = -11;
     assert_ok(semid_encode(NULL, cb, x, 8, codes, &err));
-    assert_ok(semid_assign_unique(cb, &rows, codes, NULL, &err));
+    assert_ok(semid_assign_unique(NULL, cb, &rows, codes, NULL, &err));
     for (size_t i = 0; i < 8; i++) {
         int32_t number = codes[i * 3] * 4 + codes[i * 3 + 1] * 2 + codes[i * 3 + 2];
         assert_false(seen[number]);
@@ -95,18 +95,19 @@ static void what_cannot_be(void **state) {
     float x[5] = {0};
     int32_t codes[10] = {0};
     semid_rows rows = {.n_rows = 5, .read = read_line, .user = x};
-    assert_fails(semid_assign_unique(cb, &rows, codes, NULL, &err), SEMID_ERR_DATA,
+    assert_fails(semid_assign_unique(NULL, cb, &rows, codes, NULL, &err), SEMID_ERR_DATA,
                  "at most K^L = 2^2 = 4 rows for distinct codes, found 5");
     rows.n_rows = 4;
     codes[3] = 2;
-    assert_fails(semid_assign_unique(cb, &rows, codes, NULL, &err), SEMID_ERR_DATA,
+    assert_fails(semid_assign_unique(NULL, cb, &rows, codes, NULL, &err), SEMID_ERR_DATA,
                  "row 1, level 1: expected a code under K = 2, found 2");
     codes[3] = 0;
     rows.n_rows = 2;
     rows.read = refuse;
-    assert_fails(semid_assign_unique(cb, &rows, codes, NULL, &err), SEMID_ERR_IO, "row 0 is gone");
+    assert_fails(semid_assign_unique(NULL, cb, &rows, codes, NULL, &err), SEMID_ERR_IO,
+                 "row 0 is gone");
     rows.n_rows = 3;
-    assert_fails(semid_assign_unique(cb, &rows, codes, NULL, &err), SEMID_ERR_IO, "is gone");
+    assert_fails(semid_assign_unique(NULL, cb, &rows, codes, NULL, &err), SEMID_ERR_IO, "is gone");
     semid_codebook_free(cb);
 }
 
