@@ -3,7 +3,7 @@
 #include "base/threads.h"
 #include "bench/bench.h"
 #include "codebook/nearest.h"
-#include "kernels/encoder.h"
+#include "kernels/kernels.h"
 #include "semid/ema.h"
 #include "semid/kmeans.h"
 
@@ -60,15 +60,15 @@ void count_inner(const float *x, const float *panel, float *scores) {
 }
 
 void count_gemm(const gemm_args *args) {
-    encoder_kernels_of(kernels())->gemm_f32(args);
+    kernels()->gemm_f32(args);
 }
 
 void count_softmax(float *x) {
-    encoder_kernels_of(kernels())->softmax_f32(x, DIM, 0.125F);
+    kernels()->softmax_f32(x, DIM, 0.125F);
 }
 
 void count_layer_norm(float *x, const float *residual) {
-    encoder_kernels_of(kernels())->layer_norm_f32(x, residual, residual, residual, DIM, 1e-12F);
+    kernels()->layer_norm_f32(x, residual, residual, residual, DIM, 1e-12F);
 }
 
 int main(void) {

@@ -1,6 +1,6 @@
 /* The kernels of the text encoder at the sizes of MiniLM-L6, against the fp32 peak. */
 #include "bench/bench.h"
-#include "kernels/encoder.h"
+#include "kernels/kernels.h"
 
 enum { TOKENS = 96, WIDTH = 384, INNER = 1536, ROWS = 4096 };
 
@@ -10,7 +10,7 @@ typedef struct product {
 
 static void run_gemm(void *user) {
     const product *p = user;
-    encoder_kernels_of(kernels())->gemm_f32(&p->args);
+    kernels()->gemm_f32(&p->args);
 }
 
 static bench_case gemm_case(product *p, const char *name, size_t n, size_t k, activation act) {
@@ -34,7 +34,7 @@ typedef struct narrow_product {
 
 static void run_i8(void *user) {
     const narrow_product *p = user;
-    const encoder_kernels *kernel = encoder_kernels_of(kernels());
+    const kernel_table *kernel = kernels();
     for (size_t i = 0; i < TOKENS; i++)
         kernel->quantize_u8(p->wide.a + i * p->wide.k, p->wide.k, p->a8 + i * p->wide.k, p->low + i,
                             p->step + i);
@@ -43,7 +43,7 @@ static void run_i8(void *user) {
 
 static void run_bf16(void *user) {
     const narrow_product *p = user;
-    const encoder_kernels *kernel = encoder_kernels_of(kernels());
+    const kernel_table *kernel = kernels();
     for (size_t i = 0; i < TOKENS; i++)
         kernel->round_bf16(p->wide.a + i * p->wide.k, p->wide.k, p->a16 + i * p->wide.k);
     kernel->gemm_bf16(&p->halves);
@@ -79,13 +79,13 @@ typedef struct row_work {
 static void run_softmax(void *user) {
     row_work *w = user;
     for (size_t i = 0; i < ROWS; i++)
-        encoder_kernels_of(kernels())->softmax_f32(w->x + i * TOKENS, TOKENS, 0.125F);
+        kernels()->softmax_f32(w->x + i * TOKENS, TOKENS, 0.125F);
 }
 
 static void run_layer_norm(void *user) {
     row_work *w = user;
     for (size_t i = 0; i < ROWS; i++)
-        encoder_kernels_of(kernels())->layer_norm_f32(w->x + i * WIDTH, w->residual + i * WIDTH,
+        kernels()->layer_norm_f32(w->x + i * WIDTH, w->residual + i * WIDTH,
                                                       w->gamma, w->beta, WIDTH, 1e-12F);
 }
 

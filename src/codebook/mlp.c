@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "base/threads.h"
+#include "kernels/kernels.h"
 
 #include <string.h>
 
@@ -135,7 +136,7 @@ static void apply_layer(const mlp *m, size_t l, const float *x, size_t n, float 
                    .act = l + 1 < s->n_layers ? ACTIVATION_RELU : ACTIVATION_NONE,
                    .c = y,
                    .ldc = gemm_pad(s->sizes[l + 1])};
-    encoder_kernels_of(kernels())->gemm_f32(&g);
+    kernels()->gemm_f32(&g);
 }
 
 void mlp_apply(const mlp *m, const float *x, size_t n, float *y, float *scratch) {
@@ -199,7 +200,7 @@ static void weight_rows(void *user, size_t chunk, size_t begin, size_t end) {
                    .b = job->t->packed_acts,
                    .c = job->weight_grads + begin * job->in,
                    .ldc = job->in};
-    encoder_kernels_of(kernels())->gemm_f32(&g);
+    kernels()->gemm_f32(&g);
 }
 
 /* The input's gradient, grad W; behind a ReLU nothing passes where its output is 0. */
@@ -214,7 +215,7 @@ static void input_rows(void *user, size_t chunk, size_t begin, size_t end) {
                    .b = job->m->packed_t[job->layer],
                    .c = job->grad_in + begin * job->in,
                    .ldc = job->in};
-    encoder_kernels_of(kernels())->gemm_f32(&g);
+    kernels()->gemm_f32(&g);
     if (job->layer == 0) return;
     const float *act = job->t->acts[job->layer];
     for (size_t i = begin * job->in; i < end * job->in; i++)

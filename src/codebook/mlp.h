@@ -10,7 +10,7 @@
 #define CODEBOOK_MLP_H
 
 #include "base/error.h"
-#include "kernels/encoder.h"
+#include "kernels/gemm.h"
 
 #include <stdbool.h>
 #include <stddef.h>

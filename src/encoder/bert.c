@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "base/threads.h"
+#include "kernels/kernels.h"
 
 #include <math.h>
 #include <string.h>
@@ -92,7 +93,7 @@ void bert_workspace_free(bert_workspace *w) {
 
 typedef struct pass {
     const text_model *m;
-    const encoder_kernels *kernels;
+    const kernel_table *kernels;
     const packed_texts *texts;
     const size_t *chunks; /* [n_chunks + 1] into texts */
     bert_workspace *workspace;
@@ -347,7 +348,7 @@ semid_status bert_embed(const text_model *m, bert_workspace *w, const packed_tex
     size_t *chunks;
     TRY(mem_alloc(&chunks, texts->n_texts + 1, sizeof *chunks, err));
     pass p = {.m = m,
-              .kernels = encoder_kernels_of(kernels()),
+              .kernels = kernels(),
               .texts = texts,
               .chunks = chunks,
               .workspace = w,

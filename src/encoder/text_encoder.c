@@ -6,6 +6,7 @@
 #include "encoder/bert.h"
 #include "encoder/tokenizer.h"
 #include "formats/embeddings.h"
+#include "kernels/kernels.h"
 
 #include <string.h>
 
@@ -65,7 +66,7 @@ static semid_status check_parts(const text_encoder *e, const char *model_dir, se
 
 static void warn_of_emulation(precision kind) {
     const kernel_table *tier = kernels();
-    if (kind == PRECISION_BF16 && !encoder_kernels_of(tier)->bf16_native)
+    if (kind == PRECISION_BF16 && !tier->bf16_native)
         log_warn(
             "bf16: the instructions in use (%s) have no bfloat16 product (AVX512_BF16 is one); "
             "float32 stands in for it, slower than --dtype f32; int8 is the fast one here",

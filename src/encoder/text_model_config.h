@@ -5,7 +5,7 @@
 #define ENCODER_TEXT_MODEL_CONFIG_H
 
 #include "base/error.h"
-#include "kernels/encoder.h"
+#include "kernels/gemm.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -6,42 +6,51 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int always(void) {
-    return 1;
+/* One table of function pointers per tier, built once, on first use. The tiers of an architecture
+ * form a ladder: each contains the instructions of the one below it, so a table starts as a copy of
+ * the one below and the families then overwrite what they accelerate. Hence every entry is set in
+ * every table, and a family may skip a tier that would not help it. Code of a tier that the machine
+ * lacks is never run, not even its `add` function: the compiler may have used the instructions
+ * there too. */
+
+static bool always(void) {
+    return true;
 }
 
 #if defined(__x86_64__)
-static int has_avx2(void) {
+static bool has_avx2(void) {
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
 }
 
-static int has_avx512(void) {
+static bool has_avx512(void) {
     return has_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
            __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
 }
 
-static int has_avx512vnni(void) {
+static bool has_avx512vnni(void) {
     return has_avx512() && __builtin_cpu_supports("avx512vnni");
 }
 
-static int has_avx512bf16(void) {
+static bool has_avx512bf16(void) {
     return has_avx512vnni() && __builtin_cpu_supports("avx512bf16");
 }
 #endif
 
+enum { N_FAMILIES = 2 };
+
 static const struct tier {
     const char *name;
-    int (*supported)(void);
-    void (*add)(kernel_table *table);
+    bool (*supported)(void);
+    void (*add[N_FAMILIES])(kernel_table *table); /* NULL: the family has nothing new here */
 } tiers[] = {
-    {"ref", always, kernels_add_ref},
+    {"ref", always, {vectors_add_ref, network_add_ref}},
 #if defined(__x86_64__)
-    {"avx2", has_avx2, kernels_add_avx2},
-    {"avx512", has_avx512, kernels_add_avx512},
-    {"avx512vnni", has_avx512vnni, kernels_add_avx512vnni},
-    {"avx512bf16", has_avx512bf16, kernels_add_avx512vnni}, /* differs in the encoder's alone */
+    {"avx2", has_avx2, {vectors_add_avx2, network_add_avx2}},
+    {"avx512", has_avx512, {vectors_add_avx512, network_add_avx512}},
+    {"avx512vnni", has_avx512vnni, {vectors_add_avx512vnni, network_add_avx512vnni}},
+    {"avx512bf16", has_avx512bf16, {NULL, network_add_avx512bf16}},
 #elif defined(__aarch64__)
-    {"neon", always, kernels_add_neon},
+    {"neon", always, {vectors_add_neon, network_add_neon}},
 #endif
 };
 enum { N_TIERS = sizeof tiers / sizeof tiers[0] };
@@ -63,11 +72,14 @@ static size_t highest_tier(void) {
 
 static void build_tables(void) {
     size_t cap = highest_tier();
+
     for (size_t i = 0; i < N_TIERS; i++) {
         if (i > 0) tables[i] = tables[i - 1];
         tables[i].tier = tiers[i].name;
-        if (!tiers[i].supported()) continue; /* even `add` may hold instructions of its tier */
-        tiers[i].add(&tables[i]);
+        if (!tiers[i].supported()) continue;
+
+        for (size_t f = 0; f < N_FAMILIES; f++)
+            if (tiers[i].add[f]) tiers[i].add[f](&tables[i]);
         if (i <= cap) chosen = &tables[i];
     }
 }
@@ -77,7 +89,7 @@ const kernel_table *kernels(void) {
     return chosen;
 }
 
-const kernel_table *kernels_tier(size_t i, int *supported) {
+const kernel_table *kernels_tier(size_t i, bool *supported) {
     pthread_once(&once, build_tables);
     if (i >= N_TIERS) return NULL;
     *supported = tiers[i].supported();

@@ -1,11 +1,14 @@
 /* kernels/kernels.h - the inner loops, once per instruction set, chosen at run time.
  *
- * Kernels never allocate and cannot fail; they take any alignment and any length. `_ref` is the
- * specification. SEMID_ISA=ref|neon|avx2|avx512|avx512vnni|avx512bf16 caps the tier that is used.
- */
+ * kernels.def lists and specifies every kernel. Kernels never allocate and cannot fail; they take
+ * any alignment and any length. `_ref` is the readable specification.
+ * SEMID_ISA=ref|neon|avx2|avx512|avx512vnni|avx512bf16 caps the tier that is used. */
 #ifndef KERNELS_KERNELS_H
 #define KERNELS_KERNELS_H
 
+#include "kernels/gemm.h"
+
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,12 +19,12 @@ enum { PANEL_WIDTH = 16, KERNEL_MAX_ROWS = 96 };
  * The order of summation is part of the meaning. Dimensions are dealt to n_lanes lanes (dimension j
  * to lane j % n_lanes), each lane is one chain of fused multiply-adds in float32, and the lanes are
  * added up from the first to the last. With one vector register as the lanes, a single inner
- * product can so be repeated bit by bit without a panel. Rows are stored lane by lane too, each
+ * product can thus be repeated bit by bit without a panel. Rows are stored lane by lane too, each
  * lane padded with zeros to lane_len. */
 typedef struct codeword_panels {
     size_t n_panels, n_lanes, lane_len;
     const float *values; /* [n_panels, n_lanes, lane_len, PANEL_WIDTH] */
-    const float *norms;  /* [n_panels * PANEL_WIDTH] |c|^2, +inf behind the last codeword */
+    const float *norms;  /* [n_panels * PANEL_WIDTH] |c|^2, +inf after the last codeword */
 } codeword_panels;
 
 /* ---- screening: which codewords can be the nearest, in 8-bit integers ----
@@ -31,12 +34,12 @@ typedef struct codeword_panels {
 
 enum {
     SCREEN_MAX_ROWS = 48,
-    SCREEN_MAX_PANELS = 16, /* of one call */
-    SCREEN_RANK = 11,       /* leaves about 18 of 256 codewords under the limit */
+    SCREEN_MAX_PANELS = 16, /* per call */
+    SCREEN_RANK = 11,       /* leaves about 18 of 256 codewords below the limit */
     SCREEN_STEP = 16        /* quantized rows are padded to a multiple of it */
 };
 
-/* A vector x and what its quantized form q leaves of it. */
+/* How a vector x was quantized, and how far its quantized form q is from it. */
 typedef struct quantized_vector {
     float scale;
     float length, error; /* |x|, |x - q|, up to float32 rounding */
@@ -47,7 +50,7 @@ typedef struct quantized_vector {
 typedef struct screen_terms {
     int32_t biases[PANEL_WIDTH];
     float scales[PANEL_WIDTH];
-    float norms[PANEL_WIDTH];   /* |c|^2, +inf behind the last codeword */
+    float norms[PANEL_WIDTH];   /* |c|^2, +inf after the last codeword */
     float lengths[PANEL_WIDTH]; /* |c| */
     float errors[PANEL_WIDTH];  /* |c - q| */
     float slacks[PANEL_WIDTH];  /* what rounding may add to the error of a score */
@@ -59,17 +62,17 @@ typedef struct screen_panels {
     const screen_terms *terms; /* [n_panels] */
 } screen_panels;
 
-/* Of a row: its factors of q.s * scale, of lengths and of errors. */
+/* The factors of a row, by which q.s * scale, the lengths and the errors are multiplied. */
 typedef struct screen_row {
     float score, length, error;
 } screen_row;
 
 typedef struct kernel_table {
     const char *tier;
-    int screens; /* whether screening is faster than nearest_f32 */
+    bool screens;     /* whether screening is faster than nearest_f32 */
+    bool bf16_native; /* else float32 arithmetic emulates the instruction, at its own speed */
 #define KERNEL(tolerance, result, name, parameters) result(*name) parameters;
 #include "kernels/kernels.def"
-#undef KERNEL
 } kernel_table;
 
 /* The table of this machine under SEMID_ISA. */
@@ -77,13 +80,19 @@ const kernel_table *kernels(void);
 
 /* For tests: tier i of those built in, from `ref` upwards, or NULL at the end. *supported says
  * whether this machine can run it; if not, its kernels are those of the tier below. */
-const kernel_table *kernels_tier(size_t i, int *supported);
+const kernel_table *kernels_tier(size_t i, bool *supported);
 
-/* Each tier overwrites what it accelerates. */
-void kernels_add_ref(kernel_table *table);
-void kernels_add_avx2(kernel_table *table);
-void kernels_add_avx512(kernel_table *table);
-void kernels_add_avx512vnni(kernel_table *table);
-void kernels_add_neon(kernel_table *table);
+/* Each family and tier overwrites in the table what it accelerates. */
+void vectors_add_ref(kernel_table *table);
+void vectors_add_avx2(kernel_table *table);
+void vectors_add_avx512(kernel_table *table);
+void vectors_add_avx512vnni(kernel_table *table);
+void vectors_add_neon(kernel_table *table);
+void network_add_ref(kernel_table *table);
+void network_add_avx2(kernel_table *table);
+void network_add_avx512(kernel_table *table);
+void network_add_avx512vnni(kernel_table *table);
+void network_add_avx512bf16(kernel_table *table);
+void network_add_neon(kernel_table *table);
 
 #endif

@@ -1,10 +1,13 @@
 /* kernels/panels_simd.h - the panel kernels in terms of one tier's vectors. The including file
- * defines the vector operations (vf_*: floats, vi_*: 32-bit integers of the same width) and
- *   VF_WIDTH   floats a vector        PANEL_VECTORS  vectors a panel, PANEL_WIDTH / VF_WIDTH
- *   TILE_ROWS  rows of x whose accumulators fit the registers beside a panel
+ * defines the vector operations (vf_*: floats) and
+ *   VF_WIDTH       floats per vector
+ *   PANEL_VECTORS  vectors per panel, PANEL_WIDTH / VF_WIDTH
+ *   TILE_ROWS      rows of x whose accumulators fit the registers beside a panel
  *
  * A tile is TILE_ROWS x 16 accumulators that live in registers through one lane: per dimension one
- * load of the panel and one broadcast a row, and as many multiply-adds as the tile has vectors. */
+ * load of the panel and one broadcast per row, and as many multiply-adds as the tile has vectors.
+ * The order of summation is that of codeword_panels (kernels.h) at every width, so all vector tiers
+ * give the same bits. */
 
 typedef struct accumulators {
     vf v[TILE_ROWS][PANEL_VECTORS];
@@ -16,6 +19,7 @@ tile_lane(size_t rows, const float *x, size_t stride, const float *panel, size_t
     accumulators a;
     for (size_t r = 0; r < rows; r++)
         for (size_t v = 0; v < PANEL_VECTORS; v++) a.v[r][v] = vf_zero();
+
     for (size_t j = 0; j < len; j++) {
         vf c[PANEL_VECTORS];
         for (size_t v = 0; v < PANEL_VECTORS; v++)
@@ -61,8 +65,8 @@ static inline __attribute__((always_inline)) void nearest_tile(size_t rows, cons
         }
 }
 
-/* Panels win strictly, so that each lane holds its lowest index; between lanes it is decided here.
- */
+/* A later panel replaces the best one only if its score is less, so each lane holds its lowest
+ * index; ties between lanes are decided here. */
 static int32_t best_lane(const float *best, const int32_t *best_panel) {
     float score = best[0];
     int32_t code = best_panel[0] * PANEL_WIDTH;
@@ -93,6 +97,7 @@ static void nearest_f32(const float *x, size_t n_rows, const codeword_panels *c,
             state.best[r][i] = INFINITY;
             state.best_panel[r][i] = 0;
         }
+
     for (size_t p = 0; p < c->n_panels; p++)
         for (size_t lane = 0; lane < c->n_lanes; lane++) {
             tile_step step = {.norms = c->norms + p * PANEL_WIDTH,
@@ -103,6 +108,7 @@ static void nearest_f32(const float *x, size_t n_rows, const codeword_panels *c,
             nearest_lane(x + lane * c->lane_len, stride, n_rows, values, c->lane_len, &step,
                          &state);
         }
+
     for (size_t r = 0; r < n_rows; r++) codes[r] = best_lane(state.best[r], state.best_panel[r]);
 }
 

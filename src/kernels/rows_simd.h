@@ -1,5 +1,6 @@
-/* kernels/rows_simd.h - kernels over one or two rows in terms of one tier's vectors (see
- * panels_simd.h): four independent chains hide the latency of the multiply-add. */
+/* kernels/rows_simd.h - kernels over one or two rows in terms of one tier's vectors (vf_* as in
+ * panels_simd.h; vd_*: VD_WIDTH doubles): four independent chains hide the latency of the
+ * multiply-add. */
 
 static inline vf dot_step(vf a, const float *x, const float *y) {
     return vf_fma(vf_load(x), vf_load(y), a);
@@ -14,10 +15,12 @@ static inline vf sqdist_step(vf a, const float *x, const float *y) {
     do {                                                                                           \
         vf a[4] = {vf_zero(), vf_zero(), vf_zero(), vf_zero()};                                    \
         size_t i = 0;                                                                              \
+                                                                                                   \
         for (; i + 4 * VF_WIDTH <= n; i += 4 * VF_WIDTH)                                           \
             for (size_t u = 0; u < 4; u++)                                                         \
                 a[u] = step(a[u], x + i + u * VF_WIDTH, y + i + u * VF_WIDTH);                     \
         for (; i + VF_WIDTH <= n; i += VF_WIDTH) a[0] = step(a[0], x + i, y + i);                  \
+                                                                                                   \
         float lanes[VF_WIDTH], sum = 0;                                                            \
         vf_store(lanes, vf_add(vf_add(a[0], a[1]), vf_add(a[2], a[3])));                           \
         for (size_t l = 0; l < VF_WIDTH; l++) sum += lanes[l];                                     \
@@ -62,7 +65,7 @@ static inline vd relax_step(const float *costs, const double *prices, vd base, v
 
 enum { FOUND_AT_ONCE = 32 };
 
-/* Where the least distance is first; n if it is nowhere. */
+/* The first index of the least distance; n if it does not occur. */
 static size_t find_distance(const double *distances, double least, size_t n) {
     size_t k = 0;
     for (; k + FOUND_AT_ONCE / 2 <= n; k += FOUND_AT_ONCE / 2) {
@@ -81,6 +84,7 @@ static size_t relax_f64(const float *costs, const double *prices, double base, d
     vd bases = vd_splat(base), floors = vd_splat(floor), rows = vd_splat(row);
     vd even = vd_splat(least), odd = even;
     size_t k = 0, next = VD_WIDTH;
+
     for (; k + 2 * VD_WIDTH <= n; k += 2 * VD_WIDTH, next += 2 * VD_WIDTH) {
         even = vd_min(
             relax_step(costs + k, prices + k, bases, floors, rows, distances + k, came_from + k),
@@ -89,6 +93,7 @@ static size_t relax_f64(const float *costs, const double *prices, double base, d
                                 came_from + next),
                      odd);
     }
+
     for (; k < n; k++) {
         double d = base + (double)costs[k] - prices[k];
         if (d < floor) d = floor;
@@ -98,6 +103,7 @@ static size_t relax_f64(const float *costs, const double *prices, double base, d
         }
         least = distances[k] < least ? distances[k] : least;
     }
+
     vd_store(lanes, vd_min(even, odd));
     for (size_t l = 0; l < VD_WIDTH; l++) least = lanes[l] < least ? lanes[l] : least;
     return least < (double)INFINITY ? find_distance(distances, least, n) : n;
@@ -113,6 +119,7 @@ static inline cheapest keep_cheapest(cheapest c, vf cost) {
     return c;
 }
 
+/* The first index of the least cost, which occurs. */
 static size_t find_cost(const float *costs, const float *prices, float least, size_t n) {
     size_t k = 0;
     for (; k + FOUND_AT_ONCE <= n; k += FOUND_AT_ONCE) {
@@ -131,16 +138,21 @@ static size_t cheapest_f32(const float *costs, const float *prices, size_t n, fl
     static const float infinite = INFINITY;
     cheapest even = {vf_splat(&infinite), vf_splat(&infinite)}, odd = even;
     size_t k = 0;
+
     for (; k + 2 * VF_WIDTH <= n; k += 2 * VF_WIDTH) {
         size_t next = k + VF_WIDTH;
         even = keep_cheapest(even, vf_sub(vf_load(costs + k), vf_load(prices + k)));
         odd = keep_cheapest(odd, vf_sub(vf_load(costs + next), vf_load(prices + next)));
     }
+
+    /* `even` takes in the least values of `odd`; the second least of either stay apart */
     float lanes[VF_WIDTH], seconds[VF_WIDTH], least = INFINITY, second = INFINITY;
     vf_store(seconds, vf_min(even.second, odd.second));
     even = keep_cheapest(even, odd.least);
     vf_store(lanes, even.least);
     vf_store(seconds, vf_min(vf_load(seconds), even.second));
+
+    /* the lanes and what is left of the columns, one by one */
     for (size_t l = 0; l < VF_WIDTH + n - k; l++) {
         float cost = l < VF_WIDTH ? lanes[l] : costs[k + l - VF_WIDTH] - prices[k + l - VF_WIDTH];
         float higher = cost > least ? cost : least;

@@ -1,10 +1,10 @@
 /* kernels/screen_x86.h - the screening kernels of a tier of x86. The including file defines
  *   ROW_MAX, ROW_ZERO, CODEWORD_MAX   ranges of bytes
- *   MAX_SUM_OF_EIGHT   what eight bytes of a codeword may add up to, 0: anything
+ *   MAX_SUM_OF_EIGHT   upper bound of the sum of eight bytes of a codeword, 0: none
  *   sv, sv_*           vectors of SV_WIDTH floats and of as many 32-bit integers
  *   SCREEN_TILE_ROWS   rows whose sums with two vectors fit the registers
  *   tile_sums          q.s of that many rows with two vectors of codewords
- * and is compiled for AVX2 at least: one row alone is worked on in 256 bits everywhere. */
+ * and is compiled for AVX2 at least: a single row is processed in 256 bits on every tier. */
 
 enum {
     TILE_PANELS = 2 * SV_WIDTH / PANEL_WIDTH,
@@ -19,7 +19,7 @@ static inline __m256 load_first(const float *x, size_t n) {
     return _mm256_maskload_ps(x, _mm256_loadu_si256((const __m256i *)(const void *)(mask + 8 - n)));
 }
 
-/* The n - j values of x from j on, at most 8, behind them zeros. */
+/* The n - j values of x from j on, at most 8, then zeros. */
 static inline __m256 load_rest(const float *x, size_t j, size_t n) {
     return j < n ? load_first(x + j, n - j) : _mm256_setzero_ps();
 }
@@ -53,8 +53,8 @@ static float max_of(const float *x, size_t n) {
     return max >= 1e-12F && max <= 1e12F ? max : 0;
 }
 
-/* The largest sum of what is positive, or of what is negative, over the eight values of a step that
- * go into one sum of 16 bits: dimensions 0 1 4 5 8 9 12 13, and the others. */
+/* The largest sum of the positive values, or of the absolute negative ones, over the eight values
+ * of a step that go into one sum of 16 bits: dimensions 0 1 4 5 8 9 12 13, and the others. */
 static float max_sum_of_eight(const float *x, size_t n) {
     const __m256 zero = _mm256_setzero_ps();
     __m256 most = zero;
@@ -89,13 +89,15 @@ static void quantize(const float *x, size_t n, float scale, int zero, void *byte
     const __m128i zeros = _mm_set1_epi8((char)zero);
     __m256 error = _mm256_setzero_ps(), length = error, error2 = error, length2 = error;
     __m256i sum = _mm256_setzero_si256();
+
     for (size_t j = 0; j < n; j += SCREEN_STEP) {
         __m256i a = quantize_vector(load_rest(x, j, n), inverse, by, &error, &length);
         __m256i b = quantize_vector(load_rest(x, j + 8, n), inverse, by, &error2, &length2);
         sum = _mm256_add_epi32(sum, _mm256_add_epi32(a, b));
         _mm_storeu_si128((__m128i *)((char *)bytes + j), _mm_add_epi8(to_bytes(a, b), zeros));
     }
-    uint32_t sums[8], total = 0; /* of garbage where x is not finite */
+
+    uint32_t sums[8], total = 0; /* unsigned: it may wrap where x is not finite */
     _mm256_storeu_si256((__m256i *)sums, sum);
     for (size_t i = 0; i < 8; i++) total += sums[i];
     *out = (quantized_vector){scale, (float)sqrt(sum_lanes(_mm256_add_ps(length, length2))),
@@ -161,8 +163,10 @@ static float limit_of(const float *lower, size_t n_panels) {
     float lows[PANEL_WIDTH], limit = -INFINITY;
     int32_t below[PANEL_WIDTH] = {0};
     for (size_t i = 0; i < PANEL_WIDTH; i++) lows[i] = INFINITY;
+
     for (size_t p = 0; p < n_panels; p++, lower += PANEL_WIDTH)
         for (size_t i = 0; i < PANEL_WIDTH; i++) lows[i] = lower[i] < lows[i] ? lower[i] : lows[i];
+
     for (size_t j = 0; j < PANEL_WIDTH; j++)
         for (size_t i = 0; i < PANEL_WIDTH; i++) below[i] += lows[j] < lows[i];
     for (size_t i = 0; i < PANEL_WIDTH; i++)
@@ -170,10 +174,11 @@ static float limit_of(const float *lower, size_t n_panels) {
     return limit;
 }
 
-/* Returns the least of those not marked, where that is asked for. */
+/* Returns the least bound of those not marked, if has_rest is set. */
 static inline __attribute__((always_inline)) float
 mark_row(const float *lowers, size_t n_panels, float limit, uint16_t *possible, int has_rest) {
     sv limits = sv_splat(limit), rest = sv_splat(INFINITY);
+
     for (size_t p = 0; p < n_panels; p++) {
         unsigned mask = 0;
         for (size_t v = 0; v < PANEL_PARTS; v++) {
@@ -192,10 +197,12 @@ static void mark_possible(const screen_state *state, size_t n_rows, size_t n_pan
         const float *lowers = state->lower[r];
         for (size_t i = 0; i < SV_WIDTH; i++)
             least[r] = state->least[r][i] < least[r] ? state->least[r][i] : least[r];
+
         if (limits && limits[r] > -INFINITY) {
             float limit = limit_of(lowers, n_panels);
             limits[r] = limit < limits[r] ? limit : limits[r];
         }
+
         float limit = limits && limits[r] > least[r] ? limits[r] : least[r];
         if (rests)
             rests[r] = fminf(rests[r], mark_row(lowers, n_panels, limit, possible, 1));
@@ -210,6 +217,7 @@ static void screen_u8(const uint8_t *q, const screen_row *rows, size_t n_rows,
     screen_state state;
     for (size_t r = 0; r < n_rows; r++)
         for (size_t i = 0; i < SV_WIDTH; i++) state.least[r][i] = INFINITY;
+
     for (size_t p = 0; p < n_panels; p += TILE_PANELS) {
         size_t row = 0;
         for (; row + SCREEN_TILE_ROWS <= n_rows; row += SCREEN_TILE_ROWS)
@@ -220,7 +228,7 @@ static void screen_u8(const uint8_t *q, const screen_row *rows, size_t n_rows,
     mark_possible(&state, n_rows, n_panels, least, limits, rests, possible);
 }
 
-/* ---- the candidates that are left ---- */
+/* ---- scoring the candidates that passed the screen ---- */
 
 enum { RESCORED_AT_ONCE = 4 }; /* independent chains hide the latency of the multiply-add */
 
@@ -230,11 +238,13 @@ scores_in_order(size_t n, const float *x, const float *const *codewords, size_t 
     float lanes[RESCORED_AT_ONCE][8];
     size_t j = 0;
     for (size_t i = 0; i < n; i++) a[i] = _mm256_setzero_ps();
+
     for (; j + 8 <= dim; j += 8) {
         __m256 value = _mm256_loadu_ps(x + j);
         for (size_t i = 0; i < n; i++)
             a[i] = _mm256_fmadd_ps(value, _mm256_loadu_ps(codewords[i] + j), a[i]);
     }
+
     for (size_t i = 0; i < n; i++) {
         if (j < dim)
             a[i] = _mm256_fmadd_ps(load_first(x + j, dim - j),
@@ -242,6 +252,7 @@ scores_in_order(size_t n, const float *x, const float *const *codewords, size_t 
         _mm256_storeu_ps(lanes[i], a[i]);
         sums[i] = lanes[i][0];
     }
+
     for (size_t lane = 1; lane < 8; lane++)
         for (size_t i = 0; i < n; i++) sums[i] += lanes[i][lane];
 }
@@ -250,6 +261,7 @@ static int32_t rescore_f32(const float *x, const float *codewords, const float *
                            const int32_t *list, size_t n, float *scores) {
     float least = INFINITY, sums[RESCORED_AT_ONCE];
     int32_t best = list ? list[0] : 0;
+
     for (size_t begin = 0; begin < n; begin += RESCORED_AT_ONCE) {
         const float *at[RESCORED_AT_ONCE];
         size_t k[RESCORED_AT_ONCE], m = n - begin < RESCORED_AT_ONCE ? n - begin : RESCORED_AT_ONCE;
@@ -258,10 +270,12 @@ static int32_t rescore_f32(const float *x, const float *codewords, const float *
             k[i] = list ? (size_t)list[from] : from;
             at[i] = codewords + k[i] * dim;
         }
+
         if (m <= 2)
             scores_in_order(2, x, at, dim, sums);
         else
             scores_in_order(RESCORED_AT_ONCE, x, at, dim, sums);
+
         for (size_t i = 0; i < m; i++) {
             float score = fmaf(-2, sums[i], norms[k[i]]);
             if (scores) scores[begin + i] = score;

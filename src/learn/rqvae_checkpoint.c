@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "formats/embeddings.h"
 #include "formats/safetensors.h"
+#include "kernels/kernels.h"
 #include "semid/version.h"
 
 #include <jansson.h>

@@ -5,6 +5,7 @@
 #include "base/memory.h"
 #include "encoder/text_encoder.h"
 #include "formats/embeddings.h"
+#include "kernels/kernels.h"
 #include "pipeline/embed_partial.h"
 #include "semid/version.h"
 #include "table/item_texts.h"

@@ -8,9 +8,11 @@ done
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 cd "$SOURCE_DIR"
-kernels=(src/kernels/{dispatch,kernels_ref,kernels_neon,encoder,encoder_ref,encoder_neon}.c)
-for test in kernels encoder; do
-    aarch64-linux-gnu-gcc -std=gnu17 -O2 -static -D_GNU_SOURCE -Iinclude -Isrc -o "$dir/$test" \
-        tests/kernels/test_$test.c "${kernels[@]}" src/base/{rng,log}.c -lm
+kernels=(src/kernels/{dispatch,gemm,vectors_ref,vectors_neon,network_ref,network_neon}.c)
+base=(src/base/{context,error,log,memory,pool,rng,version}.c)
+flags=(-std=gnu17 -O2 -static -D_GNU_SOURCE -Iinclude -Isrc -Itests)
+for test in vectors network; do
+    aarch64-linux-gnu-gcc "${flags[@]}" -o "$dir/$test" tests/kernels/test_$test.c "${kernels[@]}" \
+        "${base[@]}" -lm
     qemu-aarch64 "$dir/$test"
 done

@@ -4,6 +4,15 @@
 #include <math.h>
 #include <string.h>
 
+/* The vector operations of this tier, for the bodies that all tiers share: a tile of 6 x 16
+ * accumulators in 12 of the 16 registers beside a panel and a broadcast element.
+ *
+ * Screening: vpmaddubsw multiplies unsigned by signed bytes and adds pairs in 16 bits. tile_sums
+ * adds four of its results, of every other pair of 16 dimensions, before it widens them: eight
+ * products. Bytes of a row are at most ROW_ZERO + ROW_MAX = 127, so the sum fits if, of the eight
+ * bytes of a codeword that share it, neither the positive nor the negative ones add up to more than
+ * 32767 / 127 = 258; quantize_codeword chooses the scale for that. */
+
 enum { VF_WIDTH = 8, PANEL_VECTORS = PANEL_WIDTH / VF_WIDTH, TILE_ROWS = 6 };
 typedef __m256 vf;
 
@@ -59,8 +68,7 @@ static inline void keep_less(float *best, int32_t *best_panel, vf score, int32_t
 #include "kernels/panels_simd.h"
 #include "kernels/rows_simd.h"
 
-/* ---- screening: vpmaddubsw multiplies unsigned by signed bytes and adds pairs in 16 bits; two
- * such sums must not wrap, nor may four of them added up ---- */
+/* ---- screening ---- */
 
 enum { SV_WIDTH = 8, SCREEN_TILE_ROWS = 4 };
 enum { ROW_MAX = 63, ROW_ZERO = 64, CODEWORD_MAX = 127 };
@@ -102,8 +110,10 @@ static inline __attribute__((always_inline)) void
 tile_sums(size_t rows, const uint8_t *q, const int8_t *values, size_t len, sv_int sums[][2]) {
     const __m256i ones = _mm256_set1_epi16(1);
     for (size_t r = 0; r < rows; r++) sums[r][0] = sums[r][1] = _mm256_setzero_si256();
+
     for (size_t j = 0; j < len; j += SCREEN_STEP) {
         __m256i part[SCREEN_TILE_ROWS][2];
+
 #pragma GCC unroll 4
         for (size_t s = 0; s < SCREEN_STEP; s += 4) {
             const int8_t *at = values + (j + s) * PANEL_WIDTH;
@@ -114,10 +124,11 @@ tile_sums(size_t rows, const uint8_t *q, const int8_t *values, size_t len, sv_in
                 __m256i p0 = _mm256_maddubs_epi16(row, c0), p1 = _mm256_maddubs_epi16(row, c1);
                 part[r][0] = s ? _mm256_add_epi16(part[r][0], p0) : p0;
                 part[r][1] = s ? _mm256_add_epi16(part[r][1], p1) : p1;
-                /* Keeps the additions here: put off, the products no longer fit the registers. */
+                /* Keeps the additions here: deferred, the products no longer fit the registers. */
                 __asm__("" : "+x"(part[r][0]), "+x"(part[r][1]));
             }
         }
+
 #pragma GCC unroll 8
         for (size_t r = 0; r < rows; r++)
             for (size_t v = 0; v < 2; v++)
@@ -127,9 +138,9 @@ tile_sums(size_t rows, const uint8_t *q, const int8_t *values, size_t len, sv_in
 
 #include "kernels/screen_x86.h"
 
-void kernels_add_avx2(kernel_table *table) {
-    table->screens = 1;
-#define KERNEL(tolerance, result, name, parameters) table->name = name;
+void vectors_add_avx2(kernel_table *table) {
+    table->screens = true;
+#define VECTOR_KERNEL(tolerance, result, name, parameters) table->name = name;
+#define SCREEN_KERNEL VECTOR_KERNEL
 #include "kernels/kernels.def"
-#undef KERNEL
 }

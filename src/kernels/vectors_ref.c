@@ -1,7 +1,11 @@
-/* The specification of every kernel: plain loops, accumulated in double. */
 #include "kernels/kernels.h"
 
 #include <math.h>
+
+/* The specification of the vector kernels: plain loops, accumulated in double. Other tiers sum in
+ * float32, in an order of their own that kernels.h fixes for nearest_f32; their results may differ
+ * from these by the rounding of such a sum, hence a code only where two scores are that close.
+ * EXACT kernels have one operation per element, or compare: every tier gives the same bits. */
 
 static float dot_f32(const float *x, const float *y, size_t n) {
     double sum = 0;
@@ -37,6 +41,7 @@ static size_t relax_f64(const float *costs, const double *prices, double base, d
             distances[k] = d;
             came_from[k] = row;
         }
+
         if (!(distances[k] < least)) continue;
         least = distances[k];
         column = k;
@@ -47,6 +52,7 @@ static size_t relax_f64(const float *costs, const double *prices, double base, d
 static size_t cheapest_f32(const float *costs, const float *prices, size_t n, float *gap) {
     size_t column = 0;
     float least = INFINITY, second = INFINITY;
+
     for (size_t k = 0; k < n; k++) {
         float cost = costs[k] - prices[k];
         if (cost < least) {
@@ -57,18 +63,21 @@ static size_t cheapest_f32(const float *costs, const float *prices, size_t n, fl
             second = cost;
         }
     }
+
     *gap = second - least;
     return column;
 }
 
 static void nearest_f32(const float *x, size_t n_rows, const codeword_panels *c, int32_t *codes) {
     size_t row_len = c->n_lanes * c->lane_len;
+
     for (size_t r = 0; r < n_rows; r++) {
         double best = INFINITY;
         codes[r] = 0;
         for (size_t k = 0; k < c->n_panels * PANEL_WIDTH; k++) {
             const float *codeword =
                 c->values + k / PANEL_WIDTH * row_len * PANEL_WIDTH + k % PANEL_WIDTH;
+
             double dot = 0;
             for (size_t j = 0; j < row_len; j++)
                 dot += (double)x[r * row_len + j] * (double)codeword[j * PANEL_WIDTH];
@@ -88,6 +97,7 @@ static void inner_f32(const float *x, size_t n_rows, const float *panel, size_t 
             double dot = 0;
             for (size_t j = 0; j < dim; j++)
                 dot += (double)x[r * dim + j] * (double)panel[j * PANEL_WIDTH + i];
+
             float score = (float)dot;
             scores[r * PANEL_WIDTH + i] = score;
             mask |= (unsigned)(score > floors[i]) << i;
@@ -96,10 +106,10 @@ static void inner_f32(const float *x, size_t n_rows, const float *panel, size_t 
     }
 }
 
-#include "kernels/screen_plain.h"
+#include "kernels/screen_ref.h"
 
-void kernels_add_ref(kernel_table *table) {
-#define KERNEL(tolerance, result, name, parameters) table->name = name;
+void vectors_add_ref(kernel_table *table) {
+#define VECTOR_KERNEL(tolerance, result, name, parameters) table->name = name;
+#define SCREEN_KERNEL VECTOR_KERNEL
 #include "kernels/kernels.def"
-#undef KERNEL
 }

@@ -1,10 +1,12 @@
-/* kernels/encoder_i8_x86.h - the int8 product of the x86 tiers, included behind encoder_simd.h.
- * I8_ROWS rows and I8_PANELS panels of C, which make I8_VECTORS registers a row, are kept in
+/* kernels/gemm_i8_x86.h - the int8 product of the x86 tiers, included after network_simd.h.
+ * I8_ROWS rows and I8_PANELS panels of C, which take I8_VECTORS registers per row, are kept in
  * registers over all of k.
  *
  * VNNI multiplies bytes and adds groups of four to int32 at once. Without it vpmaddubsw adds pairs
- * in 16 bits; gemm_pack_i8 chose the weights so that two pairs cannot overflow them together, and
- * one widening serves both. */
+ * in 16 bits; gemm_pack_i8 chose the weights so that the sum of two pairs fits 16 bits (gemm.c),
+ * and one widening serves both. int32 holds the sum of 2^31 / (255 * 127) > 66,000 rows, above the
+ * largest k of text_model_config.c. Sums of integers are exact: the tiers differ only in how a sum
+ * is turned into float32, by less than 1e-6. */
 #include <immintrin.h>
 
 enum { I8_VECTORS = GEMM_PANEL / WIDTH * I8_PANELS };
@@ -42,7 +44,7 @@ static inline vi dot_step(vi sum, vbytes x0, vbytes w0, vbytes x1, vbytes w1) {
 }
 #endif
 
-/* Sums to elements of C. */
+/* Sums of bytes -> elements of C. */
 static inline void store_sums(const gemm_i8_args *g, size_t row, size_t column, vi sum) {
     vf start = splat(g->low[row]) * load(g->sums + column) + load(g->bias + column);
     vf scale = splat(g->step[row]) * load(g->scales + column);
@@ -60,6 +62,7 @@ i8_tile(int rows, int vectors, const gemm_i8_args *g, size_t i0, size_t panel) {
         UNROLL
         for (int j = 0; j < vectors; j++) sum[i][j] = (vi){0};
     }
+
     for (size_t p = 0; p < g->k; p += 4 * I8_DEPTH) {
         vbytes w[I8_VECTORS][I8_DEPTH], x[I8_DEPTH];
         UNROLL
@@ -79,6 +82,7 @@ i8_tile(int rows, int vectors, const gemm_i8_args *g, size_t i0, size_t panel) {
                 sum[i][j] = dot_step(sum[i][j], x[0], w[j][0], x[I8_DEPTH - 1], w[j][I8_DEPTH - 1]);
         }
     }
+
     UNROLL
     for (int i = 0; i < rows; i++) {
         UNROLL
@@ -100,7 +104,7 @@ static void i8_narrow(const gemm_i8_args *g, size_t panel) {
     for (; i < g->m; i++) i8_tile(1, VECTORS, g, i, panel);
 }
 
-static void NAME(gemm_i8)(const gemm_i8_args *g) {
+static void gemm_i8(const gemm_i8_args *g) {
     size_t panels = g->n / GEMM_PANEL, wide;
     for (size_t j = 0; j < panels; j += wide) {
         wide = panels - j >= I8_PANELS ? I8_PANELS : 1;
@@ -119,7 +123,7 @@ static inline float least_lane(__m256 x) {
     return least;
 }
 
-/* The last vector of a row whose length is no multiple: filled up with its first element. */
+/* The last vector of a row whose length is no multiple of 8: filled up with its first element. */
 static inline __m256 load_tail(const float *x, size_t n) {
     float lanes[8];
     for (size_t i = 0; i < 8; i++) lanes[i] = x[i < n ? i : 0];
@@ -135,15 +139,16 @@ static inline void store_eight(uint8_t *q, __m256i x) {
     _mm_storel_epi64((__m128i *)(void *)q, _mm_packus_epi16(words, words));
 }
 
-static void NAME(quantize_u8)(const float *x, size_t n, uint8_t *q, float *low, float *step) {
+static void quantize_u8(const float *x, size_t n, uint8_t *q, float *low, float *step) {
     __m256 least = _mm256_set1_ps(INFINITY), largest = least, poison = _mm256_setzero_ps();
     __m256 zero = poison;
     for (size_t i = 0; i < n; i += 8) {
         __m256 v = load_row(x, i, n), negated = _mm256_sub_ps(zero, v);
         least = _mm256_min_ps(v, least); /* the second operand where one is NaN */
         largest = _mm256_min_ps(negated, largest);
-        poison = _mm256_fmadd_ps(v, zero, poison);
+        poison = _mm256_fmadd_ps(v, zero, poison); /* NaN where v is not finite */
     }
+
     float first = least_lane(least), range = -least_lane(largest) - first;
     float inverse = range > 0 ? 255 / range : 0;
     for (size_t i = 0; i < n; i += 8) {
@@ -151,9 +156,10 @@ static void NAME(quantize_u8)(const float *x, size_t n, uint8_t *q, float *low, 
         store_eight(q + i, _mm256_cvtps_epi32(_mm256_mul_ps(above, _mm256_set1_ps(inverse))));
     }
     for (size_t i = n; i < gemm_i8_pad(n); i++) q[i] = 0;
+
+    float lanes[8];
     *low = first;
     *step = range / 255;
-    float lanes[8];
     _mm256_storeu_ps(lanes, poison);
     for (int i = 0; i < 8; i++) *low += lanes[i];
 }

@@ -3,6 +3,11 @@
 #include <arm_neon.h>
 #include <math.h>
 
+/* The vector operations of this tier, for the bodies that all tiers share: a tile of 6 x 16
+ * accumulators in 24 of the 32 registers beside a panel and a broadcast element. Minima and maxima
+ * are compare and select, since vminq gives NaN where one operand is NaN and these must give the
+ * second. Screening is left to `ref`: it is not faster there, `screens` stays false. */
+
 enum { VF_WIDTH = 4, PANEL_VECTORS = PANEL_WIDTH / VF_WIDTH, TILE_ROWS = 6 };
 typedef float32x4_t vf;
 
@@ -60,9 +65,7 @@ static inline void keep_less(float *best, int32_t *best_panel, vf score, int32_t
 #include "kernels/panels_simd.h"
 #include "kernels/rows_simd.h"
 
-void kernels_add_neon(kernel_table *table) {
-#define SCREEN_KERNEL(tolerance, result, name, parameters)
-#define KERNEL(tolerance, result, name, parameters) table->name = name;
+void vectors_add_neon(kernel_table *table) {
+#define VECTOR_KERNEL(tolerance, result, name, parameters) table->name = name;
 #include "kernels/kernels.def"
-#undef KERNEL
 }

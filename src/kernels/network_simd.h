@@ -1,10 +1,15 @@
-/* kernels/encoder_simd.h - the body of every vector tier of the encoder's kernels: a file defines
- * WIDTH (floats a vector), TILE_ROWS, TILE_PANELS and NAME(op), then includes this. No include
- * guard on purpose.
+/* kernels/network_simd.h - the float32 network kernels of every vector tier. The including file
+ * defines WIDTH (floats per vector), TILE_ROWS and TILE_PANELS. No include guard on purpose.
  *
- * Every element of C is one chain of fused multiply-adds over k, started from the bias: its value
- * does not depend on where in a block its row or column lies. */
-#include "kernels/encoder_tiers.h"
+ * The product follows Goto and van de Geijn (2008): a tile of TILE_ROWS x TILE_PANELS panels of C
+ * stays in registers over a block of k, under panels of B that stay in the first-level cache, for a
+ * block of rows of A that stays in the second. Every element of C is one chain of fused
+ * multiply-adds over k, started from the bias: its value does not depend on where in a block its
+ * row or column lies, nor on which rows come with it.
+ *
+ * Vectors are those of GCC and Clang, whose a * b + c becomes one fused instruction. Tests hold
+ * products to 4e-6, softmax to 1e-6 and activations to 6e-7 of `_ref`, relative to 1 + |x|. */
+#include "kernels/kernels.h"
 
 #include <math.h>
 #include <stdbool.h>
@@ -57,9 +62,11 @@ static inline float sum_lanes(vf v) {
 static inline vf exp_v(vf x) {
     const float round_magic = 12582912.0f; /* 1.5 * 2^23: adding it rounds to an integer */
     x = clamp(x, -87.0f, 88.0f);
+
     vf shifted = x * 1.44269504f + round_magic, n = shifted - round_magic;
     vf r = x - n * 0.693359375f;
-    r = r + n * 2.12194440e-4f;
+    r = r + n * 2.12194440e-4f; /* ln 2 in two parts: n times the first is exact */
+
     vf p = splat(1.0f / 720);
     p = p * r + 1.0f / 120;
     p = p * r + 1.0f / 24;
@@ -67,6 +74,8 @@ static inline vf exp_v(vf x) {
     p = p * r + 0.5f;
     p = p * r + 1.0f;
     p = p * r + 1.0f;
+
+    /* n is in the low bits of `shifted`: added to the exponent, it multiplies by 2^n */
     return (vf)((vi)p + (((vi)shifted - 0x4B400000) << 23));
 }
 
@@ -123,6 +132,7 @@ static inline __attribute__((always_inline)) void tile(int rows, int panels, siz
         for (int j = 0; j < panels * VECTORS; j++)
             sum[i][j] = load(resume ? c + (size_t)i * ldc + j * WIDTH : start + j * WIDTH);
     }
+
     for (size_t p = 0; p < k; p++) {
         vf w[TILE_PANELS * VECTORS];
         UNROLL
@@ -135,6 +145,7 @@ static inline __attribute__((always_inline)) void tile(int rows, int panels, siz
             for (int j = 0; j < panels * VECTORS; j++) sum[i][j] += x * w[j];
         }
     }
+
     UNROLL
     for (int i = 0; i < rows; i++) {
         UNROLL
@@ -147,7 +158,7 @@ typedef struct strip {
     size_t k, lda, ldc;
     const float *b[TILE_PANELS];
     const float *start;
-    bool resume; /* go on from what C holds instead of `start` */
+    bool resume; /* continue from what C holds instead of `start` */
 } strip;
 
 #define TILE(rows, panels) tile(rows, panels, s->k, a, s->lda, s->b, s->start, s->resume, c, s->ldc)
@@ -200,7 +211,7 @@ static void gemm_block(const gemm_args *g, size_t m, const float *a, float *c, s
     }
 }
 
-static void NAME(gemm_f32)(const gemm_args *g) {
+static void gemm_f32(const gemm_args *g) {
     for (size_t i = 0; i < g->m; i += M_BLOCK) {
         size_t m = g->m - i < M_BLOCK ? g->m - i : M_BLOCK;
         for (size_t p = 0; p < g->k; p += K_BLOCK)
@@ -211,19 +222,22 @@ static void NAME(gemm_f32)(const gemm_args *g) {
 
 /* ---- rows ---- */
 
-static void NAME(softmax_f32)(float *x, size_t n, float scale) {
+static void softmax_f32(float *x, size_t n, float scale) {
     size_t n_padded = (n + GEMM_PANEL - 1) / GEMM_PANEL * GEMM_PANEL;
     for (size_t i = n; i < n_padded; i++) x[i] = -INFINITY;
+
     float lanes[WIDTH], max = -INFINITY;
     vf top = splat(-INFINITY), total = splat(0);
     for (size_t i = 0; i < n_padded; i += WIDTH) top = choose(load(x + i) > top, load(x + i), top);
     store(lanes, top);
     for (int i = 0; i < WIDTH; i++) max = lanes[i] > max ? lanes[i] : max;
+
     for (size_t i = 0; i < n_padded; i += WIDTH) {
         vf e = exp_v((load(x + i) - max) * scale);
         total += e;
         store(x + i, e);
     }
+
     float inverse = 1.0f / sum_lanes(total);
     for (size_t i = 0; i < n_padded; i += WIDTH) store(x + i, load(x + i) * inverse);
 }
@@ -249,11 +263,12 @@ static float sum_of_squares(const float *x, size_t n, float mean) {
     return sum;
 }
 
-static void NAME(layer_norm_f32)(float *x, const float *residual, const float *gamma,
-                                 const float *beta, size_t n, float eps) {
+static void layer_norm_f32(float *x, const float *residual, const float *gamma, const float *beta,
+                           size_t n, float eps) {
     size_t i = 0;
     for (; i + WIDTH <= n; i += WIDTH) store(x + i, load(x + i) + load(residual + i));
     for (; i < n; i++) x[i] += residual[i];
+
     float mean = sum_of(x, n) / (float)n;
     float scale = 1.0f / sqrtf(sum_of_squares(x, n, mean) / (float)n + eps);
     for (i = 0; i + WIDTH <= n; i += WIDTH)

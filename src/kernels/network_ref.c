@@ -1,7 +1,12 @@
-/* The readable specification: plain loops that accumulate in double. */
-#include "kernels/encoder_tiers.h"
+#include "kernels/kernels.h"
 
 #include <math.h>
+
+/* The specification of the network kernels: plain loops that accumulate in double, over operands in
+ * the packed layouts of gemm.h. Other tiers sum in float32, in an order of their own, and replace
+ * erf, tanh and exp by polynomials; their results may differ by the rounding of such a sum. What
+ * produces bytes or bfloat16 (quantize_u8, round_bf16) must agree to the bit: these use float32
+ * operations that every tier can repeat. */
 
 static double activate(double x, activation f) {
     switch (f) {
@@ -19,7 +24,7 @@ static double activate(double x, activation f) {
     return x;
 }
 
-static void gemm_f32_ref(const gemm_args *g) {
+static void gemm_f32(const gemm_args *g) {
     for (size_t i = 0; i < g->m; i++)
         for (size_t j = 0; j < g->n; j++) {
             const float *b = g->b + j / GEMM_PANEL * GEMM_PANEL * g->k + j % GEMM_PANEL;
@@ -30,7 +35,7 @@ static void gemm_f32_ref(const gemm_args *g) {
         }
 }
 
-static void softmax_f32_ref(float *x, size_t n, float scale) {
+static void softmax_f32(float *x, size_t n, float scale) {
     double max = -INFINITY, total = 0;
     for (size_t i = 0; i < n; i++) max = (double)x[i] > max ? (double)x[i] : max;
     for (size_t i = 0; i < n; i++) total += exp(((double)x[i] - max) * (double)scale);
@@ -38,35 +43,40 @@ static void softmax_f32_ref(float *x, size_t n, float scale) {
         x[i] = (float)(exp(((double)x[i] - max) * (double)scale) / total);
 }
 
-static void layer_norm_f32_ref(float *x, const float *residual, const float *gamma,
-                               const float *beta, size_t n, float eps) {
+static void layer_norm_f32(float *x, const float *residual, const float *gamma, const float *beta,
+                           size_t n, float eps) {
     double mean = 0, variance = 0;
     for (size_t i = 0; i < n; i++) x[i] += residual[i];
+
     for (size_t i = 0; i < n; i++) mean += (double)x[i] / (double)n;
     for (size_t i = 0; i < n; i++)
         variance += ((double)x[i] - mean) * ((double)x[i] - mean) / (double)n;
+
     double scale = 1 / sqrt(variance + (double)eps);
     for (size_t i = 0; i < n; i++)
         x[i] = (float)(((double)x[i] - mean) * scale * (double)gamma[i] + (double)beta[i]);
 }
 
-void quantize_u8_ref(const float *x, size_t n, uint8_t *q, float *low, float *step) {
+static void quantize_u8(const float *x, size_t n, uint8_t *q, float *low, float *step) {
+    /* 0 where all of x is finite, else NaN: comparisons alone would overlook a NaN */
     float least = INFINITY, largest = -INFINITY, poison = 0;
     for (size_t i = 0; i < n; i++) {
         least = x[i] < least ? x[i] : least;
         largest = x[i] > largest ? x[i] : largest;
         poison += x[i] * 0;
     }
+
     float range = largest - least, inverse = range > 0 ? 255 / range : 0;
     for (size_t i = 0; i < gemm_i8_pad(n); i++) {
         float scaled = i < n ? (x[i] - least) * inverse : 0;
         q[i] = (uint8_t)lrintf(scaled > 0 ? scaled < 255 ? scaled : 255 : 0);
     }
+
     *low = least + poison;
     *step = range / 255;
 }
 
-void gemm_i8_ref(const gemm_i8_args *g) {
+static void gemm_i8(const gemm_i8_args *g) {
     for (size_t i = 0; i < g->m; i++)
         for (size_t j = 0; j < g->n; j++) {
             const int8_t *b = g->b + j / GEMM_PANEL * GEMM_PANEL * g->k + j % GEMM_PANEL * 4;
@@ -79,11 +89,11 @@ void gemm_i8_ref(const gemm_i8_args *g) {
         }
 }
 
-static void round_bf16_ref(const float *x, size_t n, uint16_t *q) {
+static void round_bf16(const float *x, size_t n, uint16_t *q) {
     for (size_t i = 0; i < gemm_bf16_pad(n); i++) q[i] = i < n ? bf16_round(x[i]) : 0;
 }
 
-static void gemm_bf16_ref(const gemm_bf16_args *g) {
+static void gemm_bf16(const gemm_bf16_args *g) {
     for (size_t i = 0; i < g->m; i++)
         for (size_t j = 0; j < g->n; j++) {
             const uint16_t *b = g->b + j / GEMM_PANEL * GEMM_PANEL * g->k + j % GEMM_PANEL * 2;
@@ -95,6 +105,8 @@ static void gemm_bf16_ref(const gemm_bf16_args *g) {
         }
 }
 
-const encoder_kernels encoder_kernels_ref = {
-    gemm_f32_ref, softmax_f32_ref, layer_norm_f32_ref, quantize_u8_ref,
-    gemm_i8_ref,  round_bf16_ref,  gemm_bf16_ref,      false};
+void network_add_ref(kernel_table *table) {
+#define NETWORK_KERNEL(tolerance, result, name, parameters) table->name = name;
+#define INT8_KERNEL NETWORK_KERNEL
+#include "kernels/kernels.def"
+}

@@ -1,9 +1,20 @@
-#include "kernels/encoder.h"
-
-#include "kernels/encoder_tiers.h"
+#include "kernels/gemm.h"
 
 #include <math.h>
 #include <string.h>
+
+/* Packing of weights, once per model: a product reads B in the order in which it is stored. A panel
+ * holds 16 columns, and of those one row after the other, so that the inner loop loads consecutive
+ * vectors and multiplies them by one broadcast element of A. Narrow types keep as many rows of a
+ * column together as one instruction adds up: 4 bytes (vpmaddubsw, vpdpbusd) or 2 halves
+ * (vdpbf16ps).
+ *
+ * int8: an activation byte is at most 255. vpmaddubsw adds the products of two rows in 16 bits, and
+ * the kernel adds two such sums, of the rows {0, 1, 4, 5} or {2, 3, 6, 7} of every eight, before it
+ * widens them. The sum lies between 255 times the negative and 255 times the positive weights among
+ * the four, so it fits if neither part exceeds 128: 255 * 128 = 32640 < 32768. The scale of a
+ * column is the finest that keeps its real weights within that limit (and each within 127);
+ * rounding to bytes may exceed it by up to 2, and restrain() takes that back. */
 
 void gemm_pack_transposed(const float *src, size_t ld, size_t n, size_t k, float *packed) {
     for (size_t j = 0; j < gemm_pad(n); j++) {
@@ -24,14 +35,14 @@ void gemm_pack(const float *src, size_t ld, size_t n, size_t k, float *packed) {
 
 /* ---- int8 ---- */
 
-/* Without VNNI the products of these four of every eight rows share a 16-bit sum. */
+/* The rows of every eight whose products share a 16-bit sum. */
 static const int sixteen_bit_sums[2][4] = {{0, 1, 4, 5}, {2, 3, 6, 7}};
-/* 255 * 128 still fits 16 bits. */
 enum { LARGEST_SUM = 128, LARGEST_WEIGHT = 127 };
 
 /* The largest sum of the positive parts of sign * w in any group of four. */
 static float largest_sum(const float *w, size_t k, float sign) {
     float largest = 0;
+
     for (size_t p = 0; p < k; p += GEMM_I8_STEP)
         for (int g = 0; g < 2; g++) {
             float sum = 0;
@@ -51,19 +62,21 @@ static float column_scale(const float *w, size_t k) {
     return fmaxf(largest / LARGEST_WEIGHT, sum / LARGEST_SUM);
 }
 
-/* Rounding can lift the sum of the parts of one sign beyond the limit: the weights that it moved
- * farthest give way. */
+/* Rounding can lift the sum of the weights of one sign above the limit: those that were rounded
+ * away from zero the farthest are made smaller, one by one. */
 static void restrain(const float *w, int32_t q[4], int32_t sign) {
     for (;;) {
         int32_t sum = 0;
         int worst = 0;
         float excess = -1;
+
         for (int i = 0; i < 4; i++) {
             if (q[i] * sign <= 0) continue;
             sum += q[i] * sign;
             if ((float)(q[i] * sign) - w[i] * (float)sign > excess)
                 excess = (float)(q[i] * sign) - w[i] * (float)sign, worst = i;
         }
+
         if (sum <= LARGEST_SUM) return;
         q[worst] -= sign;
     }
@@ -72,6 +85,7 @@ static void restrain(const float *w, int32_t q[4], int32_t sign) {
 /* Eight weights of one column, in units of its scale; returns the sum of their bytes. */
 static int32_t round_group(const float *w, int8_t *packed) {
     int32_t sum = 0;
+
     for (int g = 0; g < 2; g++) {
         float part[4];
         int32_t q[4];
@@ -81,6 +95,7 @@ static int32_t round_group(const float *w, int8_t *packed) {
         }
         restrain(part, q, 1);
         restrain(part, q, -1);
+
         for (int i = 0; i < 4; i++) {
             int p = sixteen_bit_sums[g][i];
             packed[p / 4 * 4 * GEMM_PANEL + p % 4] = (int8_t)q[i];
@@ -123,17 +138,4 @@ void gemm_pack_bf16(const float *src, size_t ld, size_t n, size_t k, uint16_t *p
         for (size_t p = 0; p < k; p++)
             b[p / 2 * 2 * GEMM_PANEL + p % 2] = bf16_round(src[j * ld + p]);
     }
-}
-
-const encoder_kernels *encoder_kernels_of(const kernel_table *tier) {
-#if defined(__x86_64__)
-    if (strcmp(tier->tier, "avx2") == 0) return &encoder_kernels_avx2;
-    if (strcmp(tier->tier, "avx512") == 0) return &encoder_kernels_avx512;
-    if (strcmp(tier->tier, "avx512vnni") == 0) return &encoder_kernels_avx512vnni;
-    if (strcmp(tier->tier, "avx512bf16") == 0) return &encoder_kernels_avx512bf16;
-#elif defined(__aarch64__)
-    if (strcmp(tier->tier, "neon") == 0) return &encoder_kernels_neon;
-#endif
-    (void)tier;
-    return &encoder_kernels_ref;
 }

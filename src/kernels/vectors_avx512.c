@@ -3,6 +3,10 @@
 #include <immintrin.h>
 #include <math.h>
 
+/* The vector operations of this tier, for the bodies that all tiers share: a tile of 24 x 16
+ * accumulators in 24 of the 32 registers beside a panel and a broadcast element. Screening is
+ * left to the tier below. */
+
 enum { VF_WIDTH = 16, PANEL_VECTORS = PANEL_WIDTH / VF_WIDTH, TILE_ROWS = 24 };
 typedef __m512 vf;
 
@@ -56,9 +60,7 @@ static inline void keep_less(float *best, int32_t *best_panel, vf score, int32_t
 #include "kernels/panels_simd.h"
 #include "kernels/rows_simd.h"
 
-void kernels_add_avx512(kernel_table *table) {
-#define SCREEN_KERNEL(tolerance, result, name, parameters)
-#define KERNEL(tolerance, result, name, parameters) table->name = name;
+void vectors_add_avx512(kernel_table *table) {
+#define VECTOR_KERNEL(tolerance, result, name, parameters) table->name = name;
 #include "kernels/kernels.def"
-#undef KERNEL
 }

@@ -1,5 +1,6 @@
-/* kernels/screen_plain.h - the specification of the screening kernels, in the ranges of the
- * strictest tier: sums of eight products with a codeword's bytes must fit 16 bits. */
+/* kernels/screen_ref.h - the specification of the screening kernels, part of vectors_ref.c, in the
+ * ranges of the strictest tier: sums of eight products with a codeword's bytes must fit 16 bits
+ * (vectors_avx2.c). */
 
 enum { ROW_MAX = 63, ROW_ZERO = 64, CODEWORD_MAX = 127, MAX_SUM_OF_EIGHT = 258 };
 
@@ -12,6 +13,7 @@ static float scale_of(const float *x, size_t n, float max_byte, float max_sum) {
     float max = 0, scale;
     for (size_t j = 0; j < n; j++) max = fmaxf(max, fabsf(x[j]));
     if (!is_quantizable(max)) return 0;
+
     scale = max / max_byte;
     for (size_t j = 0; j < n && max_sum > 0; j += SCREEN_STEP)
         for (size_t half = 0; half < 2; half++) {
@@ -30,6 +32,7 @@ static void quantize(const float *x, size_t n, float scale, int zero, uint8_t *b
                      quantized_vector *out) {
     double error = 0, length = 0;
     int sum = 0;
+
     for (size_t j = 0; j < (n + SCREEN_STEP - 1) / SCREEN_STEP * SCREEN_STEP; j++) {
         int q = j < n && scale > 0 ? (int)lrintf(x[j] / scale) : 0;
         double left = j < n ? (double)x[j] - (double)scale * q : 0;
@@ -38,6 +41,7 @@ static void quantize(const float *x, size_t n, float scale, int zero, uint8_t *b
         sum += q;
         bytes[j] = (uint8_t)(q + zero);
     }
+
     *out = (quantized_vector){scale, (float)sqrt(length), (float)sqrt(error), ROW_ZERO * sum};
 }
 
@@ -91,8 +95,10 @@ static void screen_u8(const uint8_t *q, const screen_row *rows, size_t n_rows,
             lower[k] = score - error;
             least[r] = fminf(least[r], (float)(score + error));
         }
+
         if (limits) limits[r] = fminf(limits[r], (float)limit_of(lower, n_panels));
         double highest = (double)(limits ? fmaxf(limits[r], least[r]) : least[r]);
+
         for (size_t p = 0; p < n_panels; p++) {
             unsigned mask = 0;
             for (size_t i = 0; i < PANEL_WIDTH; i++) {

@@ -1,10 +1,13 @@
-/* Screening with vpdpbusd, which adds four products of unsigned and signed bytes to 32 bits at
- * once; everything else is left to the tier below. */
 #include "kernels/kernels.h"
 
 #include <immintrin.h>
 #include <math.h>
 #include <string.h>
+
+/* Screening with vpdpbusd, which adds four products of unsigned and signed bytes to 32 bits at
+ * once; everything else is left to the tier below. No sum is narrower than 32 bits, so rows and
+ * codewords use the full range of bytes, and MAX_SUM_OF_EIGHT does not limit the scale. A tile of
+ * 12 rows x 2 vectors of codewords takes 24 of the 32 registers. */
 
 enum { SV_WIDTH = 16, SCREEN_TILE_ROWS = 12 };
 enum { ROW_MAX = 127, ROW_ZERO = 128, CODEWORD_MAX = 127, MAX_SUM_OF_EIGHT = 0 };
@@ -43,6 +46,7 @@ static inline __m512i splat_bytes(const uint8_t *q) {
 static inline __attribute__((always_inline)) void
 tile_sums(size_t rows, const uint8_t *q, const int8_t *values, size_t len, sv_int sums[][2]) {
     for (size_t r = 0; r < rows; r++) sums[r][0] = sums[r][1] = _mm512_setzero_si512();
+
     for (size_t j = 0; j < len; j += 4) {
         __m512i c0 = sv_load_int(values + j * PANEL_WIDTH);
         __m512i c1 = sv_load_int(values + (len + j) * PANEL_WIDTH);
@@ -57,10 +61,8 @@ tile_sums(size_t rows, const uint8_t *q, const int8_t *values, size_t len, sv_in
 
 #include "kernels/screen_x86.h"
 
-void kernels_add_avx512vnni(kernel_table *table) {
-    table->screens = 1;
-#define KERNEL(tolerance, result, name, parameters)
+void vectors_add_avx512vnni(kernel_table *table) {
+    table->screens = true;
 #define SCREEN_KERNEL(tolerance, result, name, parameters) table->name = name;
 #include "kernels/kernels.def"
-#undef KERNEL
 }

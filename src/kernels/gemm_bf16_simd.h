@@ -1,6 +1,10 @@
-/* kernels/encoder_bf16_simd.h - the bfloat16 product of every vector tier, included behind
- * encoder_simd.h: with the instruction where the tier has it, else by float32 multiply-adds of the
- * same numbers. BF16_ROWS rows and BF16_PANELS panels of C are kept in registers. */
+/* kernels/gemm_bf16_simd.h - the bfloat16 product of every vector tier, included after
+ * network_simd.h: with the instruction where the tier has it, else by float32 multiply-adds of the
+ * same numbers. BF16_ROWS rows and BF16_PANELS panels of C are kept in registers over all of k.
+ *
+ * A 32-bit lane holds two rows of one column of B, the even one in its low half. A bfloat16 is the
+ * high half of a float32, so shifting the lane left widens the even row and masking its low half
+ * off widens the odd one. */
 #if defined(__AVX512BF16__)
 #include <immintrin.h>
 #endif
@@ -40,6 +44,7 @@ bf16_tile(int rows, int vectors, const gemm_bf16_args *g, size_t i0, size_t pane
         for (int j = 0; j < vectors; j++)
             sum[i][j] = load(g->bias + panel * GEMM_PANEL + j * WIDTH);
     }
+
     for (size_t p = 0; p < g->k; p += 2) {
         vi w[BF16_VECTORS];
         UNROLL
@@ -53,6 +58,7 @@ bf16_tile(int rows, int vectors, const gemm_bf16_args *g, size_t i0, size_t pane
             for (int j = 0; j < vectors; j++) sum[i][j] = dot_pairs(sum[i][j], x, w[j]);
         }
     }
+
     UNROLL
     for (int i = 0; i < rows; i++) {
         UNROLL
@@ -73,7 +79,7 @@ static void bf16_narrow(const gemm_bf16_args *g, size_t panel) {
     for (; i < g->m; i++) bf16_tile(1, VECTORS, g, i, panel);
 }
 
-static void NAME(gemm_bf16)(const gemm_bf16_args *g) {
+static void gemm_bf16(const gemm_bf16_args *g) {
     size_t panels = g->n / GEMM_PANEL, wide;
     for (size_t j = 0; j < panels; j += wide) {
         wide = panels - j >= BF16_PANELS ? BF16_PANELS : 1;
@@ -83,7 +89,7 @@ static void NAME(gemm_bf16)(const gemm_bf16_args *g) {
     }
 }
 
-static void NAME(round_bf16)(const float *x, size_t n, uint16_t *q) {
+static void round_bf16(const float *x, size_t n, uint16_t *q) {
     for (size_t i = 0; i < n; i++) q[i] = bf16_round(x[i]);
     if (n % 2) q[n] = 0;
 }

@@ -1,72 +1,18 @@
-/* Every kernel of every tier against `_ref`: lengths 0 to 67 and large ones, misaligned, each array
- * ending at an unmapped page. Needs nothing but the kernels and base/, so that test_neon.sh can
- * build it for another machine. */
-#include "kernels/kernels.h"
-
-#include "base/rng.h"
-
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <time.h>
-#include <unistd.h>
-
-typedef enum tolerance { EXACT, SUM } tolerance;
-
-static const kernel_table *ref, *tested;
-static rng random_source;
-
-#define REQUIRE(condition)                                                                         \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            printf("%s:%d: %s: %s\n", __FILE__, __LINE__, tested ? tested->tier : "", #condition); \
-            exit(1);                                                                               \
-        }                                                                                          \
-    } while (0)
-
-/* ---- arrays that end where the next page cannot be touched ---- */
-
-typedef struct guarded {
-    char *base;
-    size_t n_mapped, page;
-} guarded;
-
-static void *guarded_alloc(guarded *g, size_t n_bytes) {
-    g->page = (size_t)sysconf(_SC_PAGESIZE);
-    g->n_mapped = (n_bytes / g->page + 1) * g->page;
-    g->base = mmap(NULL, g->n_mapped + g->page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-                   -1, 0);
-    REQUIRE(g->base != MAP_FAILED);
-    REQUIRE(mprotect(g->base + g->n_mapped, g->page, PROT_NONE) == 0);
-    return g->base + g->n_mapped - n_bytes;
-}
-
-static void guarded_free(guarded *g) {
-    munmap(g->base, g->n_mapped + g->page);
-}
-
-static float *guarded_random(guarded *g, size_t n) {
-    float *x = guarded_alloc(g, n * sizeof *x);
-    for (size_t i = 0; i < n; i++) x[i] = (float)rng_normal(&random_source);
-    return x;
-}
+/* The vector and the screening kernels of every tier against `_ref`: lengths 0 to 67 and large
+ * ones. */
+#include "kernels/kernel_test.h"
 
 static void assert_near(double expected, double found, double scale, tolerance t) {
     REQUIRE(fabs(expected - found) <= (t == EXACT ? 0 : scale * 1e-6));
 }
 
-/* ---- one check a kernel, for one length ---- */
+/* ---- one check per kernel, for one length ---- */
 
 static void check_pair(float (*expected)(const float *, const float *, size_t),
                        float (*found)(const float *, const float *, size_t), size_t n,
                        tolerance t) {
-    guarded gx, gy;
-    const float *x = guarded_random(&gx, n), *y = guarded_random(&gy, n);
+    const float *x = guarded_random(n), *y = guarded_random(n);
     assert_near(expected(x, y, n), found(x, y, n), 4 * (double)(n + 1), t);
-    guarded_free(&gx);
-    guarded_free(&gy);
 }
 
 static void check_dot_f32(size_t n, tolerance t) {
@@ -78,29 +24,21 @@ static void check_sqdist_f32(size_t n, tolerance t) {
 }
 
 static void check_sub_f32(size_t n, tolerance t) {
-    guarded ga, gb, gy;
-    float *a = guarded_random(&ga, n), *b = guarded_alloc(&gb, n * sizeof *b);
-    const float *y = guarded_random(&gy, n);
+    float *a = guarded_random(n), *b = guarded_alloc(n * sizeof *b);
+    const float *y = guarded_random(n);
     memcpy(b, a, n * sizeof *a);
     ref->sub_f32(a, y, n);
     tested->sub_f32(b, y, n);
     for (size_t i = 0; i < n; i++) assert_near(a[i], b[i], 1, t);
-    guarded_free(&ga);
-    guarded_free(&gb);
-    guarded_free(&gy);
 }
 
 static void check_add_f64(size_t n, tolerance t) {
-    guarded ga, gb, gx;
-    double *a = guarded_alloc(&ga, n * sizeof *a), *b = guarded_alloc(&gb, n * sizeof *b);
-    const float *x = guarded_random(&gx, n);
+    double *a = guarded_alloc(n * sizeof *a), *b = guarded_alloc(n * sizeof *b);
+    const float *x = guarded_random(n);
     for (size_t i = 0; i < n; i++) a[i] = b[i] = rng_normal(&random_source);
     ref->add_f64(a, x, n);
     tested->add_f64(b, x, n);
     for (size_t i = 0; i < n; i++) assert_near(a[i], b[i], 1, t);
-    guarded_free(&ga);
-    guarded_free(&gb);
-    guarded_free(&gx);
 }
 
 static double score_of(const codeword_panels *c, const float *row, int32_t code) {
@@ -114,11 +52,10 @@ static double score_of(const codeword_panels *c, const float *row, int32_t code)
 /* Codes may differ from `_ref` only where two scores are the same up to rounding. */
 static void check_nearest(size_t lane_len, size_t n_lanes, size_t n_rows, size_t n_codewords,
                           tolerance t) {
-    guarded gx, gc, gn;
     size_t n_panels = (n_codewords + PANEL_WIDTH - 1) / PANEL_WIDTH, row_len = n_lanes * lane_len;
-    const float *x = guarded_random(&gx, n_rows * row_len);
-    const float *values = guarded_random(&gc, n_panels * PANEL_WIDTH * row_len);
-    float *norms = guarded_alloc(&gn, n_panels * PANEL_WIDTH * sizeof *norms);
+    const float *x = guarded_random(n_rows * row_len);
+    const float *values = guarded_random(n_panels * PANEL_WIDTH * row_len);
+    float *norms = guarded_alloc(n_panels * PANEL_WIDTH * sizeof *norms);
     for (size_t k = 0; k < n_panels * PANEL_WIDTH; k++)
         norms[k] = k < n_codewords ? (float)row_len + (float)rng_normal(&random_source) : INFINITY;
     codeword_panels c = {n_panels, n_lanes, lane_len, values, norms};
@@ -131,9 +68,6 @@ static void check_nearest(size_t lane_len, size_t n_lanes, size_t n_rows, size_t
         assert_near(score_of(&c, row, expected[r]), score_of(&c, row, found[r]),
                     4 * (double)(row_len + 1), t);
     }
-    guarded_free(&gx);
-    guarded_free(&gc);
-    guarded_free(&gn);
 }
 
 static void check_nearest_f32(size_t n, tolerance t) {
@@ -144,12 +78,11 @@ static void check_nearest_f32(size_t n, tolerance t) {
 }
 
 static void check_inner_f32(size_t n, tolerance t) {
-    guarded gx, gp, gf, gs, ga;
     size_t n_rows = 1 + n % 29;
-    const float *x = guarded_random(&gx, n_rows * n), *panel = guarded_random(&gp, n * PANEL_WIDTH);
-    const float *floors = guarded_random(&gf, PANEL_WIDTH);
-    float *found = guarded_alloc(&gs, n_rows * PANEL_WIDTH * sizeof *found);
-    uint16_t *above = guarded_alloc(&ga, n_rows * sizeof *above);
+    const float *x = guarded_random(n_rows * n), *panel = guarded_random(n * PANEL_WIDTH);
+    const float *floors = guarded_random(PANEL_WIDTH);
+    float *found = guarded_alloc(n_rows * PANEL_WIDTH * sizeof *found);
+    uint16_t *above = guarded_alloc(n_rows * sizeof *above);
     float expected[32 * PANEL_WIDTH];
     uint16_t expected_above[32];
     ref->inner_f32(x, n_rows, panel, n, floors, expected, expected_above);
@@ -159,15 +92,10 @@ static void check_inner_f32(size_t n, tolerance t) {
         int bit = above[i / PANEL_WIDTH] >> i % PANEL_WIDTH & 1;
         REQUIRE(bit == (found[i] > floors[i % PANEL_WIDTH]));
     }
-    guarded_free(&gx);
-    guarded_free(&gp);
-    guarded_free(&gf);
-    guarded_free(&gs);
-    guarded_free(&ga);
 }
 
-static double *guarded_steps(guarded *g, size_t n, double closed) {
-    double *x = guarded_alloc(g, n * sizeof *x);
+static double *guarded_steps(size_t n, double closed) {
+    double *x = guarded_alloc(n * sizeof *x);
     for (size_t i = 0; i < n; i++) {
         int step = (int)rng_below(&random_source, 12);
         x[i] = step > 9 ? closed : step * 0.25;
@@ -177,12 +105,11 @@ static double *guarded_steps(guarded *g, size_t n, double closed) {
 
 /* Coarse values: many ties. */
 static void check_relax_f64(size_t n, tolerance t) {
-    guarded gc, gp, gd, gf, ge, gg;
-    float *costs = guarded_alloc(&gc, n * sizeof *costs);
-    double *prices = guarded_steps(&gp, n, 0);
-    double *d = guarded_steps(&gd, n, (double)(n % 3 ? NAN : INFINITY));
-    double *from = guarded_steps(&gf, n, 0), *d_ref = guarded_alloc(&ge, n * sizeof *d);
-    double *from_ref = guarded_alloc(&gg, n * sizeof *d);
+    float *costs = guarded_alloc(n * sizeof *costs);
+    double *prices = guarded_steps(n, 0);
+    double *d = guarded_steps(n, (double)(n % 3 ? NAN : INFINITY));
+    double *from = guarded_steps(n, 0), *d_ref = guarded_alloc(n * sizeof *d);
+    double *from_ref = guarded_alloc(n * sizeof *d);
     for (size_t k = 0; k < n; k++) costs[k] = (float)rng_below(&random_source, 8);
     memcpy(d_ref, d, n * sizeof *d);
     memcpy(from_ref, from, n * sizeof *d);
@@ -194,18 +121,11 @@ static void check_relax_f64(size_t n, tolerance t) {
     }
     for (size_t k = 0; k < n; k++) d[k] = (double)NAN;
     REQUIRE(tested->relax_f64(costs, prices, 0, 0, 0, d, from, n) == n);
-    guarded_free(&gc);
-    guarded_free(&gp);
-    guarded_free(&gd);
-    guarded_free(&gf);
-    guarded_free(&ge);
-    guarded_free(&gg);
 }
 
 static void check_cheapest_f32(size_t n, tolerance t) {
-    guarded gc, gp;
     if (n == 0) return;
-    float *costs = guarded_random(&gc, n), *prices = guarded_random(&gp, n), gap, expected_gap;
+    float *costs = guarded_random(n), *prices = guarded_random(n), gap, expected_gap;
     for (int coarse = 0; coarse < 2; coarse++) {
         size_t expected = ref->cheapest_f32(costs, prices, n, &expected_gap);
         REQUIRE(tested->cheapest_f32(costs, prices, n, &gap) == expected);
@@ -216,8 +136,6 @@ static void check_cheapest_f32(size_t n, tolerance t) {
             prices[k] = (float)rng_below(&random_source, 8);
         }
     }
-    guarded_free(&gc);
-    guarded_free(&gp);
 }
 
 /* ---- screening ---- */
@@ -251,23 +169,19 @@ static int zero_of(const kernel_table *kernel) {
 }
 
 static void check_quantize_row(size_t n, tolerance t) {
-    guarded gx, gq;
-    const float *x = guarded_random(&gx, n);
-    uint8_t *q = guarded_alloc(&gq, padded(n));
+    const float *x = guarded_random(n);
+    uint8_t *q = guarded_alloc(padded(n));
     int bytes[1024];
     quantized_vector found;
     tested->quantize_row(x, n, q, &found);
     for (size_t j = 0; j < padded(n); j++) bytes[j] = q[j] - zero_of(tested);
     for (size_t j = n; j < padded(n); j++) REQUIRE(bytes[j] == 0);
     check_quantized(x, n, bytes, found, t);
-    guarded_free(&gx);
-    guarded_free(&gq);
 }
 
 static void check_quantize_codeword(size_t n, tolerance t) {
-    guarded gx, gs;
-    float *x = guarded_random(&gx, n);
-    int8_t *s = guarded_alloc(&gs, padded(n));
+    float *x = guarded_random(n);
+    int8_t *s = guarded_alloc(padded(n));
     int bytes[1024], sum = 0;
     quantized_vector found;
     for (size_t j = 0; j < n && n % 3 == 0; j++) x[j] = fabsf(x[j]) + 10; /* all bytes large */
@@ -276,8 +190,6 @@ static void check_quantize_codeword(size_t n, tolerance t) {
     for (size_t j = n; j < padded(n); j++) REQUIRE(bytes[j] == 0);
     REQUIRE(found.bias == sum * zero_of(tested));
     check_quantized(x, n, bytes, found, t);
-    guarded_free(&gx);
-    guarded_free(&gs);
 }
 
 static void quantize_panels(const screen_panels *c, int8_t *values, screen_terms *terms, size_t n) {
@@ -358,17 +270,16 @@ static void check_screened_row(const screen_panels *c, const uint8_t *q, const s
 }
 
 static void check_screen_u8(size_t n, tolerance t) {
-    guarded gq, gv, gx;
     size_t n_rows = 1 + n % SCREEN_MAX_ROWS, n_panels = 2 * (1 + n % 8), len = padded(n);
-    uint8_t *q = guarded_alloc(&gq, n_rows * len);
-    int8_t *values = guarded_alloc(&gv, n_panels * len * PANEL_WIDTH);
+    uint8_t *q = guarded_alloc(n_rows * len);
+    int8_t *values = guarded_alloc(n_panels * len * PANEL_WIDTH);
     screen_terms terms[SCREEN_MAX_PANELS];
     screen_panels c = {n_panels, len, values, terms};
     screen_row rows[SCREEN_MAX_ROWS];
     float least[SCREEN_MAX_ROWS], limits[SCREEN_MAX_ROWS], rests[SCREEN_MAX_ROWS];
     uint16_t possible[SCREEN_MAX_ROWS * SCREEN_MAX_PANELS];
     quantize_panels(&c, values, terms, n);
-    const float *x = guarded_random(&gx, n_rows * n);
+    const float *x = guarded_random(n_rows * n);
     for (size_t r = 0; r < n_rows; r++) {
         quantized_vector of_row;
         tested->quantize_row(x + r * n, n, q + r * len, &of_row);
@@ -382,17 +293,13 @@ static void check_screen_u8(size_t n, tolerance t) {
             check_screened_row(&c, q + r * len, rows + r, least[r], limited ? limits + r : NULL,
                                limited ? NULL : rests + r, possible + r * SCREEN_MAX_PANELS, t);
     }
-    guarded_free(&gq);
-    guarded_free(&gv);
-    guarded_free(&gx);
 }
 
 /* The last bit counts: on the list and without one, in the order of the panels. */
 static void check_rescore_f32(size_t n, tolerance t) {
     enum { K = 37 };
-    guarded gx, gc;
-    const float *x = guarded_random(&gx, n);
-    float *codewords = guarded_random(&gc, K * n), norms[K];
+    const float *x = guarded_random(n);
+    float *codewords = guarded_random(K * n), norms[K];
     float scores[K], expected_scores[K];
     int32_t list[K];
     (void)t;
@@ -411,8 +318,6 @@ static void check_rescore_f32(size_t n, tolerance t) {
         REQUIRE(tested->rescore_f32(x, codewords, norms, n, NULL, m, NULL) ==
                 ref->rescore_f32(x, codewords, norms, n, list, m, NULL));
     }
-    guarded_free(&gx);
-    guarded_free(&gc);
 }
 
 static const struct {
@@ -420,29 +325,23 @@ static const struct {
     void (*check)(size_t n, tolerance t);
     tolerance t;
 } checks[] = {
-#define KERNEL(tolerance, result, name, parameters) {#name, check_##name, tolerance},
+#define VECTOR_KERNEL(tolerance, result, name, parameters) {#name, check_##name, tolerance},
+#define SCREEN_KERNEL VECTOR_KERNEL
 #include "kernels/kernels.def"
-#undef KERNEL
 };
+
+static void check_length(size_t i, size_t n) {
+    checks[i].check(n, checks[i].t);
+    guarded_free_all();
+}
 
 static void check_tier(void) {
     static const size_t large[] = {127, 256, 384, 391, 1000};
-    for (size_t i = 0; i < sizeof checks / sizeof checks[0]; i++) {
-        for (size_t n = 0; n <= 67; n++) checks[i].check(n, checks[i].t);
-        for (size_t l = 0; l < sizeof large / sizeof large[0]; l++)
-            checks[i].check(large[l], checks[i].t);
-        printf("%s: %s agrees with ref\n", tested->tier, checks[i].name);
-    }
-}
 
-static void every_tier_agrees_with_ref(void) {
-    int supported;
-    ref = kernels_tier(0, &supported);
-    for (size_t i = 1; (tested = kernels_tier(i, &supported)); i++) {
-        if (supported)
-            check_tier();
-        else
-            printf("%s: skipped, this machine does not have it\n", tested->tier);
+    for (size_t i = 0; i < sizeof checks / sizeof checks[0]; i++) {
+        for (size_t n = 0; n <= 67; n++) check_length(i, n);
+        for (size_t l = 0; l < sizeof large / sizeof large[0]; l++) check_length(i, large[l]);
+        printf("%s: %s agrees with ref\n", tested->tier, checks[i].name);
     }
 }
 
@@ -469,7 +368,7 @@ static int32_t nearest_in_order(const codeword_panels *c, const float *x) {
 }
 
 /* Tiers other than ref promise the same codes, near-ties included: coarse values make those. */
-static void codes_follow_the_documented_order(void) {
+static void check_order_of_summation(void) {
     enum { ROWS = 50, K = 64, LANES = 8, LEN = 40, ROW = LANES * LEN };
     static float x[ROWS * ROW], values[K * ROW];
     float norms[K];
@@ -477,21 +376,14 @@ static void codes_follow_the_documented_order(void) {
     for (size_t i = 0; i < K * ROW; i++) values[i] = (float)rng_below(&random_source, 2) * 0.3F;
     for (size_t k = 0; k < K; k++) norms[k] = (float)rng_below(&random_source, 3);
     codeword_panels c = {K / PANEL_WIDTH, LANES, LEN, values, norms};
-    int supported;
-    for (size_t i = 1; (tested = kernels_tier(i, &supported)); i++) {
-        if (!supported) continue;
-        int32_t found[ROWS];
-        tested->nearest_f32(x, ROWS, &c, found);
-        for (size_t r = 0; r < ROWS; r++) REQUIRE(found[r] == nearest_in_order(&c, x + r * ROW));
-    }
+    int32_t found[ROWS];
+    tested->nearest_f32(x, ROWS, &c, found);
+    for (size_t r = 0; r < ROWS; r++) REQUIRE(found[r] == nearest_in_order(&c, x + r * ROW));
 }
 
 int main(void) {
-    const char *given = getenv("SEMID_TEST_SEED");
-    uint64_t seed = given ? strtoull(given, NULL, 10) : (uint64_t)time(NULL);
-    printf("seed %llu (SEMID_TEST_SEED repeats it)\n", (unsigned long long)seed);
-    rng_init(&random_source, seed, 0);
-    every_tier_agrees_with_ref();
-    codes_follow_the_documented_order();
+    seed_random_source();
+    for_each_tier(check_tier);
+    for_each_tier(check_order_of_summation);
     return 0;
 }
