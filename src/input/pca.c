@@ -2,8 +2,8 @@
 
 #include "base/log.h"
 #include "base/memory.h"
-#include "input/lapack.h"
 #include "codebook/model.h"
+#include "input/lapack.h"
 
 #include <math.h>
 #include <string.h>

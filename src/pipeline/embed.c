@@ -60,9 +60,8 @@ static semid_status fingerprint(const job *j, uint64_t *out, semid_error *err) {
                                         "model.safetensors"};
     int64_t options[] = {j->params->max_len, text_encoder_pooling(j->e),
                          text_encoder_normalizes(j->e), j->params->dtype};
-    uint64_t hash =
-        hash_bytes(hash_bytes(0, semid_version(), strlen(semid_version())), options,
-                   sizeof options);
+    uint64_t hash = hash_bytes(hash_bytes(0, semid_version(), strlen(semid_version())), options,
+                               sizeof options);
     hash = hash_bytes(hash, text_encoder_prefix(j->e), strlen(text_encoder_prefix(j->e)) + 1);
     for (size_t i = 0; i < sizeof files / sizeof *files; i++)
         TRY(hash_file(&hash, j->params->model, files[i], err));

@@ -6,47 +6,21 @@
 
 #include <math.h>
 
+/* First the held-out rows are drawn from the usable rows of the file, then the sample from those
+ * that are left; each with a random stream of its own, so that --max-train does not change which
+ * rows are held out.
+ *
+ * How the sample reaches the trainer depends on two things. RQ-KMeans works in its rows, so it
+ * needs a copy; the other methods only read, and take a float32 file in place when they see all of
+ * it. And rows that exceed the memory limit are read again in every pass: slower, the same bits. */
+
 enum { STREAM_HOLDOUT = 200, STREAM_SAMPLE };
 enum { ROWS_AT_ONCE = 4096 };
 
-/* Turns positions among the rows that are not held (both ascending) into row numbers. */
-static void skip_held(uint64_t *rows, size_t n, const uint64_t *held, size_t n_held) {
-    size_t passed = 0;
-    for (size_t i = 0; i < n; i++) {
-        while (passed < n_held && held[passed] <= rows[i] + passed) passed++;
-        rows[i] += passed;
-    }
-}
-
-static semid_status hold_out(train_data *data, const vectors *v, double ratio, uint64_t seed,
-                             semid_error *err) {
-    rng random;
-    data->n_held = (size_t)((double)v->n_rows * ratio + 1e-9);
-    TRY(mem_alloc(&data->held, data->n_held, sizeof(uint64_t), err));
-    rng_init(&random, seed, STREAM_HOLDOUT);
-    rng_sample_sorted(&random, v->n_rows, data->n_held, data->held);
-    return SEMID_OK;
-}
-
-/* A block at a time, so that pages of the file do not pile up beside the copy. rows: [n_rows]
- * ascending numbers in the file. */
-static semid_status copy_rows(train_data *data, const vectors *v, const uint64_t *rows,
-                              semid_error *err) {
-    size_t passed = 0;
-    for (size_t i = 0; i < data->n_rows; i += ROWS_AT_ONCE) {
-        size_t n = data->n_rows - i < ROWS_AT_ONCE ? data->n_rows - i : ROWS_AT_ONCE;
-        TRY(check_interrupted(err));
-        TRY(embeddings_gather(v->file, rows + i, n, data->owned + i * data->dim, err));
-        embeddings_drop(v->file, passed, (size_t)rows[i + n - 1] + 1);
-        passed = (size_t)rows[i + n - 1] + 1;
-    }
-    return SEMID_OK;
-}
-
 /* ---- memory ---- */
 
-/* Besides the rows: the program, blocks of rows and of the file, and what is kept for each row:
- * codes of all levels twice, distance or order, number, place among the sample. */
+/* Besides the rows: the program with its blocks of rows and of the file; and per row its number in
+ * the file, distance and place in the sample, and the codes of all levels twice. */
 enum { FIXED_MB = 64, ROW_BYTES = 20, CODE_BYTES = 8 };
 static const double MACHINE_SHARE = 0.8;
 
@@ -55,90 +29,120 @@ static double limit_of(const train_params *p) {
                                : MACHINE_SHARE * (double)mem_physical_bytes();
 }
 
-static bool must_read(const train_data *data, const train_params *p) {
-    double rows = (double)data->n_rows * ((double)data->dim * sizeof(float) + ROW_BYTES);
-    return rows + FIXED_MB * 1e6 > limit_of(p);
+static double bytes_in_memory(const train_data *data) {
+    return (double)data->n_rows * ((double)data->dim * sizeof(float) + ROW_BYTES) + FIXED_MB * 1e6;
 }
 
 semid_status train_data_check_memory(const train_data *data, const train_params *p, size_t n_levels,
-                                     size_t n_codewords, bool at_hand, semid_error *err) {
-    if (data->rows.x) return SEMID_OK;
+                                     size_t n_codewords, bool needs_rows_in_memory,
+                                     semid_error *err) {
+    if (data->rows.x) return SEMID_OK; /* taken within the limit */
     double n = (double)data->n_rows, row = (double)data->dim * sizeof(float);
-    double K = (double)n_codewords, L = (double)n_levels;
+    double K = (double)n_codewords, L = (double)n_levels, need = bytes_in_memory(data);
+
+    /* rows that are read: what is kept per row, codebooks and their sums, the sample that the start
+     * is made from */
     double sample = p->method == TRAIN_RQKMEANS ? 64 * K : 16 * K + 16384;
-    double need = FIXED_MB * 1e6 + n * (ROW_BYTES + CODE_BYTES * L) + (4 + 2 * L) * K * row +
-                  (sample < n ? sample : n) * (row + 512);
-    if (at_hand) need = n * (row + ROW_BYTES) + FIXED_MB * 1e6;
+    if (!needs_rows_in_memory)
+        need = FIXED_MB * 1e6 + n * (ROW_BYTES + CODE_BYTES * L) + (4 + 2 * L) * K * row +
+               (sample < n ? sample : n) * (row + 512);
+
     if (need <= limit_of(p)) return SEMID_OK;
     FAIL(SEMID_ERR_USAGE, "--memory-limit: expected at least %.0fMB for %zu rows%s, found %.0fMB",
          ceil(need / 1e6), data->n_rows,
-         at_hand ? ", which --hidden and --pca need at hand (--max-train takes fewer)" : "",
+         needs_rows_in_memory
+             ? ", which --hidden and --pca need in memory (--max-train takes fewer)"
+             : "",
          limit_of(p) / 1e6);
 }
 
-/* ---- the rows ---- */
+/* ---- which rows ---- */
 
-/* data->numbers: the sample, ascending. */
-static semid_status draw_numbers(train_data *data, const vectors *v, size_t n_left, uint64_t seed,
-                                 semid_error *err) {
+/* Numbers of the rows to train on, n_rows of the n_left usable ones that are not held, as numbers
+ * in the file. */
+static semid_status draw_sample(uint64_t **out, const train_data *data, const file_rows *rows,
+                                size_t n_left, uint64_t seed, semid_error *err) {
     rng random;
-    TRY(mem_alloc(&data->numbers, data->n_rows, sizeof(uint64_t), err));
+    uint64_t *numbers;
+    TRY(mem_alloc(&numbers, data->n_rows, sizeof *numbers, err));
     rng_init(&random, seed, STREAM_SAMPLE);
-    rng_sample_sorted(&random, n_left, data->n_rows, data->numbers);
-    skip_held(data->numbers, data->n_rows, data->held, data->n_held);
-    for (size_t i = 0; v->usable && i < data->n_rows; i++)
-        data->numbers[i] = v->usable[data->numbers[i]];
+    rng_sample_sorted(&random, n_left, data->n_rows, numbers);
+
+    /* From places among the rows that are left to places among all: both lists ascend, and each
+     * held row at or before a place moves it on by one. */
+    size_t n_passed = 0;
+    for (size_t i = 0; i < data->n_rows; i++) {
+        while (n_passed < data->n_held && data->held[n_passed] <= numbers[i] + n_passed) n_passed++;
+        numbers[i] += n_passed;
+        if (rows->numbers) numbers[i] = rows->numbers[numbers[i]];
+    }
+    *out = numbers;
     return SEMID_OK;
 }
 
-static semid_status copy_sample(train_data *data, const vectors *v, semid_error *err) {
-    size_t n = 0;
-    if (!size_mul(data->n_rows, v->dim, &n)) FAIL(SEMID_ERR_NO_MEMORY, "out of memory: the sample");
-    TRY(mem_alloc(&data->owned, n, sizeof(float), err));
-    TRY(copy_rows(data, v, data->numbers, err));
-    mem_free(data->numbers);
-    data->numbers = NULL;
-    data->rows = row_source_of(data->owned, data->n_rows, data->dim);
+/* Block by block, so that pages of the file do not pile up beside the copy. */
+static semid_status copy_sample(train_data *data, semid_error *err) {
+    size_t n_values, dim = data->dim;
+    if (!size_mul(data->n_rows, dim, &n_values))
+        FAIL(SEMID_ERR_NO_MEMORY, "out of memory: the sample");
+    TRY(mem_alloc(&data->owned, n_values, sizeof(float), err));
+
+    for (size_t row = 0; row < data->n_rows; row += ROWS_AT_ONCE) {
+        size_t n = data->n_rows - row < ROWS_AT_ONCE ? data->n_rows - row : ROWS_AT_ONCE;
+        TRY(check_interrupted(err));
+        TRY(file_rows_read(&data->sample, row, n, data->owned + row * dim, err));
+        file_rows_release_pages(&data->sample, row, n);
+    }
+    file_rows_close(&data->sample);
+    data->rows = row_source_of(data->owned, data->n_rows, dim);
     return SEMID_OK;
 }
 
-static semid_status read_later(train_data *data, const vectors *v, semid_error *err) {
-    log_info("the rows are read as they are needed, to keep to the memory limit");
-    data->reader = (vectors_reader){.v = v, .numbers = data->numbers};
-    data->from =
-        (semid_rows){.n_rows = data->n_rows, .read = vectors_reader_read, .user = &data->reader};
-    return row_source_open(&data->rows, &data->from, data->dim, err);
-}
+static semid_status take(train_data *data, const file_rows *rows, const train_params *p,
+                         uint64_t seed, semid_error *err) {
+    rng random;
+    data->n_held = (size_t)((double)rows->n_rows * p->holdout + 1e-9);
+    TRY(mem_alloc(&data->held, data->n_held, sizeof *data->held, err));
+    rng_init(&random, seed, STREAM_HOLDOUT);
+    rng_sample_sorted(&random, rows->n_rows, data->n_held, data->held);
 
-static semid_status take(train_data *data, const vectors *v, const train_params *p, uint64_t seed,
-                         semid_error *err) {
-    TRY(hold_out(data, v, p->holdout, seed, err));
-    size_t n_left = v->n_rows - data->n_held, n_max = (size_t)p->max_train;
+    size_t n_left = rows->n_rows - data->n_held, n_max = (size_t)p->max_train;
     data->n_rows = n_max > 0 && n_max < n_left ? n_max : n_left;
-    bool all = data->n_rows == v->n_rows, read = must_read(data, p);
-    const float *view = all && p->method != TRAIN_RQKMEANS ? vectors_view(v) : NULL;
-    if (view && !read) {
+
+    bool takes_all = data->n_rows == rows->n_rows;
+    bool exceeds_memory = bytes_in_memory(data) > limit_of(p);
+    const float *view = takes_all && p->method != TRAIN_RQKMEANS ? file_rows_view(rows) : NULL;
+    if (view && !exceeds_memory) {
         data->rows = row_source_of(view, data->n_rows, data->dim);
         return SEMID_OK;
     }
-    if (!all || v->usable || !read) TRY(draw_numbers(data, v, n_left, seed, err));
-    return read ? read_later(data, v, err) : copy_sample(data, v, err);
+
+    uint64_t *numbers = NULL;
+    if (!takes_all || rows->numbers) TRY(draw_sample(&numbers, data, rows, n_left, seed, err));
+    data->sample = file_rows_subset(rows, numbers, data->n_rows);
+    if (!exceeds_memory) return copy_sample(data, err);
+
+    log_info("the rows are read as they are needed, to keep to the memory limit");
+    data->from = file_rows_callback(&data->sample);
+    return row_source_open(&data->rows, &data->from, data->dim, err);
 }
 
-semid_status train_data_take(train_data *out, const vectors *v, const train_params *params,
+semid_status train_data_take(train_data *out, const file_rows *rows, const train_params *params,
                              uint64_t seed, semid_error *err) {
-    *out = (train_data){.dim = v->dim};
-    semid_status status = take(out, v, params, seed, err);
+    *out = (train_data){.dim = rows->dim};
+    semid_status status = take(out, rows, params, seed, err);
     if (status != SEMID_OK) train_data_release(out);
     return status;
 }
 
+/* ---- later ---- */
+
 void train_data_drop_rows(train_data *data) {
     row_source_release(&data->rows);
     mem_free(data->owned);
-    mem_free(data->numbers);
+    file_rows_close(&data->sample);
     data->owned = NULL;
-    data->numbers = NULL;
+    data->from = (semid_rows){0};
 }
 
 semid_status train_data_project(train_data *data, const semid_model *model, semid_error *err) {
@@ -150,6 +154,7 @@ semid_status train_data_project(train_data *data, const semid_model *model, semi
         mem_free(z);
         return status;
     }
+
     train_data_drop_rows(data);
     data->owned = z;
     data->dim = latent;

@@ -1,8 +1,12 @@
 #include "train/train_fit.h"
 
+#include "base/json_report.h"
 #include "base/memory.h"
 #include "semid/ema.h"
 #include "semid/rqkmeans.h"
+
+/* The options of the command become the parameters of a fit. Rows that do not fit into memory go to
+ * the same fits by callback. */
 
 enum { DEFAULT_EPOCHS = 20 };
 
@@ -20,24 +24,10 @@ static semid_status fit_rqkmeans(semid_codebook **out, const train_params *param
     p.kmeans.shrink = params->shrink;
     p.kmeans.balance = params->balance;
     p.kmeans.seed = seed;
-    if (!data->rows.x)
+
+    if (data->from.read)
         return semid_rqkmeans_fit_rows(NULL, out, &data->from, data->dim, &p, NULL, err);
     return semid_rqkmeans_fit(NULL, out, data->owned, data->n_rows, data->dim, &p, NULL, err);
-}
-
-static semid_status report_epochs(json_t *report, const semid_ema_epoch *epochs, size_t n,
-                                  semid_error *err) {
-    json_t *list = json_array();
-    int failed = !list;
-    for (size_t e = 0; e < n; e++)
-        failed |= json_array_append_new(
-            list,
-            json_pack("{s:I, s:f, s:f, s:f, s:f, s:I}", "epoch", (json_int_t)e + 1, "loss",
-                      epochs[e].loss, "recon", epochs[e].recon, "commit", epochs[e].commit,
-                      "entropy", epochs[e].entropy, "revived", (json_int_t)epochs[e].n_revived));
-    failed |= json_object_set_new(report, "epochs", list);
-    if (failed) FAIL(SEMID_ERR_NO_MEMORY, "out of memory: the report");
-    return SEMID_OK;
 }
 
 static semid_status fit_ema(semid_codebook **out, const train_params *params, train_shape shape,
@@ -47,8 +37,8 @@ static semid_status fit_ema(semid_codebook **out, const train_params *params, tr
     semid_ema_epoch *epochs = NULL;
     semid_ema_params p = semid_ema_params_default();
     p.n_levels = shape.n_levels;
-    p.n_codewords = shape.n_codewords;
     p.vq = params->method == TRAIN_VQVAE;
+    p.n_codewords = shape.n_codewords;
     p.n_epochs = params->epochs >= 0 ? (size_t)params->epochs : DEFAULT_EPOCHS;
     p.batch_rows = (size_t)params->batch_size;
     p.dist_chunk_rows = (size_t)params->dist_chunk;
@@ -57,12 +47,21 @@ static semid_status fit_ema(semid_codebook **out, const train_params *params, tr
     p.entropy_reg = params->entropy_reg;
     p.seed = seed;
     p.init = start;
-    TRY_GOTO(mem_alloc(&epochs, p.n_epochs, sizeof *epochs, err));
-    if (data->rows.x)
-        TRY_GOTO(semid_ema_fit(NULL, out, data->rows.x, data->n_rows, data->dim, &p, epochs, err));
-    else
+
+    TRY(mem_alloc(&epochs, p.n_epochs, sizeof *epochs, err));
+    if (data->from.read)
         TRY_GOTO(semid_ema_fit_rows(NULL, out, &data->from, data->dim, &p, epochs, err));
-    TRY_GOTO(report_epochs(report, epochs, p.n_epochs, err));
+    else
+        TRY_GOTO(semid_ema_fit(NULL, out, data->rows.x, data->n_rows, data->dim, &p, epochs, err));
+
+    TRY_GOTO(json_set(report, "epochs", json_array(), err));
+    for (size_t e = 0; e < p.n_epochs; e++)
+        TRY_GOTO(json_append(json_object_get(report, "epochs"),
+                             json_pack("{s:I, s:f, s:f, s:f, s:f, s:I}", "epoch", (json_int_t)e + 1,
+                                       "loss", epochs[e].loss, "recon", epochs[e].recon, "commit",
+                                       epochs[e].commit, "entropy", epochs[e].entropy, "revived",
+                                       (json_int_t)epochs[e].n_revived),
+                             err));
 done:
     mem_free(epochs);
     return status;

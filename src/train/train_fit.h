@@ -14,8 +14,8 @@ typedef struct train_shape {
 
 extern const char *const train_method_names[]; /* by train_method */
 
-/* Train params->method on the rows; start (may be NULL): codewords to begin with. Adds what the
- * method says about its course to `report`. */
+/* Train params->method on the rows. start: codewords to begin with, or NULL. Adds "epochs" to
+ * `report` where the method has them. */
 semid_status train_fit(semid_codebook **out, const train_params *params, train_shape shape,
                        const semid_codebook *start, const train_data *data, uint64_t seed,
                        json_t *report, semid_error *err);

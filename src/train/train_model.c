@@ -1,13 +1,20 @@
 #include "train/train_model.h"
 
 #include "base/file.h"
+#include "base/json_report.h"
 #include "base/memory.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Few rows make few steps an epoch, and networks need many steps. */
+/* Options of the networks, checked in two steps: those that contradict each other at once, those
+ * that contradict the model of --load when it is known. The widths are text until they are used, so
+ * that the option table needs no type of its own for them.
+ *
+ * The default number of epochs depends on the number of rows: networks need a number of steps, and
+ * few rows make few steps per epoch. */
+
 enum { LATENT = 32, DEFAULT_STEPS = 4000, MIN_EPOCHS = 20 };
 
 /* ---- options ---- */
@@ -17,6 +24,7 @@ static semid_status parse_hidden(const string_list *list, semid_rqvae_params *ou
     if (list->n_items > SEMID_MODEL_MAX_HIDDEN)
         FAIL(SEMID_ERR_USAGE, "--hidden: expected at most %d widths, found %zu",
              SEMID_MODEL_MAX_HIDDEN, list->n_items);
+
     for (size_t i = 0; i < list->n_items; i++) {
         char *end;
         errno = 0;
@@ -38,17 +46,19 @@ bool train_model_is_linear(const semid_model *model) {
 
 semid_status train_model_check(const train_params *p, semid_error *err) {
     semid_rqvae_params unused;
-    if (p->pca > 0 && (p->hidden.n_items > 0 || p->load || !p->train))
+    bool hidden = p->hidden.n_items > 0, networks = hidden || p->load;
+    if (p->pca > 0 && (hidden || p->load || !p->train))
         FAIL(SEMID_ERR_USAGE, "--pca and %s: expected one of them, found both",
              p->load || !p->train ? "--load" : "--hidden");
     if (p->pca_whiten && p->pca == 0) FAIL(SEMID_ERR_USAGE, "--pca-whiten: expected --pca as well");
-    bool networks = p->hidden.n_items > 0 || p->load;
+
     TRY(parse_hidden(&p->hidden, &unused, err));
-    if (p->hidden.n_items > 0 && p->method == TRAIN_RQKMEANS)
+    if (hidden && p->method == TRAIN_RQKMEANS)
         FAIL(SEMID_ERR_USAGE, "--hidden: expected --method rqvae or vqvae, found rqkmeans");
-    if (p->hidden.n_items > 0 && p->init)
+    if (hidden && p->init)
         FAIL(SEMID_ERR_USAGE, "--hidden: codewords start from latents, not from --init (--load "
                               "continues with networks and codewords)");
+
     if (p->latent > 0 && !networks) FAIL(SEMID_ERR_USAGE, "--latent: expected --hidden as well");
     if (p->resume && !networks) FAIL(SEMID_ERR_USAGE, "--resume: expected --hidden as well");
     return SEMID_OK;
@@ -57,22 +67,25 @@ semid_status train_model_check(const train_params *p, semid_error *err) {
 semid_status train_model_check_start(const train_params *p, const semid_model *start,
                                      semid_error *err) {
     semid_rqvae_params asked;
-    if (!start && p->load && p->hidden.n_items > 0)
+    bool hidden = p->hidden.n_items > 0;
+    if (!start && p->load && hidden)
         FAIL(SEMID_ERR_USAGE, "--hidden: expected model.safetensors beside %s, found none",
              p->load);
     if (!start) return SEMID_OK;
-    if (train_model_is_linear(start) && p->hidden.n_items > 0)
+
+    if (train_model_is_linear(start) && hidden)
         FAIL(SEMID_ERR_USAGE,
              "--hidden: expected model.safetensors with networks beside %s, found a linear map",
              p->load);
-    TRY(parse_hidden(&p->hidden, &asked, err));
     if (p->method == TRAIN_RQKMEANS && p->train && !train_model_is_linear(start))
         FAIL(SEMID_ERR_USAGE, "%s has networks beside it: expected --method rqvae or vqvae",
              p->load);
+
     if (p->latent > 0 && (size_t)p->latent != semid_model_latent(start))
         FAIL(SEMID_ERR_SHAPE, "%s: expected latents of dimension %zu, found %zu", p->load,
              (size_t)p->latent, semid_model_latent(start));
-    bool same = asked.n_hidden == 0 || asked.n_hidden == semid_model_hidden_count(start);
+    TRY(parse_hidden(&p->hidden, &asked, err));
+    bool same = !hidden || asked.n_hidden == semid_model_hidden_count(start);
     for (size_t i = 0; same && i < asked.n_hidden; i++)
         same = asked.hidden[i] == semid_model_hidden(start, i);
     if (!same)
@@ -88,47 +101,7 @@ static size_t epochs_of(const train_params *p, size_t n_rows) {
     return epochs > MIN_EPOCHS ? epochs : MIN_EPOCHS;
 }
 
-static semid_status params_of(const train_params *p, train_shape shape, size_t n_rows,
-                              uint64_t seed, semid_rqvae_params *out, semid_error *err) {
-    semid_rqvae_params m = semid_rqvae_params_default();
-    TRY(parse_hidden(&p->hidden, &m, err));
-    m.quantizer.n_codewords = shape.n_codewords;
-    m.quantizer.n_epochs = epochs_of(p, n_rows);
-    m.quantizer.batch_rows = (size_t)p->batch_size;
-    m.quantizer.dist_chunk_rows = (size_t)p->dist_chunk;
-    m.quantizer.beta = p->beta;
-    m.quantizer.decay = p->decay;
-    m.quantizer.entropy_reg = p->entropy_reg;
-    m.quantizer.seed = seed;
-    m.quantizer.n_levels = shape.n_levels;
-    m.quantizer.vq = p->method == TRAIN_VQVAE;
-    m.latent = p->latent > 0 ? (size_t)p->latent : LATENT;
-    m.gradient = (semid_gradient)p->gradient;
-    m.update = (semid_codebook_update)p->codebook_update;
-    m.lr = p->lr;
-    m.weight_decay = p->weight_decay;
-    m.checkpoint_s = p->checkpoint_seconds;
-    m.resume = p->resume;
-    *out = m;
-    return SEMID_OK;
-}
-
 /* ---- training ---- */
-
-static semid_status report_epochs(json_t *report, const semid_rqvae_epoch *epochs, size_t n,
-                                  semid_error *err) {
-    json_t *list = json_array();
-    int failed = !list;
-    for (size_t e = 0; e < n; e++)
-        failed |= json_array_append_new(
-            list, json_pack("{s:I, s:f, s:f, s:f, s:f, s:f, s:I}", "epoch", (json_int_t)e + 1,
-                            "loss", epochs[e].loss, "recon", epochs[e].recon, "commit",
-                            epochs[e].commit, "codebook", epochs[e].codebook, "entropy",
-                            epochs[e].entropy, "revived", (json_int_t)epochs[e].n_revived));
-    failed |= json_object_set_new(report, "epochs", list);
-    if (failed) FAIL(SEMID_ERR_NO_MEMORY, "out of memory: the report");
-    return SEMID_OK;
-}
 
 static semid_status checkpoint_path(char **out, const char *dir, semid_error *err) {
     return path_join(out, dir, "checkpoint.safetensors", err);
@@ -142,20 +115,48 @@ semid_status train_model_fit(semid_codebook **codebook, semid_model **model,
     semid_status status = SEMID_OK;
     semid_rqvae_epoch *epochs = NULL;
     char *path = NULL;
-    semid_rqvae_params p;
-    TRY(params_of(params, shape, data->n_rows, seed, &p, err));
+
+    semid_rqvae_params p = semid_rqvae_params_default();
+    TRY(parse_hidden(&params->hidden, &p, err));
+    p.quantizer.n_codewords = shape.n_codewords;
+    p.quantizer.n_epochs = epochs_of(params, data->n_rows);
+    p.quantizer.batch_rows = (size_t)params->batch_size;
+    p.quantizer.dist_chunk_rows = (size_t)params->dist_chunk;
+    p.quantizer.beta = params->beta;
+    p.quantizer.decay = params->decay;
+    p.quantizer.entropy_reg = params->entropy_reg;
+    p.quantizer.seed = seed;
+    p.quantizer.n_levels = shape.n_levels;
+    p.quantizer.vq = params->method == TRAIN_VQVAE;
+    p.latent = params->latent > 0 ? (size_t)params->latent : LATENT;
+    p.gradient = (semid_gradient)params->gradient;
+    p.update = (semid_codebook_update)params->codebook_update;
+    p.lr = params->lr;
+    p.weight_decay = params->weight_decay;
     p.start = start;
     p.start_codebook = start ? start_codebook : NULL;
+
     TRY_GOTO(checkpoint_path(&path, params->out, err));
     p.checkpoint = path;
+    p.checkpoint_s = params->checkpoint_seconds;
+    p.resume = params->resume;
     TRY_GOTO(mem_alloc(&epochs, p.quantizer.n_epochs, sizeof *epochs, err));
-    if (data->rows.x)
-        TRY_GOTO(semid_rqvae_fit(NULL, codebook, model, data->rows.x, data->n_rows, data->dim, &p,
-                                 epochs, err));
-    else
+    if (data->from.read)
         TRY_GOTO(
             semid_rqvae_fit_rows(NULL, codebook, model, &data->from, data->dim, &p, epochs, err));
-    TRY_GOTO(report_epochs(report, epochs, p.quantizer.n_epochs, err));
+    else
+        TRY_GOTO(semid_rqvae_fit(NULL, codebook, model, data->rows.x, data->n_rows, data->dim, &p,
+                                 epochs, err));
+
+    TRY_GOTO(json_set(report, "epochs", json_array(), err));
+    for (size_t e = 0; e < p.quantizer.n_epochs; e++)
+        TRY_GOTO(
+            json_append(json_object_get(report, "epochs"),
+                        json_pack("{s:I, s:f, s:f, s:f, s:f, s:f, s:I}", "epoch", (json_int_t)e + 1,
+                                  "loss", epochs[e].loss, "recon", epochs[e].recon, "commit",
+                                  epochs[e].commit, "codebook", epochs[e].codebook, "entropy",
+                                  epochs[e].entropy, "revived", (json_int_t)epochs[e].n_revived),
+                        err));
 done:
     mem_free(epochs);
     mem_free(path);
@@ -168,6 +169,7 @@ semid_status train_model_save(const char *dir, const semid_model *model,
                               const semid_codebook *codebook, semid_error *err) {
     semid_status status = SEMID_OK;
     char *path = NULL, *checkpoint = NULL;
+
     TRY_GOTO(path_join(&path, dir, "model.safetensors", err));
     TRY_GOTO(checkpoint_path(&checkpoint, dir, err));
     if (model)

@@ -6,13 +6,14 @@
 #include "semid/rqvae.h"
 #include "train/train_fit.h"
 
-/* What is asked for beside each other: usage errors. */
+/* Options that contradict each other: SEMID_ERR_USAGE. */
 semid_status train_model_check(const train_params *params, semid_error *err);
 
-/* No networks but principal components: fixed, and before any method. */
+/* No networks but principal components: they are not trained, and go with any method. */
 bool train_model_is_linear(const semid_model *model);
 
-/* The networks of --load fit what --hidden and --latent say, if they say anything. */
+/* The model of --load (NULL: there is none) fits what --hidden and --latent say, if they say
+ * anything. */
 semid_status train_model_check_start(const train_params *params, const semid_model *start,
                                      semid_error *err);
 
@@ -23,8 +24,9 @@ semid_status train_model_fit(semid_codebook **codebook, semid_model **model,
                              const train_data *data, uint64_t seed, json_t *report,
                              semid_error *err);
 
-/* model.safetensors into the folder, or away from it: codebooks.npz must not lie beside one that it
- * does not belong to. Then the checkpoint is of no more use. */
+/* Writes model.safetensors into the folder; without a model removes it, because codebooks.npz must
+ * not lie beside one that it does not belong to. Removes the checkpoint, which is of no more use.
+ */
 semid_status train_model_save(const char *dir, const semid_model *model,
                               const semid_codebook *codebook, semid_error *err);
 

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "base/threads.h"
 #include "formats/npy.h"
+#include "semid/codebook.h"
 #include "semid/codes.h"
 #include "support/support.h"
 

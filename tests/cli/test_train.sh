@@ -85,7 +85,7 @@ cp "$x" "$out/nan.npy"
 for row in 2 95; do
     printf '\x00\x00\xc0\x7f' | dd of="$out/nan.npy" bs=1 seek=$((128 + row * 24)) conv=notrunc 2>/dev/null
 done
-expect 1 "found NaN or Inf in row 2 (2 such rows in all)" --in "$out/nan.npy" "${small[@]}"
+expect 1 "found NaN or Inf in 2 of 96 rows, first in row 2" --in "$out/nan.npy" "${small[@]}"
 "$SEMID" train --quiet --in "$out/nan.npy" "${small[@]}" --skip-bad-rows --out "$out/skip" \
     >/dev/null 2>"$out/stderr"
 grep -q "left out 2 rows" "$out/stderr" || fail "skipped rows are not named: $(cat "$out/stderr")"
@@ -172,8 +172,8 @@ for options in "rqkmeans --L 2 --iters 3" "rqkmeans --L 2 --iters 2 --holdout 0.
 done
 big=(--in "$out/large.npy" --memory-limit 100MB)
 expect 2 'memory-limit: expected at least' "${big[@]}" --K 1024
-expect 2 'need at hand' "${big[@]}" --method rqvae --hidden 16
-expect 2 'need at hand' "${big[@]}" --pca 16
+expect 2 'need in memory' "${big[@]}" --method rqvae --hidden 16
+expect 2 'need in memory' "${big[@]}" --pca 16
 expect 2 'memory-limit: expected 0 or at least 100MB, found "1"' --in "$x" --memory-limit 1
 rm "$out/large.npy"
 
