@@ -46,7 +46,7 @@ static semid_status read_rows(void *user, size_t row, size_t n, float *out, semi
     return SEMID_OK;
 }
 
-/* Random rows as codewords crowd where the rows do not; prices even that out. */
+/* Random rows as codewords get unequal shares of the rows; prices even that out. */
 static void even_use_of_any_codewords(void **state) {
     (void)state;
     float codewords[K * DIM];

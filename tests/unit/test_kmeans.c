@@ -1,9 +1,7 @@
 #include "semid/kmeans.h"
 
-#include "base/memory.h"
 #include "base/rng.h"
 #include "base/threads.h"
-#include "semid/rqkmeans.h"
 #include "support/support.h"
 
 #include <math.h>
@@ -112,16 +110,6 @@ static void too_few_distinct_rows(void **state) {
     assert_ok(semid_kmeans_fit(NULL, x, N, DIM, &params, codewords, NULL, &report, &err));
     assert_int_equal(report.n_codewords, 7);
     assert_true(report.mean_error == 0);
-    semid_rqkmeans_params rq = {.n_levels = 3, .kmeans = params};
-    semid_codebook *cb = NULL;
-    double errors[3];
-    int32_t codes[3];
-    assert_ok(semid_rqkmeans_fit(NULL, &cb, x, N, DIM, &rq, errors, &err));
-    assert_int_equal(semid_codebook_codewords(cb), 7);
-    assert_true(errors[0] == 0 && errors[2] == 0);
-    assert_ok(semid_encode(NULL, cb, blobs, 1, codes, &err));
-    assert_int_equal(codes[1], 0); /* spare codewords are not chosen */
-    semid_codebook_free(cb);
 }
 
 static void unusable_parameters_and_data(void **state) {
@@ -166,42 +154,25 @@ static void rows_that_are_read_cluster_as_those_in_memory(void **state) {
                  SEMID_ERR_DATA, "[0, 10]");
 }
 
-/* From a codebook that is already good, training ends no worse, and other shapes are refused. */
-static void starts_from_a_codebook(void **state) {
+static void reserved_words_and_cancelled_contexts(void **state) {
     (void)state;
-    float x[N * DIM];
-    double first[2], second[2];
-    semid_codebook *cb = NULL, *again = NULL;
-    semid_rqkmeans_params params = {.n_levels = 2, .kmeans = params_for(16)};
-    memcpy(x, blobs, sizeof x);
-    assert_ok(semid_rqkmeans_fit(NULL, &cb, x, N, DIM, &params, first, &err));
-    params.init = cb;
-    memcpy(x, blobs, sizeof x);
-    assert_ok(semid_rqkmeans_fit(NULL, &again, x, N, DIM, &params, second, &err));
-    assert_true(second[0] <= first[0]);
-    params.kmeans.n_codewords = 17;
-    semid_codebook_free(again);
-    again = NULL;
-    assert_fails(semid_rqkmeans_fit(NULL, &again, x, N, DIM, &params, second, &err),
-                 SEMID_ERR_SHAPE, "[2, 17, 10], found [2, 16, 10]");
-    semid_codebook_free(cb);
-}
-
-static void failing_allocations_leak_nothing(void **state) {
-    (void)state;
-    for (long i = 1;; i++) {
-        float x[100 * DIM];
-        semid_codebook *cb = NULL;
-        semid_rqkmeans_params params = {.n_levels = 2, .kmeans = params_for(1)};
-        params.kmeans.n_codewords = 1; /* 100 rows > 64: the sample too */
-        memcpy(x, blobs, sizeof x);
-        mem_fail_after(i);
-        semid_status status = semid_rqkmeans_fit(NULL, &cb, x, 100, DIM, &params, NULL, &err);
-        mem_fail_after(0);
-        semid_codebook_free(cb);
-        if (status == SEMID_OK) break;
-        assert_int_equal(status, SEMID_ERR_NO_MEMORY);
-    }
+    float codewords[2 * DIM];
+    semid_context *context = NULL;
+    semid_rows rows = {.n_rows = N, .read = read_blobs};
+    semid_kmeans_params params = params_for(2);
+    params.reserved[7] = 1;
+    assert_fails(semid_kmeans_fit(NULL, blobs, N, DIM, &params, codewords, NULL, NULL, &err),
+                 SEMID_ERR_ARGUMENT, "reserved");
+    params.reserved[7] = 0;
+    assert_ok(semid_context_new(&context, NULL, &err));
+    assert_ok(semid_kmeans_fit(context, blobs, N, DIM, &params, codewords, NULL, NULL, &err));
+    semid_context_cancel(context);
+    assert_fails(semid_kmeans_fit(context, blobs, N, DIM, &params, codewords, NULL, NULL, &err),
+                 SEMID_ERR_INTERRUPTED, "interrupted");
+    assert_fails(semid_kmeans_fit_rows(context, &rows, DIM, &params, codewords, NULL, NULL, &err),
+                 SEMID_ERR_INTERRUPTED, "interrupted");
+    semid_context_free(context);
+    assert_ok(semid_kmeans_fit(NULL, blobs, N, DIM, &params, codewords, NULL, NULL, &err));
 }
 
 int main(void) {
@@ -213,8 +184,7 @@ int main(void) {
         cmocka_unit_test(too_few_distinct_rows),
         cmocka_unit_test(unusable_parameters_and_data),
         cmocka_unit_test(rows_that_are_read_cluster_as_those_in_memory),
-        cmocka_unit_test(starts_from_a_codebook),
-        cmocka_unit_test(failing_allocations_leak_nothing),
+        cmocka_unit_test(reserved_words_and_cancelled_contexts),
     };
     make_blobs();
     return cmocka_run_group_tests_name("kmeans", tests, NULL, NULL);

@@ -111,6 +111,28 @@ static void what_cannot_be(void **state) {
     semid_codebook_free(cb);
 }
 
+static void reserved_words_and_cancelled_contexts(void **state) {
+    (void)state;
+    semid_codebook *cb = line(2, 2, (float[]){0, 10, -1, 1});
+    semid_context *context = NULL;
+    float x[3] = {0};
+    int32_t codes[6] = {0};
+    semid_rows rows = {.n_rows = 3, .read = read_line, .user = x, .reserved = {1}};
+    assert_fails(semid_assign_unique(NULL, cb, &rows, codes, NULL, &err), SEMID_ERR_ARGUMENT,
+                 "reserved");
+    assert_fails(semid_assign_balanced(NULL, cb, &rows, codes, NULL, &err), SEMID_ERR_ARGUMENT,
+                 "reserved");
+    rows.reserved[0] = 0;
+    assert_ok(semid_context_new(&context, NULL, &err));
+    semid_context_cancel(context);
+    assert_fails(semid_assign_unique(context, cb, &rows, codes, NULL, &err), SEMID_ERR_INTERRUPTED,
+                 "interrupted");
+    assert_fails(semid_assign_balanced(context, cb, &rows, codes, NULL, &err),
+                 SEMID_ERR_INTERRUPTED, "interrupted");
+    semid_context_free(context);
+    semid_codebook_free(cb);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_are_pushed_along),
@@ -118,6 +140,7 @@ int main(void) {
         cmocka_unit_test(who_loses_least_leaves),
         cmocka_unit_test(spilling_from_level_to_level),
         cmocka_unit_test(what_cannot_be),
+        cmocka_unit_test(reserved_words_and_cancelled_contexts),
     };
     return cmocka_run_group_tests_name("unique", tests, NULL, NULL);
 }

@@ -200,7 +200,7 @@ static bool spill_round(fixture *f, size_t level, const size_t *rows, size_t n, 
     for (size_t i = 0; i < n_movers; i++) {
         mover m = movers[i];
         if (excess[m.from] == 0) continue;
-        excess[m.from]--; /* it would go, granted or not */
+        excess[m.from]--; /* it is selected, applied or not */
         n_chosen++;
         if (counts[m.to] >= room) continue;
         counts[m.to]++;
