@@ -9,6 +9,7 @@
 #include "semid/codes.h"
 #include "semid/context.h"
 #include "semid/ema.h"
+#include "semid/encoder.h"
 #include "semid/expand.h"
 #include "semid/inverted.h"
 #include "semid/kmeans.h"

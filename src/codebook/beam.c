@@ -2,76 +2,88 @@
 
 #include "base/memory.h"
 #include "base/threads.h"
-#include "kernels/kernels.h"
 #include "codebook/scores.h"
+#include "kernels/kernels.h"
 
 #include <math.h>
 #include <string.h>
 
-/* Rows whose beams are scored together: enough for the kernel's tiles. */
-enum { BLOCK_BEAMS = KERNEL_MAX_ROWS };
+/* Beam search. Per row the `width` prefixes (partial codes) of least squared error are kept. A
+ * level scores every codeword against the residual of every kept prefix: with r the residual,
+ *
+ *     |r - c|^2 = |r|^2 + (|c|^2 - 2 r.c)
+ *
+ * where |r|^2 is the prefix's error and the bracket is what scores.c computes. The `width` best
+ * extensions become the next prefixes; their residuals and errors are then computed by
+ * subtraction, so that rounding of the scores does not add up over the levels.
+ *
+ * Kept prefixes are in lexicographic order and extensions are visited in it, so ties go to the
+ * lowest code. A row's codes depend on the row and the codebook alone. Rows are searched in blocks
+ * of KERNEL_MAX_ROWS prefixes, the rows of a tile of the scoring kernel. Per level and row: width *
+ * K * (2 dim + a comparison) operations. */
 
-/* One way to go on: a codeword behind a kept partial code. */
-typedef struct step {
+/* A codeword appended to a kept prefix. */
+typedef struct extension {
     double distance;
-    uint32_t from;
+    uint32_t prefix;
     int32_t code;
-} step;
+} extension;
 
-/* The partial codes of one row that are kept, in lexicographic order. */
-typedef struct paths {
+/* The prefixes of one row that are kept, in lexicographic order. */
+typedef struct prefixes {
     size_t n;
     int32_t *codes; /* [width, L] */
     float *errors;  /* [width, L] */
-} paths;
+} prefixes;
 
-/* A worker's room. */
-typedef struct desk {
-    paths *now, *next;       /* [block_rows] */
-    float *residuals, *made; /* [block_rows * width, dim] of all rows' paths, one after another */
-    float *scores;           /* [block_rows * width, stride] */
-    step *steps;             /* [width] */
-    int32_t *codes;          /* what the paths point to */
+typedef struct workspace {
+    prefixes *now, *next;              /* [block_rows] */
+    float *residuals, *next_residuals; /* [block_rows * width, dim] of all rows' prefixes */
+    float *scores;                     /* [block_rows * width, stride] */
+    extension *best;                   /* [width] */
+    int32_t *codes;                    /* what the prefixes point to */
     float *errors;
-} desk;
+} workspace;
 
 struct beam {
     const semid_codebook *cb;
-    size_t width, block_rows, n_levels, dim, n_desks;
-    scores **levels; /* [n_levels] */
-    desk *desks;     /* [n_desks] */
+    size_t width, block_rows, n_levels, dim, n_workspaces;
+    scores **levels;       /* [n_levels] */
+    workspace *workspaces; /* [n_workspaces] */
 };
 
-static void desk_release(desk *d) {
-    mem_free(d->now);
-    mem_free(d->next);
-    mem_free(d->residuals);
-    mem_free(d->made);
-    mem_free(d->scores);
-    mem_free(d->steps);
-    mem_free(d->codes);
-    mem_free(d->errors);
+static void workspace_release(workspace *w) {
+    mem_free(w->now);
+    mem_free(w->next);
+    mem_free(w->residuals);
+    mem_free(w->next_residuals);
+    mem_free(w->scores);
+    mem_free(w->best);
+    mem_free(w->codes);
+    mem_free(w->errors);
 }
 
-static semid_status desk_init(desk *d, const beam *b, semid_error *err) {
-    size_t rows = b->block_rows, n_paths = rows * b->width, L = b->n_levels;
-    TRY(mem_alloc(&d->now, rows, sizeof *d->now, err));
-    TRY(mem_alloc(&d->next, rows, sizeof *d->next, err));
-    TRY(mem_alloc(&d->residuals, n_paths, b->dim * sizeof(float), err));
-    TRY(mem_alloc(&d->made, n_paths, b->dim * sizeof(float), err));
-    TRY(mem_alloc(&d->scores, n_paths, scores_stride(b->levels[0]) * sizeof(float), err));
-    TRY(mem_alloc(&d->steps, b->width, sizeof *d->steps, err));
-    TRY(mem_alloc(&d->codes, 2 * n_paths, L * sizeof(int32_t), err));
-    TRY(mem_alloc(&d->errors, 2 * n_paths, L * sizeof(float), err));
-    for (size_t i = 0; i < rows; i++) {
-        size_t now = i * b->width * L, next = (rows + i) * b->width * L;
-        d->now[i] = (paths){.codes = d->codes + now, .errors = d->errors + now};
-        d->next[i] = (paths){.codes = d->codes + next, .errors = d->errors + next};
+static semid_status workspace_init(workspace *w, const beam *b, semid_error *err) {
+    size_t n_rows = b->block_rows, n_prefixes = n_rows * b->width, L = b->n_levels;
+    TRY(mem_alloc(&w->now, n_rows, sizeof *w->now, err));
+    TRY(mem_alloc(&w->next, n_rows, sizeof *w->next, err));
+    TRY(mem_alloc(&w->residuals, n_prefixes, b->dim * sizeof(float), err));
+    TRY(mem_alloc(&w->next_residuals, n_prefixes, b->dim * sizeof(float), err));
+    TRY(mem_alloc(&w->scores, n_prefixes, scores_stride(b->levels[0]) * sizeof(float), err));
+    TRY(mem_alloc(&w->best, b->width, sizeof *w->best, err));
+    TRY(mem_alloc(&w->codes, 2 * n_prefixes, L * sizeof(int32_t), err));
+    TRY(mem_alloc(&w->errors, 2 * n_prefixes, L * sizeof(float), err));
+
+    for (size_t i = 0; i < n_rows; i++) {
+        size_t now = i * b->width * L, next = (n_rows + i) * b->width * L;
+        w->now[i] = (prefixes){.codes = w->codes + now, .errors = w->errors + now};
+        w->next[i] = (prefixes){.codes = w->codes + next, .errors = w->errors + next};
     }
     return SEMID_OK;
 }
 
-semid_status beam_new(beam **out, const semid_codebook *cb, size_t width, semid_error *err) {
+semid_status beam_new(beam **out, const semid_codebook *cb, size_t width, size_t n_workspaces,
+                      semid_error *err) {
     semid_status status = SEMID_OK;
     beam *b;
     TRY(mem_calloc(&b, 1, sizeof *b, err));
@@ -79,15 +91,16 @@ semid_status beam_new(beam **out, const semid_codebook *cb, size_t width, semid_
     b->width = width;
     b->n_levels = semid_codebook_levels(cb);
     b->dim = semid_codebook_dim(cb);
-    b->block_rows = width < BLOCK_BEAMS ? BLOCK_BEAMS / width : 1;
-    size_t n_desks = (size_t)threads_get();
-    TRY_GOTO(mem_calloc(&b->levels, b->n_levels, sizeof(scores *), err));
+    b->block_rows = width < KERNEL_MAX_ROWS ? KERNEL_MAX_ROWS / width : 1;
+
+    TRY_GOTO(mem_calloc(&b->levels, b->n_levels, sizeof *b->levels, err));
     for (size_t l = 0; l < b->n_levels; l++)
         TRY_GOTO(scores_new(&b->levels[l], semid_codebook_level(cb, l),
                             semid_codebook_codewords(cb), b->dim, err));
-    TRY_GOTO(mem_calloc(&b->desks, n_desks, sizeof(desk), err));
-    b->n_desks = n_desks;
-    for (size_t i = 0; i < n_desks; i++) TRY_GOTO(desk_init(&b->desks[i], b, err));
+
+    TRY_GOTO(mem_calloc(&b->workspaces, n_workspaces, sizeof *b->workspaces, err));
+    b->n_workspaces = n_workspaces;
+    for (size_t i = 0; i < n_workspaces; i++) TRY_GOTO(workspace_init(&b->workspaces[i], b, err));
     *out = b;
     b = NULL;
 done:
@@ -98,118 +111,130 @@ done:
 void beam_free(beam *b) {
     if (!b) return;
     for (size_t l = 0; b->levels && l < b->n_levels; l++) scores_free(b->levels[l]);
-    for (size_t i = 0; i < b->n_desks; i++) desk_release(&b->desks[i]);
+    for (size_t i = 0; i < b->n_workspaces; i++) workspace_release(&b->workspaces[i]);
     mem_free(b->levels);
-    mem_free(b->desks);
+    mem_free(b->workspaces);
     mem_free(b);
 }
 
-/* Insert into the steps sorted by distance; equal ones stay in the order they came. */
-static size_t offer(step *steps, size_t n, size_t width, step s) {
-    if (n == width && !(s.distance < steps[n - 1].distance)) return n;
-    size_t at = n < width ? n : n - 1;
-    for (; at > 0 && s.distance < steps[at - 1].distance; at--) steps[at] = steps[at - 1];
-    steps[at] = s;
-    return n < width ? n + 1 : n;
-}
-
-/* The best steps from the paths of a row, whose scores are given: [p->n, stride]. Steps are offered
- * in lexicographic order, so that ties keep it. */
-static size_t choose_steps(const beam *b, const paths *p, size_t level, const float *row_scores,
-                           step *steps) {
+/* The best extensions of a row's prefixes, whose scores are given: [p->n, stride]. They are visited
+ * in lexicographic order, and equal ones stay in it. */
+static size_t choose_extensions(const beam *b, const prefixes *p, size_t level,
+                                const float *row_scores, extension *best) {
     size_t n = 0, stride = scores_stride(b->levels[level]), K = semid_codebook_codewords(b->cb);
     for (size_t i = 0; i < p->n; i++) {
         double before = level > 0 ? (double)p->errors[i * b->n_levels + level - 1] : 0;
         for (size_t k = 0; k < K; k++) {
             double distance = before + (double)row_scores[i * stride + k];
-            if (n == b->width && !(distance < steps[n - 1].distance)) continue;
-            n = offer(steps, n, b->width, (step){distance, (uint32_t)i, (int32_t)k});
+            if (n == b->width && !(distance < best[n - 1].distance)) continue;
+
+            size_t at = n < b->width ? n++ : n - 1;
+            for (; at > 0 && distance < best[at - 1].distance; at--) best[at] = best[at - 1];
+            best[at] = (extension){distance, (uint32_t)i, (int32_t)k};
         }
     }
     return n;
 }
 
-/* Back into lexicographic order: by the path they come from, then by code. */
-static void sort_steps(step *steps, size_t n) {
+static bool comes_after(const extension *a, const extension *b) {
+    return a->prefix != b->prefix ? a->prefix > b->prefix : a->code > b->code;
+}
+
+/* From order of distance into lexicographic order. */
+static void sort_extensions(extension *e, size_t n) {
     for (size_t i = 1; i < n; i++) {
-        step s = steps[i];
+        extension moved = e[i];
         size_t at = i;
-        for (; at > 0 && (steps[at - 1].from > s.from ||
-                          (steps[at - 1].from == s.from && steps[at - 1].code > s.code));
-             at--)
-            steps[at] = steps[at - 1];
-        steps[at] = s;
+        for (; at > 0 && comes_after(&e[at - 1], &moved); at--) e[at] = e[at - 1];
+        e[at] = moved;
     }
 }
 
-/* The paths of one row, one level longer. */
-static void extend(const beam *b, const paths *now, paths *next, const step *steps, size_t level,
-                   const float *residuals, float *made) {
+/* The prefixes of one row, one level longer. */
+static void extend_row(const beam *b, const prefixes *now, prefixes *next, const extension *best,
+                       size_t level, const float *residuals, float *next_residuals) {
     const float *codewords = semid_codebook_level(b->cb, level);
     size_t L = b->n_levels;
     for (size_t i = 0; i < next->n; i++) {
-        const step *s = &steps[i];
-        float *residual = made + i * b->dim;
-        memcpy(residual, residuals + s->from * b->dim, b->dim * sizeof *residual);
-        kernels()->sub_f32(residual, codewords + (size_t)s->code * b->dim, b->dim);
-        memcpy(next->codes + i * L, now->codes + s->from * L, level * sizeof(int32_t));
-        memcpy(next->errors + i * L, now->errors + s->from * L, level * sizeof(float));
-        next->codes[i * L + level] = s->code;
+        const extension *e = &best[i];
+        float *residual = next_residuals + i * b->dim;
+        memcpy(residual, residuals + e->prefix * b->dim, b->dim * sizeof *residual);
+        kernels()->sub_f32(residual, codewords + (size_t)e->code * b->dim, b->dim);
+
+        memcpy(next->codes + i * L, now->codes + e->prefix * L, level * sizeof(int32_t));
+        memcpy(next->errors + i * L, now->errors + e->prefix * L, level * sizeof(float));
+        next->codes[i * L + level] = e->code;
         next->errors[i * L + level] = kernels()->dot_f32(residual, residual, b->dim);
     }
 }
 
-/* One level further for all rows of the block; n_paths of them in all before and after. */
-static size_t walk_level(const beam *b, desk *d, size_t n_rows, size_t n_paths, size_t level) {
+/* One level further for all rows of a block, which have n_prefixes in all; returns how many then.
+ */
+static size_t extend_block(const beam *b, workspace *w, size_t n_rows, size_t n_prefixes,
+                           size_t level) {
     size_t stride = scores_stride(b->levels[level]), from = 0, to = 0;
-    scores_measure(b->levels[level], d->residuals, n_paths, d->scores);
+    scores_measure(b->levels[level], w->residuals, n_prefixes, w->scores);
     for (size_t r = 0; r < n_rows; r++) {
-        paths *now = &d->now[r], *next = &d->next[r];
-        next->n = choose_steps(b, now, level, d->scores + from * stride, d->steps);
-        sort_steps(d->steps, next->n);
-        extend(b, now, next, d->steps, level, d->residuals + from * b->dim, d->made + to * b->dim);
+        prefixes *now = &w->now[r], *next = &w->next[r];
+        next->n = choose_extensions(b, now, level, w->scores + from * stride, w->best);
+        sort_extensions(w->best, next->n);
+        extend_row(b, now, next, w->best, level, w->residuals + from * b->dim,
+                   w->next_residuals + to * b->dim);
         from += now->n;
         to += next->n;
     }
-    paths *paths_now = d->now;
-    d->now = d->next;
-    d->next = paths_now;
-    float *residuals = d->residuals;
-    d->residuals = d->made;
-    d->made = residuals;
+
+    prefixes *now = w->now;
+    w->now = w->next;
+    w->next = now;
+    float *residuals = w->residuals;
+    w->residuals = w->next_residuals;
+    w->next_residuals = residuals;
     return to;
 }
 
-typedef struct search {
+size_t beam_block_rows(const beam *b) {
+    return b->block_rows;
+}
+
+void beam_search(const beam *b, size_t workspace_index, const float *x, size_t n, int32_t *codes,
+                 float *errors) {
+    workspace *w = &b->workspaces[workspace_index];
+    size_t L = b->n_levels, n_prefixes = n;
+
+    /* One prefix per row, the empty one, whose residual is the row. */
+    memcpy(w->residuals, x, n * b->dim * sizeof *x);
+    for (size_t r = 0; r < n; r++) w->now[r].n = 1;
+    for (size_t level = 0; level < L; level++)
+        n_prefixes = extend_block(b, w, n, n_prefixes, level);
+
+    /* The least error; ties to the first in lexicographic order. */
+    for (size_t r = 0; r < n; r++) {
+        const prefixes *p = &w->now[r];
+        size_t best = 0;
+        for (size_t i = 1; i < p->n; i++)
+            if (p->errors[i * L + L - 1] < p->errors[best * L + L - 1]) best = i;
+        memcpy(codes + r * L, p->codes + best * L, L * sizeof *codes);
+        if (errors) memcpy(errors + r * L, p->errors + best * L, L * sizeof *errors);
+    }
+}
+
+typedef struct beam_task {
     const beam *b;
     const float *x;
     int32_t *codes;
     float *errors;
-} search;
-
-/* The least error; ties to the first in lexicographic order. */
-static void take_best(const search *q, const paths *p, size_t row) {
-    size_t best = 0, L = q->b->n_levels;
-    for (size_t i = 1; i < p->n; i++)
-        if (p->errors[i * L + L - 1] < p->errors[best * L + L - 1]) best = i;
-    memcpy(q->codes + row * L, p->codes + best * L, L * sizeof *q->codes);
-    if (q->errors) memcpy(q->errors + row * L, p->errors + best * L, L * sizeof *q->errors);
-}
+} beam_task;
 
 static void search_chunk(void *user, size_t chunk, size_t begin, size_t end) {
     (void)chunk;
-    const search *q = user;
-    const beam *b = q->b;
-    desk *d = &b->desks[threads_worker()];
-    size_t n_rows = end - begin, n_paths = n_rows;
-    memcpy(d->residuals, q->x + begin * b->dim, n_rows * b->dim * sizeof(float));
-    for (size_t r = 0; r < n_rows; r++) d->now[r].n = 1;
-    for (size_t level = 0; level < b->n_levels; level++)
-        n_paths = walk_level(b, d, n_rows, n_paths, level);
-    for (size_t r = 0; r < n_rows; r++) take_best(q, &d->now[r], begin + r);
+    const beam_task *t = user;
+    size_t at = begin * t->b->n_levels;
+    beam_search(t->b, (size_t)threads_worker(), t->x + begin * t->b->dim, end - begin,
+                t->codes + at, t->errors ? t->errors + at : NULL);
 }
 
 void beam_encode(const beam *b, const float *x, size_t n, int32_t *codes, float *errors) {
-    search q = {.b = b, .x = x, .codes = codes, .errors = errors};
-    parallel_chunks(n, b->block_rows, search_chunk, &q);
+    beam_task t = {.b = b, .x = x, .codes = codes, .errors = errors};
+    parallel_chunks(n, b->block_rows, search_chunk, &t);
 }

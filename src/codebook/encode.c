@@ -1,6 +1,7 @@
 #include "codebook/encode.h"
 
 #include "base/context.h"
+#include "base/threads.h"
 #include "codebook/beam.h"
 #include "formats/embeddings.h"
 
@@ -44,7 +45,7 @@ semid_status semid_encode_beam(semid_context *context, const semid_codebook *cb,
 
     context_scope outer = context_enter(context);
     beam *b;
-    semid_status status = beam_new(&b, cb, width, err);
+    semid_status status = beam_new(&b, cb, width, (size_t)threads_get(), err);
     if (status == SEMID_OK) {
         beam_encode(b, x, n, codes, NULL);
         beam_free(b);

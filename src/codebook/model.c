@@ -3,12 +3,11 @@
 #include "base/context.h"
 #include "base/memory.h"
 #include "base/threads.h"
+#include "codebook/encode.h"
 #include "formats/embeddings.h"
 
 #include <string.h>
 #include <zlib.h>
-
-enum { ROWS_PER_CHUNK = 96 };
 
 size_t semid_model_dim(const semid_model *model) {
     return model->encoder.shape.sizes[0];
@@ -93,7 +92,7 @@ uint32_t model_codebook_mark(const semid_codebook *codebook) {
     return crc;
 }
 
-/* ---- there and back ---- */
+/* ---- projection ---- */
 
 void model_scale_row(const semid_model *model, const float *x, float *out) {
     size_t dim = semid_model_dim(model);
@@ -101,68 +100,88 @@ void model_scale_row(const semid_model *model, const float *x, float *out) {
     memset(out + dim, 0, (gemm_pad(dim) - dim) * sizeof *out);
 }
 
-typedef struct projection {
+/* Floats that net_block takes: padded inputs and outputs, and two layers' activations. */
+static size_t block_floats(const mlp *net) {
+    return 4 * MODEL_BLOCK_ROWS * mlp_widest(&net->shape);
+}
+
+/* x [n, in] -> y [n, out] through one of the two networks of a model, n <= MODEL_BLOCK_ROWS. */
+static void net_block(const semid_model *model, const mlp *net, const float *x, size_t n, float *y,
+                      float *workspace) {
+    const mlp_shape *s = &net->shape;
+    size_t in = s->sizes[0], out = s->sizes[s->n_layers];
+    float *inputs = workspace, *outputs = inputs + MODEL_BLOCK_ROWS * mlp_widest(s);
+    float *scratch = outputs + MODEL_BLOCK_ROWS * mlp_widest(s);
+    bool encodes = net == &model->encoder;
+
+    for (size_t i = 0; i < n; i++) {
+        float *row = inputs + i * gemm_pad(in);
+        if (encodes) {
+            model_scale_row(model, x + i * in, row);
+            continue;
+        }
+        memcpy(row, x + i * in, in * sizeof *row);
+        memset(row + in, 0, (gemm_pad(in) - in) * sizeof *row);
+    }
+
+    mlp_apply(net, inputs, n, outputs, scratch);
+
+    float unit = 1 / model->scale;
+    for (size_t i = 0; i < n; i++) {
+        float *row = y + i * out;
+        memcpy(row, outputs + i * gemm_pad(out), out * sizeof *row);
+        for (size_t j = 0; !encodes && j < out; j++) row[j] = row[j] * unit + model->mean[j];
+    }
+}
+
+size_t model_block_floats(const semid_model *model) {
+    return block_floats(&model->encoder);
+}
+
+void model_project_block(const semid_model *model, const float *x, size_t n, float *z,
+                         float *workspace) {
+    net_block(model, &model->encoder, x, n, z, workspace);
+}
+
+semid_status model_not_finite(size_t n_bad, size_t first_bad, semid_error *err) {
+    if (n_bad > 0)
+        FAIL(SEMID_ERR_DATA,
+             "vectors: expected numbers that the networks keep finite, found %zu rows that they do "
+             "not, first row %zu",
+             n_bad, first_bad);
+    return SEMID_OK;
+}
+
+typedef struct net_task {
     const semid_model *model;
     const mlp *net;
     const float *x;
     float *y;
-    float *space; /* of each worker */
-    size_t space_len;
-} projection;
+    float *workspaces; /* [workers, workspace_len] */
+    size_t workspace_len;
+} net_task;
 
-static void load_row(const projection *p, const float *x, float *out) {
-    size_t dim = p->net->shape.sizes[0];
-    if (p->net == &p->model->encoder) {
-        model_scale_row(p->model, x, out);
-        return;
-    }
-    memcpy(out, x, dim * sizeof *out);
-    memset(out + dim, 0, (gemm_pad(dim) - dim) * sizeof *out);
-}
-
-static void store_row(const projection *p, const float *y, float *out) {
-    size_t dim = p->net->shape.sizes[p->net->shape.n_layers];
-    memcpy(out, y, dim * sizeof *out);
-    if (p->net == &p->model->encoder) return;
-    float unit = 1 / p->model->scale;
-    for (size_t j = 0; j < dim; j++) out[j] = out[j] * unit + p->model->mean[j];
-}
-
-static void project_chunk(void *user, size_t chunk, size_t begin, size_t end) {
-    const projection *p = user;
-    const mlp_shape *s = &p->net->shape;
+static void apply_net(void *user, size_t chunk, size_t begin, size_t end) {
+    const net_task *t = user;
+    const mlp_shape *s = &t->net->shape;
     (void)chunk;
-    size_t in = s->sizes[0], out = s->sizes[s->n_layers], block = ROWS_PER_CHUNK * mlp_widest(s);
-    float *x = p->space + (size_t)threads_worker() * p->space_len, *y = x + block;
-    for (size_t i = begin; i < end; i++) load_row(p, p->x + i * in, x + (i - begin) * gemm_pad(in));
-    mlp_apply(p->net, x, end - begin, y, y + block);
-    for (size_t i = begin; i < end; i++)
-        store_row(p, y + (i - begin) * gemm_pad(out), p->y + i * out);
+    net_block(t->model, t->net, t->x + begin * s->sizes[0], end - begin,
+              t->y + begin * s->sizes[s->n_layers],
+              t->workspaces + (size_t)threads_worker() * t->workspace_len);
 }
 
 static semid_status project(const semid_model *model, const mlp *net, const float *x, size_t n,
                             float *y, semid_error *err) {
     const mlp_shape *s = &net->shape;
-    projection p = {.model = model,
-                    .net = net,
-                    .x = x,
-                    .y = y,
-                    .space_len = 4 * ROWS_PER_CHUNK * mlp_widest(s)};
-    size_t bad, n_bad = rows_not_finite(x, n, s->sizes[0], &bad);
-    if (n_bad > 0)
-        FAIL(SEMID_ERR_DATA,
-             "vectors: expected finite numbers, found NaN or Inf in %zu rows, first in row %zu",
-             n_bad, bad);
-    TRY(mem_alloc(&p.space, (size_t)threads_get(), p.space_len * sizeof(float), err));
-    parallel_chunks(n, ROWS_PER_CHUNK, project_chunk, &p);
-    mem_free(p.space);
-    n_bad = rows_not_finite(y, n, s->sizes[s->n_layers], &bad);
-    if (n_bad > 0)
-        FAIL(SEMID_ERR_DATA,
-             "vectors: expected numbers that the networks keep finite, found %zu rows that they do "
-             "not, first row %zu",
-             n_bad, bad);
-    return SEMID_OK;
+    net_task t = {.model = model, .net = net, .x = x, .y = y, .workspace_len = block_floats(net)};
+    TRY(encode_check_rows(x, n, s->sizes[0], err));
+
+    TRY(mem_alloc(&t.workspaces, (size_t)threads_get(), t.workspace_len * sizeof(float), err));
+    parallel_chunks(n, MODEL_BLOCK_ROWS, apply_net, &t);
+    mem_free(t.workspaces);
+
+    size_t bad = 0, n_bad = rows_not_finite(y, n, s->sizes[s->n_layers], &bad);
+    return model_not_finite(n_bad, bad, err);
 }
 
 semid_status semid_model_project(semid_context *context, const semid_model *model, const float *x,

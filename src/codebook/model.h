@@ -28,6 +28,15 @@ float *model_decoder_params(const semid_model *model);
 /* One row [dim] as the encoder takes it, [gemm_pad(dim)]. */
 void model_scale_row(const semid_model *model, const float *x, float *out);
 
+/* semid_model_project for a block of finite rows, on the calling thread: workspace
+ * [model_block_floats]. */
+enum { MODEL_BLOCK_ROWS = 96 };
+size_t model_block_floats(const semid_model *model);
+void model_project_block(const semid_model *model, const float *x, size_t n, float *z,
+                         float *workspace);
+/* SEMID_ERR_DATA if there are rows whose outputs left float32. */
+semid_status model_not_finite(size_t n_bad, size_t first_bad, semid_error *err);
+
 /* The mark that a model's file carries of its codebook. */
 uint32_t model_codebook_mark(const semid_codebook *codebook);
 

@@ -5,6 +5,7 @@
 #include "base/json_report.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "base/threads.h"
 #include "codebook/beam.h"
 #include "codebook/codebook.h"
 #include "codebook/encode.h"
@@ -278,7 +279,7 @@ static semid_status encoder_init(row_encoder *e, semid_error *err) {
     if (o->model) TRY(mem_alloc(&e->latents, n_latents, e->latent * sizeof(float), err));
     if (o->model && !o->latent_errors)
         TRY(decoded_errors_init(&e->decoded, o->model, e->cb, e->batch_rows, err));
-    if (o->beam > 1) TRY(beam_new(&e->beam, e->cb, o->beam, err));
+    if (o->beam > 1) TRY(beam_new(&e->beam, e->cb, o->beam, (size_t)threads_get(), err));
 
     if (o->unique && !o->balance && o->beam <= 1 && codebook_makes_lists(e->cb)) {
         TRY(crowding_init(&e->crowding, n_rows, L, UNIQUE_DENSE_ROWS, err));
