@@ -1,5 +1,6 @@
-/* embed keeps finished rows in OUT.partial and knows itself whether they are still valid, so that
- * `semid run` always passes --resume. */
+/* A table and a call. The step keeps finished rows in OUT.partial and checks itself whether they
+ * are still valid, so `semid run` always passes --resume and needs no resume_flag here.
+ */
 #include "base/file.h"
 #include "base/memory.h"
 #include "cli/command_files.h"

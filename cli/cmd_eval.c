@@ -186,6 +186,8 @@ static semid_status add_files(const void *params, command_files *files, semid_er
                                         "inverted.sid", NULL};
     const eval_params *p = params;
     TRY(command_files_beside(&files->writes, p->out, ".json", err));
+
+    /* --outputs-dir itself is no input: it also holds what other methods wrote */
     for (size_t i = 0; i < p->methods.n_items; i++) {
         char *folder;
         TRY(path_join(&folder, p->outputs_dir, p->methods.items[i], err));

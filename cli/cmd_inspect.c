@@ -104,7 +104,7 @@ static void print_prefix(const json_t *prefix, FILE *out) {
             whole(prefix, "n_items"), whole(prefix, "n_codes"));
     json_array_foreach(items, i, item) {
         const char *code = text(item, "code");
-        const char *title = text(item, "title");
+        const char *title = text(item, "title"); /* "" without --items: ids are not padded then */
         fprintf(out, "%-*s  %-*s%s%.*s\n", code_width, strcmp(code, last) == 0 ? "" : code,
                 *title ? id_width : 0, text(item, "item_id"), *title ? "  " : "", line_bytes(title),
                 title);

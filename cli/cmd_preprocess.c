@@ -1,4 +1,7 @@
-/* The printed report is a table of rows, users and items before and after each filter and split. */
+/* The printed report is a table of rows, users and items: before the k-core, after it, and of each
+ * split. Below it is what was lost on the way there: malformed lines, missing fields, duplicates.
+ * The whole report is in stats.json.
+ */
 #include "cli/command_files.h"
 #include "pipeline/preprocess.h"
 

@@ -150,7 +150,7 @@ static void fill_from(run_params *p, const run_params *own) {
         const void *from = (const char *)own + o->offset;
         if (!option_is_set(o, own)) continue;
 
-        if (o->type == OPTION_LIST) {
+        if (o->type == OPTION_LIST) { /* a list that is only the default gives way */
             string_list *list = to;
             if (list->is_default || !list->n_items) memcpy(to, from, sizeof *list);
         } else if (o->type == OPTION_FLAG) {
@@ -190,6 +190,8 @@ static semid_status run_configured(const run_params *p, const json_t *config,
     semid_status status = SEMID_OK;
 
     TRY_GOTO(run_plan_make(&plan, p, config, err));
+
+    /* of all steps before the first one: the last may be hours away */
     for (size_t i = 0; i < plan.n_steps; i++)
         TRY_GOTO(command_files_check_writable(&plan.steps[i].outputs, err));
 

@@ -35,7 +35,7 @@ semid_status command_files_collect(command_files *out, const command *cmd, const
     for (const option *o = cmd->options; o->name; o++) {
         const void *at = (const char *)params + o->offset;
         if (o->file == FILE_NONE || !option_is_set(o, params)) continue;
-        if (o->type == OPTION_LIST) {
+        if (o->type == OPTION_LIST) { /* --concat a.npy,b.npy */
             const string_list *list = at;
             TRY_GOTO(add_paths(out, o, (const char *const *)list->items, list->n_items, err));
         } else {

@@ -1,5 +1,7 @@
 /* The list of all commands, in the order of commands.def. A new command needs its line there and
- * nothing here: the table, the lookup by name, the help and the pages all follow. */
+ * nothing here: the table, the lookup by name, the help, the pages and the completion all go
+ * through this list.
+ */
 #include "cli/commands.h"
 
 #include <string.h>

@@ -76,7 +76,8 @@ void docs_write_bash(const command *cmd, FILE *out) {
 
 static void write_zsh_option(FILE *out, const option *o, const char *prefix) {
     static const char *const escapes[] = {"'\\''", "\\[", "\\]", "\\:"};
-    fprintf(out, " \\\n            '%s--%s%s[", o->type == OPTION_LIST ? "*" : "", prefix, o->name);
+    const char *repeated = o->type == OPTION_LIST ? "*" : ""; /* may be given several times */
+    fprintf(out, " \\\n            '%s--%s%s[", repeated, prefix, o->name);
     docs_escape(out, o->help, "'[]:", escapes);
     fputc(']', out);
 
@@ -137,6 +138,7 @@ static void write_fish_option(FILE *out, const char *condition, const option *o,
                               const char *prefix) {
     fprintf(out, "complete -c semid -n '%s' -l %s%s", condition, prefix, o->name);
 
+    /* -x: a value that is not a file; -r -F: a file */
     if (o->type == OPTION_CHOICE) {
         fputs(" -x -a '", out);
         write_choices(out, o->choices);

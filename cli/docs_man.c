@@ -59,7 +59,7 @@ static void write_options(FILE *out, const option *options) {
             fputs("\\fR", out);
         }
 
-        fputs("\n\\&", out);
+        fputs("\n\\&", out); /* in case the help begins with a dot: .npy */
         write_escaped(out, o->help);
         fputs(o->required ? " (required).\n" : ".\n", out);
         if (option_default(o)) {

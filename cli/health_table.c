@@ -1,5 +1,7 @@
-/* The table has one line per level and, below it, the figures of the whole codes. Figures that a
- * report lacks are shown as "-": inspect does not know the errors where metrics.json is missing. */
+/* The table has one line per level and, below it, the figures of the whole codes. What the columns
+ * mean is told by `semid inspect --help`. Figures that a report lacks are shown as "-": inspect
+ * does not know the errors if metrics.json is missing.
+ */
 #include "cli/health_table.h"
 
 static double number(const json_t *object, const char *key) {

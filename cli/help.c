@@ -34,7 +34,7 @@ static void print_wrapped(FILE *out, const char *text, int column, int indent) {
 static void print_option(const option *o, FILE *out) {
     int column = fprintf(out, "  --%s%s", option_prefix(o), o->name);
     if (option_value(o)) column += fprintf(out, " %s", option_value(o));
-    if (column >= HELP_COLUMN) {
+    if (column >= HELP_COLUMN) { /* no room beside the name */
         fputc('\n', out);
         column = 0;
     }

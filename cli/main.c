@@ -63,6 +63,7 @@ static void print_figures(const json_t *figures, const char *prefix) {
             continue;
         }
 
+        /* json_dumps would put a string in quotes */
         char *text = json_is_string(value)
                          ? strdup(json_string_value(value))
                          : json_dumps(value, JSON_ENCODE_ANY | JSON_REAL_PRECISION(6));
@@ -100,7 +101,7 @@ static semid_status run_command(const command *cmd, const void *params, const co
                                 semid_error *err) {
     const device *on;
     TRY(device_find(&on, common->device, err));
-    TRY(check_outputs(cmd, params, err));
+    TRY(check_outputs(cmd, params, err)); /* rather than after hours of work */
 
     threads_set((int)common->threads);
     terminal_install(common->quiet, common->verbose);

@@ -117,7 +117,7 @@ static semid_status parse_flag(const option *o, const char *text, bool *out, sem
 
 /* The parts between commas. */
 static semid_status add_to_list(string_list *list, const char *text, semid_error *err) {
-    if (list->is_default) string_list_release(list);
+    if (list->is_default) string_list_release(list); /* of an earlier layer */
 
     while (*text) {
         size_t n = strcspn(text, ",");
@@ -152,7 +152,7 @@ static semid_status set_value(const option *o, void *params, const char *text, s
         return parse_choice(o, text, at, err);
     case OPTION_LIST:
         return add_to_list(at, text, err);
-    case OPTION_PATH:
+    case OPTION_PATH: /* empty: most likely an unset variable of a script */
         if (!*text) FAIL(SEMID_ERR_USAGE, "--%s: expected a path, found an empty string", o->name);
         *(const char **)at = text;
         return SEMID_OK;
@@ -267,6 +267,7 @@ static semid_status parse_option(const command *cmd, int argc, char **argv, int 
     size_t n = value ? (size_t)(value - text) : strlen(text);
     snprintf(name, sizeof name, "%.*s", (int)(n < 63 ? n : 63), text);
 
+    /* "--no-name" counts as the negation of a flag unless there is an option of that very name */
     found_option found;
     if (!find_in_tables(cmd, name, params, common, &found)) {
         found.negated = strncmp(name, "no-", 3) == 0 &&
@@ -284,6 +285,8 @@ static semid_status parse_option(const command *cmd, int argc, char **argv, int 
     if (*i + 1 >= argc || strncmp(argv[*i + 1], "--", 2) == 0)
         FAIL(SEMID_ERR_USAGE, "--%s: expected %s", name, o->choices ? o->choices : o->metavar);
     TRY(set_value(o, found.params, argv[++*i], err));
+
+    /* a list takes all words up to the next option */
     while (o->type == OPTION_LIST && *i + 1 < argc && argv[*i + 1][0] != '-')
         TRY(set_value(o, found.params, argv[++*i], err));
     return SEMID_OK;
@@ -330,7 +333,7 @@ bool option_is_set(const option *o, const void *params) {
     case OPTION_STRING:
     case OPTION_PATH:
         return *(const char *const *)at != NULL;
-    default:
+    default: /* numbers, choices and flags: zero is a value too */
         return true;
     }
 }
@@ -365,7 +368,7 @@ static semid_status set_from_json(const option *o, const json_t *value, void *pa
         snprintf(number, sizeof number, "%lld", (long long)json_integer_value(value));
         return set_value(o, params, number, err);
     }
-    if (json_is_real(value)) {
+    if (json_is_real(value)) { /* 17 digits restore every double exactly */
         snprintf(number, sizeof number, "%.17g", json_real_value(value));
         return set_value(o, params, number, err);
     }

@@ -124,6 +124,7 @@ static semid_status fill_params(const run_plan *plan, const command *cmd, const 
     TRY_GOTO(apply_assignments(plan, cmd, cmd->name, params, err));
     if (for_method) TRY_GOTO(apply_assignments(plan, cmd, method, params, err));
 
+    /* what differs from the defaults now was set by the user */
     TRY_GOTO(options_to_json(cmd->options, params, &after, err));
     TRY_GOTO(refuse_decided(cmd, list, before, after, err));
     for (const decided *d = list; d->name; d++)
@@ -216,6 +217,7 @@ static semid_status find_ids(run_plan *plan, const char **out, semid_error *err)
     TRY(path_split_name(&file, &name, plan->emb, err));
     TRY(string_list_take(&plan->strings, file, err));
 
+    /* .npy, .npz and .safetensors hold vectors alone */
     path_extension(file, extension);
     if (strcmp(extension, "pt") != 0 && strcmp(extension, "parquet") != 0)
         FAIL(SEMID_ERR_USAGE,
@@ -241,6 +243,7 @@ static semid_status plan_method(run_plan *plan, const char *method, semid_error 
         {0}};
     TRY(add_step(plan, "train", method, train, err));
 
+    /* codes have the rows of the vectors, so the ids of the vectors are theirs */
     if (!ids) TRY(find_ids(plan, &ids, err));
     const decided export[] = {{.name = "codes", .value = codes},
                               {.name = "ids", .value = ids},
@@ -306,6 +309,8 @@ static semid_status plan_steps(run_plan *plan, semid_error *err) {
     for (size_t i = 0; i < p->methods.n_items; i++)
         TRY(plan_method(plan, p->methods.items[i], err));
     TRY(plan_faiss(plan, faiss_dir, err));
+
+    /* vectors alone, without interactions, cannot be evaluated */
     return plan->train ? plan_eval(plan, faiss_dir, err) : SEMID_OK;
 }
 

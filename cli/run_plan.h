@@ -25,8 +25,8 @@ typedef struct run_plan {
     const run_params *params;
     const json_t *config;
     const char *items, *train, *valid, *test; /* Parquet; NULL: there is none */
-    const char *emb, *ids; /* ids NULL: emb carries them */
-    const char *concat, *concat_weights; /* with commas; NULL: none */
+    const char *emb, *ids;                    /* ids NULL: emb carries them */
+    const char *concat, *concat_weights;      /* with commas; NULL: none */
 } run_plan;
 
 /* `params` and `config` (NULL allowed; borrowed) must outlive the plan. */

@@ -66,7 +66,7 @@ static void describe(char *line, size_t n_line, const semid_progress *s) {
 
     int n = snprintf(line, n_line, "%s%s%s %s, %s/s", done, s->total ? "/" : "",
                      s->total ? total : "", s->unit, rate);
-    if (s->part_unit && per_s > 0) {
+    if (s->part_unit && per_s > 0) { /* a second rate, as that of tokens beside texts */
         format_count(rate, sizeof rate, (double)s->n_parts / s->elapsed_s);
         n += snprintf(line + n, n_line - (size_t)n, " (%s %s/s)", rate, s->part_unit);
     }
@@ -78,7 +78,7 @@ static void draw_bar(const semid_progress *s, const char *text) {
     size_t filled = s->total ? (size_t)(WIDTH * (double)s->done / (double)s->total) : 0;
     if (filled > WIDTH) filled = WIDTH;
 
-    fprintf(stderr, "\r\033[K%-12s ", s->label);
+    fprintf(stderr, "\r\033[K%-12s ", s->label); /* over the last one */
     if (s->total) {
         fputc('[', stderr);
         for (size_t i = 0; i < WIDTH; i++) fputc(i < filled ? '#' : '.', stderr);
