@@ -12,16 +12,15 @@
 
 #include "base/context.h"
 #include "base/memory.h"
-#include "base/threads.h"
 #include "codebook/nearest.h"
-#include "kernels/kernels.h"
 #include "kmeans/balance.h"
+#include "kmeans/rqkmeans.h"
 
 #include <string.h>
 
 enum { SAMPLE_ROWS_PER_CODEWORD = 256, SAMPLE_MAX_FLOATS = 1 << 25, MAX_ROUNDS = 64 };
 
-enum { BLOCK_ROWS = 4096, CHUNK_ROWS = 1024 };
+enum { BLOCK_ROWS = 4096 };
 
 typedef struct balanced_assignment {
     const semid_codebook *cb;
@@ -35,20 +34,6 @@ typedef struct balanced_assignment {
     float *block;          /* [BLOCK_ROWS, dim] */
     int32_t *block_codes;  /* [BLOCK_ROWS, n_levels] */
 } balanced_assignment;
-
-typedef struct subtract_sample_task {
-    const balanced_assignment *a;
-    const float *codewords; /* [K, dim] of the level */
-} subtract_sample_task;
-
-static void subtract_sample(void *user, size_t chunk, size_t begin, size_t end) {
-    (void)chunk;
-    const subtract_sample_task *t = user;
-    const balanced_assignment *a = t->a;
-    for (size_t i = begin; i < end; i++)
-        kernels()->sub_f32(a->sample + i * a->dim,
-                           t->codewords + (size_t)a->sample_codes[i] * a->dim, a->dim);
-}
 
 /* Find the prices of a level on the residuals of the sample, which then become those after it. */
 static semid_status price_level(balanced_assignment *a, size_t level, semid_error *err) {
@@ -69,8 +54,7 @@ static semid_status price_level(balanced_assignment *a, size_t level, semid_erro
     memcpy(a->prices + level * a->n_codewords, b.best, a->n_codewords * sizeof *b.best);
     nearest_set_biased(search, codewords, b.best);
     nearest_find(search, a->sample, a->n_sample, a->sample_codes, NULL);
-    subtract_sample_task t = {.a = a, .codewords = codewords};
-    parallel_chunks(a->n_sample, CHUNK_ROWS, subtract_sample, &t);
+    rqkmeans_subtract(a->sample, a->n_sample, a->dim, codewords, a->sample_codes);
 done:
     balance_release(&b);
     return status;

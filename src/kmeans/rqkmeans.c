@@ -36,6 +36,12 @@ static void subtract_codewords(void *user, size_t chunk, size_t begin, size_t en
         kernels()->sub_f32(t->x + i * t->dim, t->codewords + (size_t)t->codes[i] * t->dim, t->dim);
 }
 
+void rqkmeans_subtract(float *x, size_t n, size_t dim, const float *codewords,
+                       const int32_t *codes) {
+    subtract_codewords_task t = {x, codewords, codes, dim};
+    parallel_chunks(n, CHUNK_ROWS, subtract_codewords, &t);
+}
+
 semid_status rqkmeans_fit_levels(row_source *rows, float *x, const semid_rqkmeans_params *params,
                                  float *codewords, int32_t *codes, double *level_errors,
                                  semid_error *err) {
@@ -53,12 +59,10 @@ semid_status rqkmeans_fit_levels(row_source *rows, float *x, const semid_rqkmean
         if (level_errors) level_errors[l] = report.mean_error;
 
         /* Rows become their residuals: in memory now, else whenever they are read. */
-        if (x) {
-            subtract_codewords_task t = {x, level, level_codes, dim};
-            parallel_chunks(n, CHUNK_ROWS, subtract_codewords, &t);
-        } else {
+        if (x)
+            rqkmeans_subtract(x, n, dim, level, level_codes);
+        else
             rows->n_levels = l + 1;
-        }
     }
     return SEMID_OK;
 }

@@ -1,4 +1,4 @@
-/* kmeans/rqkmeans.h - k-means level by level, on what the levels before leave over. */
+/* kmeans/rqkmeans.h - k-means level by level, on the residuals of the levels before. */
 #ifndef KMEANS_RQKMEANS_H
 #define KMEANS_RQKMEANS_H
 
@@ -11,5 +11,9 @@
 semid_status rqkmeans_fit_levels(row_source *rows, float *x, const semid_rqkmeans_params *params,
                                  float *codewords, int32_t *codes, double *level_errors,
                                  semid_error *err);
+
+/* Subtract from rows x [n, dim] their codewords: codes [n] are indices into codewords [K, dim]. */
+void rqkmeans_subtract(float *x, size_t n, size_t dim, const float *codewords,
+                       const int32_t *codes);
 
 #endif
