@@ -1,5 +1,5 @@
 # Two commands for a bare Debian/Ubuntu machine, each does all of its own set-up:
-#   make demo    the whole way on a sample catalogue, ending in the evaluation table
+#   make demo    the whole pipeline on a sample catalogue; prints the evaluation table
 #   make test    build and run the tests
 # and: make (build/semid), make install PREFIX=..., make docs (docs/cli), make clean, and the gates
 # make check, make asan, make fuzz
@@ -34,7 +34,7 @@ $(MODEL)/model.safetensors:
 	@scripts/get-model
 
 demo: build $(MODEL)/model.safetensors
-	@echo "make: $(DEMO_ITEMS) made-up items, the whole way, everything under demo/"
+	@echo "make: the whole pipeline on a sample of $(DEMO_ITEMS) items; all output is in demo/"
 	@build/semid sample --items $(DEMO_ITEMS) --out demo/raw
 	@build/semid run --reviews demo/raw/reviews.jsonl --meta demo/raw/meta.jsonl \
 	    --model $(MODEL) --out demo

@@ -1,5 +1,5 @@
 /* A table and a call: input for demos, tests and benchmarks, in the schema of preprocess. How the
- * catalogue is made up is told in src/sample.
+ * catalogue is generated is described in src/sample.
  */
 #include "cli/command_files.h"
 #include "sample/sample.h"

@@ -309,8 +309,8 @@ static void print(const json_t *report, FILE *out) {
         (long long)json_integer_value(json_object_get(json_object_get(report, "codes"), "rows")),
         json_number_value(json_object_get(json_object_get(report, "timings"), "encode")));
     health_table_print(report, out);
-    print_change(json_object_get(report, "balance"), "equal use of codewords", out);
-    print_change(json_object_get(report, "unique"), "a code of its own for each", out);
+    print_change(json_object_get(report, "balance"), "balanced use of codewords", out);
+    print_change(json_object_get(report, "unique"), "distinct codes", out);
 
     if (!held) return;
     fprintf(out, "\nrows held out from training:\n\n");

@@ -1,6 +1,6 @@
 /*
- * What a step of `semid run` depends on and what it leaves behind. Most of it stands in the option
- * table already, as a mark at each path (option_file). A command adds the rest by its add_files:
+ * The inputs and outputs of a step of `semid run`. The option table has most of them, as a mark at
+ * each path (option_file). A command adds the rest by its add_files:
  * the files of a folder, such as codebooks.npz in --out, and those next to another, such as the ids
  * beside the vectors. So whoever adds an option or an output says so in the command itself, and
  * `semid run` repeats the right steps without knowing any option by name.

@@ -1,5 +1,5 @@
-/* The table has one line per level and, below it, the figures of the whole codes. What the columns
- * mean is told by `semid inspect --help`. Figures that a report lacks are shown as "-": inspect
+/* The table has one line per level and, below it, the figures of the whole codes. `semid inspect
+ * --help` explains the columns. Figures that a report lacks are shown as "-": inspect
  * does not know the errors if metrics.json is missing.
  */
 #include "cli/health_table.h"

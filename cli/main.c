@@ -1,4 +1,4 @@
-/* semid - one command for the whole way from a catalogue to semantic IDs.
+/* semid - one command for the whole pipeline from a catalogue to semantic IDs.
  *
  * Finds the command, fills its parameters (options.c), checks that its outputs can be written,
  * calls it, and prints its report or its error. Ctrl-C asks the work to stop, which it does between

@@ -78,7 +78,7 @@ static void draw_bar(const semid_progress *s, const char *text) {
     size_t filled = s->total ? (size_t)(WIDTH * (double)s->done / (double)s->total) : 0;
     if (filled > WIDTH) filled = WIDTH;
 
-    fprintf(stderr, "\r\033[K%-12s ", s->label); /* over the last one */
+    fprintf(stderr, "\r\033[K%-12s ", s->label); /* over the previous line */
     if (s->total) {
         fputc('[', stderr);
         for (size_t i = 0; i < WIDTH; i++) fputc(i < filled ? '#' : '.', stderr);

@@ -241,7 +241,7 @@ typedef struct decomposition {{ uint32_t from, to[3]; }} decomposition;
     table("code_range", "extending_ranges", "These belong to the character before them (grapheme clusters).",
           ranges(extends), hexes)
     table("code_range", "closed_ranges", "To which nothing belongs: controls.", ranges(closed), hexes)
-    table("code_range", "prepended_ranges", "These belong to the character behind them.", ranges(prepends), hexes)
+    table("code_range", "prepended_ranges", "These belong to the character after them.", ranges(prepends), hexes)
     table("code_range", "picture_ranges", "Pictographs: U+200D joins two of them.", ranges(pictures), hexes)
     table("code_range", "nonstarter_ranges", "Combining class other than 0: canonical ordering moves these past one another.",
           ranges(set(classes) | starts_low), hexes)

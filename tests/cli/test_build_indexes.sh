@@ -51,7 +51,7 @@ expect 1 "$out/none.npy" build-faiss --emb "$out/none.npy"
 expect 2 "--outdirs" build-faiss --outdirs x
 head -c 1000 "$golden/emb.npy" >"$out/cut.npy"
 expect 1 "cut.npy" build-faiss --emb "$out/cut.npy" --ids "$golden/ids.npy"
-# Row 7 (24 bytes a row) gets a NaN.
+# Row 7 (24 bytes per row) gets a NaN.
 cp "$golden/emb.npy" "$out/nan.npy"
 header=$(($(stat -c %s "$out/nan.npy") - 90 * 24))
 printf '\x00\x00\xc0\x7f' | dd of="$out/nan.npy" bs=1 seek=$((header + 7 * 24 + 4)) conv=notrunc status=none

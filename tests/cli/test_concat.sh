@@ -55,12 +55,12 @@ cp "$out/outputs/two/inverted.sid" "$out/outputs/even/"
 refused 1 "that the other methods were trained on" "${eval[@]}" --methods even --items-emb "$emb" --concat "$emb" \
     --out "$out/refused.csv"
 
-# ---- the whole way ----
+# ---- the whole pipeline ----
 run=(run --data "$out/data" --in "$emb" --ids "$golden/ids.npy" --concat "$out/more.npy" --concat-weights '2,1'
     --methods rqkmeans --set train.K=5 train.L=3 --out "$out/run")
 mkdir "$out/data"
 cp "$golden"/*.parquet "$out/data/"
-: >"$out/data/items.parquet" # not read: the vectors are there
+: >"$out/data/items.parquet" # not read: vectors are given
 cp "$emb" "$out/more.npy"
 "$SEMID" "${run[@]}" >"$out/log" 2>&1 || fail "run: $(cat "$out/log")"
 grep -q '"weight": 2.0' "$out/run/rqkmeans/metrics.json" || fail "run: weights"

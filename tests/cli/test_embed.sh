@@ -21,7 +21,7 @@ expect() { # STATUS PART ARGUMENTS...: exit status and part of the one line on s
     [ $got = "$want" ] || fail "embed $*: exit $got, expected $want: $(cat "$out/stderr")"
     grep -qF -- "$part" "$out/stderr" || fail "embed $*: no \"$part\" in: $(cat "$out/stderr")"
     [ "$(wc -l <"$out/stderr")" = 1 ] || fail "embed $*: more than one line: $(cat "$out/stderr")"
-    compgen -G "$out/x.*npy*" >/dev/null && fail "embed $*: left something behind"
+    compgen -G "$out/x.*npy*" >/dev/null && fail "embed $*: left output"
     return 0
 }
 

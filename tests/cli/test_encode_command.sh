@@ -57,7 +57,7 @@ encode --in "$out/x.npy" --out "$out/none.npy" --unique 2>"$out/message" || stat
 grep -q "x.npy: --unique: expected at most K^L = 16^2 = 256 rows.*found 500" "$out/message" ||
     fail "message: $(cat "$out/message")"
 
-# The list of kept rows is there where rows were dropped, and does not stay where none were.
+# The list of kept rows is written if rows were dropped; an old one is removed if none were.
 for choice in --no-unique --unique; do
     cp "$out/half.npy" "$out/nan.npy"
     printf '\x00\x00\xc0\x7f' | dd of="$out/nan.npy" bs=1 seek=$((128 + 7 * 48)) conv=notrunc status=none
@@ -67,7 +67,7 @@ for choice in --no-unique --unique; do
     [ ! -e "$out/d.rows.npy" ] || fail "$choice: an older list of kept rows stays"
 done
 
-# Bad rows are met while encoding a catalogue, here behind other batches: then all are counted. Where
+# Bad rows are met while encoding a catalogue, here after other batches: then all are counted. Where
 # rows without them are as many as there are codes, each gets one.
 status=0
 encode --in "$out/nan.npy" --out "$out/none.npy" --unique --encode-batch-size 3 2>"$out/message" || status=$?

@@ -26,7 +26,7 @@ expect() { # STATUS PART ARGUMENTS...: exit status and part of the one line on s
     [ $got = "$want" ] || fail "eval $*: exit $got, expected $want: $(cat "$out/stderr")"
     grep -qF -- "$part" "$out/stderr" || fail "eval $*: no \"$part\" in: $(cat "$out/stderr")"
     [ "$(grep -vc '^warning: ' "$out/stderr")" = 1 ] || fail "eval $*: more than one line: $(cat "$out/stderr")"
-    ! compgen -G "$out/refused*" >/dev/null || fail "eval $*: left something behind"
+    ! compgen -G "$out/refused*" >/dev/null || fail "eval $*: left output"
 }
 refuse() { expect "$1" "$2" "${items[@]}" --methods rq "${@:3}"; }
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Every command that writes, when no file can grow: exit 1, the file is named, the old output is as it
-# was and nothing else is there.
+# Every command that writes, when no file can grow: exit 1, the file is named, the old output is
+# unchanged and there is no other file.
 set -euo pipefail
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
@@ -16,7 +16,7 @@ mkdir in
 "$SEMID" export --quiet --codes in/rq/codes.npy --ids "$golden/eval/ids.npy" --out in/rq/items.parquet >/dev/null
 "$SEMID" build-inverted --quiet --items in/rq/items.parquet --outdir in/rq >/dev/null
 
-left() { find old -type f ! -name '*.partial' 2>/dev/null || true; } # those --resume goes on from
+left() { find old -type f ! -name '*.partial' 2>/dev/null || true; } # --resume continues from those
 
 full() { # COMMAND...: writes below old/
     local got=0 text
@@ -30,10 +30,10 @@ full() { # COMMAND...: writes below old/
     grep -qE "^semid $1: .*(old|tmp).*File too large" <<<"$text" || fail "$*: $text"
     grep -qE '\.[0-9]+\.tmp' <<<"$text" && fail "$*: names a file that nobody asked for: $text"
     sha256sum --quiet -c sums || fail "$*: the old output changed"
-    [ "$(left | wc -l)" = "$(wc -l <sums)" ] || fail "$*: left behind: $(left)"
+    [ "$(left | wc -l)" = "$(wc -l <sums)" ] || fail "$*: left: $(left)"
     rm -r old # and where there was nothing, there is nothing
     (trap '' XFSZ; ulimit -f 0; exec "$SEMID" "$@" --quiet --seed 7 >/dev/null 2>&1) && fail "$*: wrote"
-    [ -z "$(left)" ] || fail "$*: left behind: $(left)"
+    [ -z "$(left)" ] || fail "$*: left: $(left)"
 }
 
 x=$golden/eval/emb.npy
@@ -55,4 +55,4 @@ full eval --outputs-dir in --methods rq --train "$golden/eval/train.parquet" --v
     --test "$golden/eval/test.parquet" --items-emb "$x" --items-ids "$golden/eval/ids.npy" --out old/e.csv \
     --rows old/rows.csv
 full docs --format md --out old
-echo "a full disk costs nothing that was there"
+echo "a full disk leaves the old output as it was"

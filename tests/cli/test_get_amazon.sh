@@ -46,12 +46,12 @@ get() { "$SOURCE_DIR/scripts/get-amazon" "$@" >"$out/log" 2>&1; }
 
 get Software "$out/got" && fail "a broken download counts as whole"
 grep -q 'run the same command again' "$out/log" || fail "no advice: $(cat "$out/log")"
-[ ! -e "$out/got/Software.jsonl.gz" ] || fail "half a file stands under its final name"
+[ ! -e "$out/got/Software.jsonl.gz" ] || fail "half a file has its final name"
 get Software "$out/got" || fail "$(cat "$out/log")"
-grep -q 'going on at' "$out/log" || fail "it began again: $(cat "$out/log")"
+grep -q 'continuing at' "$out/log" || fail "it began again: $(cat "$out/log")"
 cmp "$out/got/Software.jsonl.gz" "$out/raw/review_categories/Software.jsonl.gz"
 get Software "$out/got"
-[ "$(grep -c 'is there' "$out/log")" = 2 ] || fail "it fetched what was there"
+[ "$(grep -c 'exists already' "$out/log")" = 2 ] || fail "it downloaded files that exist"
 
 get Video_Games "$out/got" && fail "damaged bytes were accepted"
 grep -q 'not a whole gzip file' "$out/log" || fail "$(cat "$out/log")"

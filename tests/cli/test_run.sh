@@ -57,7 +57,7 @@ for method in rqkmeans rqvae vqvae; do
     grep -q "^$method," "$dir/out/results/offline_eval.csv" || fail "no row of $method in the CSV"
 done
 
-# Nothing changed: nothing is done, and the table comes all the same.
+# Nothing changed: no step is run, and the table is printed nevertheless.
 cp "$dir/table" "$dir/first"
 run "$dir/out"
 [ "$(states 'up to date')" = 12 ] || fail "expected nothing to do: $(cat "$dir/log")"
@@ -72,7 +72,8 @@ done
 grep -q '\] eval: done' "$dir/log" || fail "eval was not done again: $(cat "$dir/log")"
 [ "$(states due)" = 0 ] || fail "a run ends with steps due"
 
-# A run that was killed goes on; the result is that of one go, at another number of threads.
+# A run that was killed continues; the result is that of an uninterrupted run with another number of
+# threads.
 "$SEMID" run --config "$dir/run.json" --out "$dir/killed" --threads 1 >/dev/null 2>"$dir/killed.log" &
 pid=$!
 for _ in $(seq 600); do
@@ -90,7 +91,7 @@ for method in rqkmeans rqvae vqvae; do
     cmp "$dir/out/$method/inverted.sid" "$dir/killed/$method/inverted.sid"
 done
 
-# Networks go on from their checkpoint, and begin again where an option has changed since.
+# Networks continue from their checkpoint, and start again if an option has changed since.
 # shellcheck source=tests/support/killed.sh
 . "$SOURCE_DIR/tests/support/killed.sh"
 networks=(run --in "$dir/vectors.npy" --ids "$dir/ids.txt" --methods rqvae --threads 1 --set train.K=16
@@ -145,4 +146,4 @@ expect 2 'bad.json: there is no section "trian"; did you mean train?' --in a --c
 echo '{"methods": [' >"$dir/bad.json"
 expect 1 'bad.json: expected JSON' --in a --config "$dir/bad.json"
 [ ! -e "$dir/x/rqkmeans" ] || fail "a refused run left output"
-echo "the whole way, skipped and gone on as it should"
+echo "all steps were run, skipped and resumed as expected"

@@ -48,7 +48,7 @@ same "$out/rqkmeans" "$out/again" || fail "--encode of the same file"
 # ---- unique codes, for all methods; held-out rows are measured with the same codes ----
 for method in rqkmeans rqvae; do
     train --method $method "${small[@]}" --L 3 --unique --holdout 0.25 --out "$out/unique"
-    grep -q "a code of its own for each" "$out/table" || fail "--unique is not reported"
+    grep -q "distinct codes: " "$out/table" || fail "--unique is not reported"
     [ "$(grep -c '"collision_ratio": 0.0' "$out/unique/metrics.json")" = 2 ] || fail "--unique"
 done
 train --method rqvae "${small[@]}" --L 3 --hidden 8 --latent 4 --unique --out "$out/unique"
@@ -59,14 +59,14 @@ cmp "$out/e.npy" "$out/unique/codes.npy" || fail "encode --hidden --unique gives
 train --method vqvae --K 96 --unique --out "$out/unique"
 grep -q '"collision_ratio": 0.0' "$out/unique/metrics.json" || fail "vqvae --unique"
 expect 1 "at most K^L = 8^2 = 64 rows for distinct codes, found 96" --in "$x" "${small[@]}" --unique
-got=0 # and that before anything is fitted, which would be told
+got=0 # and that before anything is fitted, which would print progress
 "$SEMID" train --in "$x" "${small[@]}" --unique --out "$out/refused" 2>"$out/stderr" || got=$?
 [ $got = 1 ] && [ "$(wc -l <"$out/stderr")" = 1 ] || fail "--unique is refused after the fit: $(cat "$out/stderr")"
 expect 1 "none.npy" --in "$x" "${small[@]}" --encode "$out/none.npy"
 
 # ---- balanced use of codewords; together with unique codes ----
 train "${small[@]}" --balance --out "$out/balance" --threads 1
-grep -q "equal use of codewords" "$out/table" || fail "--balance is not reported"
+grep -q "balanced use of codewords" "$out/table" || fail "--balance is not reported"
 train "${small[@]}" --balance --out "$out/again" --threads 2
 same "$out/balance" "$out/again" || fail "--balance: threads change the result"
 "$SEMID" encode --quiet --load "$out/balance/codebooks.npz" --in "$x" --balance --json \
@@ -158,7 +158,7 @@ with open(sys.argv[1], "wb") as f:
     for _ in range(times):
         block.tofile(f)
 PY
-# A sanitizer takes memory of its own.
+# A sanitizer needs memory besides.
 sanitized=$(grep '^SEMID_SANITIZE:STRING=.' "$BUILD_DIR/CMakeCache.txt" || true)
 for options in "rqkmeans --L 2 --iters 3" "rqkmeans --L 2 --iters 2 --holdout 0.3" "rqvae --L 2 --epochs 1"; do
     read -ra options <<<"$options --K 32 --threads 2"

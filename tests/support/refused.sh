@@ -8,5 +8,5 @@ refused() { # STATUS PART COMMAND...: exit status and part of the one line on st
     [ $got = "$want" ] || fail "$*: exit $got, expected $want: $(cat "$out/stderr")"
     grep -qF -- "$part" "$out/stderr" || fail "$*: no \"$part\" in: $(cat "$out/stderr")"
     [ "$(wc -l <"$out/stderr")" = 1 ] || fail "$*: more than one line: $(cat "$out/stderr")"
-    ! compgen -G "$out/refused*" >/dev/null || fail "$*: left something behind"
+    ! compgen -G "$out/refused*" >/dev/null || fail "$*: left output"
 }

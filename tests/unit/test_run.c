@@ -6,8 +6,8 @@
 #include <jansson.h>
 #include <string.h>
 
-/* Two steps: the first copies `source` behind a word of its own, the second copies what the first
- * wrote. */
+/* Two steps: the first copies `source` with a word before it, the second copies the output of the
+ * first. */
 typedef struct copy_params {
     const char *from, *to, *word;
     int *calls;
