@@ -1,8 +1,8 @@
 /* Distinct codes for all rows, at little more error than the nearest codewords have.
  *
  * Codes form a tree with K branches per level, and a node at level l has space for K^(L-1-l) rows.
- * An assignment of least error over the whole tree would be one of n rows to K^L leaves; two stages
- * come close to it:
+ * The codes of least error would be an assignment of n rows to K^L leaves, too large a problem; two
+ * stages come close to it:
  *   1. unique_spill, top down, level by level: a node that holds too many rows gives up those that
  *      lose least. Afterwards every prefix of L-1 codes holds at most K rows.
  *   2. unique_match: within each prefix, rows and last codewords are matched at the least sum of

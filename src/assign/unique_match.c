@@ -4,10 +4,11 @@
  * level at the least sum of squared errors (plus prices): the rectangular assignment problem,
  * solved by shortest augmenting paths (matching.h; Jonker & Volgenant 1987, Crouse 2016). Encoding
  * has solved most of it: the first row of each code keeps it, which is the cheapest matching of
- * those rows with all duals zero, and only the others are added, one path each.
+ * those rows (if codes are nearest codewords) with all duals zero, and only the others are added,
+ * one path each.
  *
  * Costs are computed lazily. A path rarely leaves the neighbourhood of its row, so the shortlist
- * that encoding left of a row (its 16 nearest codewords and a lower bound of all others) mostly
+ * that encoding kept for a row (its 16 nearest codewords and a lower bound of all others) mostly
  * suffices; the matching asks for all costs of a row only where the bound does not. Rows without a
  * list, and all rows of a dense prefix, have their costs computed together. Where rows fill half of
  * the codewords or more, paths would be long: matching_dense takes over.

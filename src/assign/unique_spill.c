@@ -5,17 +5,19 @@
  * prefix. A move costs what it adds to the row's squared error (plus price): the distance to the
  * nearest codeword with space less the distance to its own. In each round every overfull codeword
  * selects the moves of its excess, those that cost least (Hoare's quickselect), and the selected
- * moves of the whole prefix are applied by rising cost while their targets have space. Rounds go on
- * until no codeword is overfull. Levels below are encoded greedily for the rows that moved.
+ * moves of the whole prefix are applied by rising cost while their targets have space: at least one
+ * per round. Rounds go on until no codeword is overfull. Levels below are encoded greedily for the
+ * rows that moved.
  *
- * Codewords only fill up, so the cost of a move never falls: what it was in an earlier round is a
- * lower bound, and so is the gap between the nearest and the second codeword, if encoding noted it.
- * Moves are therefore evaluated lazily (as in Minoux's accelerated greedy algorithm, 1978): only
- * those that are selected by their bounds, until all that are selected are evaluated.
+ * Codewords with space only fill up, and overfull ones stay full, so the cost of a move never
+ * falls: what it was in an earlier round is a lower bound, and so is the gap between the nearest
+ * and the second codeword, if encoding noted it. Moves are therefore evaluated lazily (as in
+ * Minoux's accelerated greedy algorithm, 1978): only those that are selected by their bounds, until
+ * all that are selected are evaluated.
  *
- * Ties go by row number, so that results do not depend on threads. Small prefixes get a thread
- * each; in a large one all threads work together. Cost: one nearest-codeword search per evaluated
- * move and one greedy encoding per applied one. */
+ * Ties are broken by row number, so that results do not depend on threads. Small prefixes get a
+ * thread each; in a large one all threads work together. Cost: one nearest-codeword search per
+ * evaluated move and one greedy encoding per applied one. */
 #include "assign/unique_spill.h"
 
 #include "base/context.h"

@@ -112,38 +112,17 @@ done:
     return status;
 }
 
-/* The same in the coordinates along the axes, with shrinkage there. */
-static semid_status best_start_along(const float *x, size_t n, size_t n_starts,
-                                     const principal *axes, const semid_kmeans_params *params,
-                                     float *codewords, semid_error *err) {
-    semid_status status;
-    size_t m = axes->n_directions;
-    float *along = NULL, *found = NULL;
-    shrinkage prior = {0};
-    TRY_GOTO(mem_alloc(&along, n, m * sizeof *along, err));
-    TRY_GOTO(mem_alloc(&found, params->n_codewords, m * sizeof *found, err));
-    TRY_GOTO(shrinkage_init(&prior, NULL, axes->variances, params->n_codewords, m, err));
-
-    principal_project(axes, x, n, along);
-    TRY_GOTO(best_start(along, n, m, n_starts, &prior, params, found, err));
-    principal_lift(axes, found, params->n_codewords, codewords);
-done:
-    shrinkage_release(&prior);
-    mem_free(along);
-    mem_free(found);
-    return status;
-}
-
-/* The first codewords, by k-means++ on all rows or on a sample drawn by the seed. axes: NULL where
- * the coordinates themselves will do. */
+/* The first codewords, by k-means++ on all rows or on a sample drawn by the seed. axes: where the
+ * start is to be found in the coordinates along them, with shrinkage there; or NULL */
 static semid_status draw_start(const row_source *from, const principal *axes,
                                const semid_kmeans_params *params, float *codewords,
                                semid_error *err) {
     semid_status status;
-    size_t dim = from->dim, n = params->n_codewords * SAMPLE_ROWS_PER_CODEWORD;
+    size_t K = params->n_codewords, dim = from->dim, n = K * SAMPLE_ROWS_PER_CODEWORD;
     uint64_t *rows = NULL;
-    float *sample = NULL;
+    float *sample = NULL, *along = NULL, *found = NULL;
     const float *x = from->x;
+    shrinkage prior = {0};
 
     /* Rows that are read are always gathered into memory. */
     if (n > from->n) n = from->n;
@@ -160,13 +139,24 @@ static semid_status draw_start(const row_source *from, const principal *axes,
     }
 
     size_t n_starts = n >= ENOUGH_ROWS_FOR_ONE_START ? 1 : N_STARTS;
-    if (axes)
-        TRY_GOTO(best_start_along(x, n, n_starts, axes, params, codewords, err));
-    else
+    if (!axes) {
         TRY_GOTO(best_start(x, n, dim, n_starts, NULL, params, codewords, err));
+        goto done;
+    }
+
+    size_t m = axes->n_directions;
+    TRY_GOTO(mem_alloc(&along, n, m * sizeof *along, err));
+    TRY_GOTO(mem_alloc(&found, K, m * sizeof *found, err));
+    TRY_GOTO(shrinkage_init(&prior, NULL, axes->variances, K, m, err));
+    principal_project(axes, x, n, along);
+    TRY_GOTO(best_start(along, n, m, n_starts, &prior, params, found, err));
+    principal_lift(axes, found, K, codewords);
 done:
+    shrinkage_release(&prior);
     mem_free(rows);
     mem_free(sample);
+    mem_free(along);
+    mem_free(found);
     return status;
 }
 
