@@ -8,6 +8,7 @@
 #include "cli/command_files.h"
 
 #include "base/file.h"
+#include "pipeline/output_check.h"
 
 /* Of FILE:NAME the file. */
 static semid_status add_read(string_list *reads, const char *path, semid_error *err) {
@@ -50,7 +51,8 @@ done:
 }
 
 semid_status command_files_check_writable(const string_list *writes, semid_error *err) {
-    for (size_t i = 0; i < writes->n_items; i++) TRY(file_check_writable(writes->items[i], err));
+    for (size_t i = 0; i < writes->n_items; i++)
+        TRY(output_check_file(writes->items[i], NULL, err));
     return SEMID_OK;
 }
 

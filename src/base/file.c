@@ -123,30 +123,6 @@ semid_status file_remove(const char *path, semid_error *err) {
     return SEMID_OK;
 }
 
-semid_status file_check_writable(const char *path, semid_error *err) {
-    char *folder;
-    semid_status status = SEMID_OK;
-    if (path_is_dir(path)) FAIL(SEMID_ERR_IO, "%s: expected a file, found a folder", path);
-    TRY(mem_strdup(&folder, path, err));
-
-    do {
-        char *slash = strrchr(folder, '/');
-        if (!slash)
-            strcpy(folder, "."); /* there is room: a path is not empty */
-        else
-            slash[slash == folder] = '\0'; /* "/x": "/" */
-    } while (!path_exists(folder));
-
-    if (!path_is_dir(folder))
-        status =
-            error_set(err, SEMID_ERR_IO, "%s: cannot create: %s is not a folder", path, folder);
-    else if (access(folder, W_OK | X_OK) != 0)
-        status = error_set(err, SEMID_ERR_IO, "%s: cannot create: %s: %s", path, folder,
-                           strerror(errno));
-    mem_free(folder);
-    return status;
-}
-
 /* ---- unfinished output, for the signal handler ---- */
 
 enum { MAX_UNFINISHED = 64 };

@@ -52,10 +52,6 @@ typedef struct file_out {
 
 semid_status file_out_open(file_out *f, const char *path, semid_error *err);
 
-/* Could `path` be created or replaced? For commands that work long before they write. Looks at the
- * folder, or at the nearest one above it that exists, and creates nothing. */
-semid_status file_check_writable(const char *path, semid_error *err);
-
 void file_out_write(file_out *f, const void *data, size_t n_bytes);
 /* Go on writing at `offset`, or after all that was written: FILE_OUT_END. */
 #define FILE_OUT_END UINT64_MAX

@@ -25,9 +25,9 @@ each() { # FOLDER_OPTION_OR_FILE: "folder" or the name of a file; COMMAND... wit
     local kind=$1 option=$2 name=""
     shift 2
     [ "$kind" = folder ] || name=/$kind
-    refuse "file is not a folder" "$@" "$option" "file/x$name"
+    refuse "file: expected a folder to write into, found a file" "$@" "$option" "file/x$name"
     refuse "expected a file, found a folder" "$@" "$option" "taken${name:+/out}"
-    if can_refuse_files .; then refuse "closed: Permission denied" "$@" "$option" "closed/x$name"; fi
+    if can_refuse_files .; then refuse "closed: cannot write into this folder: Permission denied" "$@" "$option" "closed/x$name"; fi
 }
 
 each folder --out sample
@@ -40,6 +40,6 @@ each folder --outdir build-inverted --items none.csv
 each folder --outdir build-faiss --emb none.npy
 each x.csv --out eval --train none.parquet --test none.parquet --items-emb none.npy --methods rq
 each x.csv --rows eval --train none.parquet --test none.parquet --items-emb none.npy --methods rq --out e.csv
-refuse "file is not a folder" run --in none.npy --ids none.txt --out file/x
+refuse "file: expected a folder to write into, found a file" run --in none.npy --ids none.txt --out file/x
 [ "$(ls)" = "$(printf '%s\n' closed file stderr stdout taken)" ] || fail "left behind: $(ls)"
 echo "what cannot be written is known before the work"

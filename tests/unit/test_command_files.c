@@ -93,7 +93,8 @@ static void an_output_that_cannot_be_created_is_named(void **state) {
     assert_ok(string_list_add(&writes, test_path("new.npy"), &err));
     assert_ok(command_files_check_writable(&writes, &err));
     assert_ok(string_list_add(&writes, bad, &err));
-    assert_fails(command_files_check_writable(&writes, &err), SEMID_ERR_IO, "is not a folder");
+    assert_fails(command_files_check_writable(&writes, &err), SEMID_ERR_IO,
+                 "expected a folder to write into, found a file");
     string_list_release(&writes);
 }
 

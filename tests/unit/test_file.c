@@ -79,23 +79,6 @@ static void what_is_no_file_is_named(void **state) {
     assert_int_equal(file_bytes(test_path("none")), 0);
 }
 
-static void what_cannot_be_written_is_known_before(void **state) {
-    (void)state;
-    semid_error err;
-    char under_file[512], under_none[512];
-    snprintf(under_file, sizeof under_file, "%s/x/y", test_path("stone"));
-    snprintf(under_none, sizeof under_none, "%s/x/y", test_path("nowhere"));
-    test_write_file(test_path("stone"), "x", 1);
-    assert_fails(file_check_writable(test_dir(), &err), SEMID_ERR_IO,
-                 "expected a file, found a folder");
-    assert_fails(file_check_writable(under_file, &err), SEMID_ERR_IO, "stone is not a folder");
-    assert_ok(file_check_writable(test_path("stone"), &err));
-    assert_ok(file_check_writable(under_none, &err));
-    assert_ok(file_check_writable("semid-test-file", &err));
-    assert_int_equal(file_check_writable("/", NULL), SEMID_ERR_IO);
-    assert_false(path_exists(test_path("nowhere")));
-}
-
 static void read_all_has_a_limit(void **state) {
     (void)state;
     semid_error err;
@@ -268,7 +251,6 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_map_is_what_the_file_holds),
         cmocka_unit_test(what_is_no_file_is_named),
-        cmocka_unit_test(what_cannot_be_written_is_known_before),
         cmocka_unit_test(read_all_has_a_limit),
         cmocka_unit_test(the_old_file_stays_until_commit),
         cmocka_unit_test(what_cannot_be_written_is_named),
