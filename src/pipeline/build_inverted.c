@@ -2,18 +2,25 @@
 
 #include "base/file.h"
 #include "base/json_file.h"
+#include "base/json_report.h"
 #include "base/memory.h"
+#include "pipeline/output_check.h"
 #include "semid/inverted.h"
 #include "table/item_codes.h"
 
 #include <string.h>
 
-/* The ids as C strings; duplicates and embedded NULs cannot be looked up again. */
+/* The table that `export` wrote becomes the index that serving looks codes up in. The index is
+ * opened again after it was written, which checks the file, and the figures of the report come from
+ * there. */
+
+/* The ids as C strings; duplicates and ids with a NUL inside could not be looked up again. */
 static semid_status check_ids(const ids *list, const char *path, const char ***out,
                               semid_error *err) {
     const char **strings;
     TRY(ids_check_distinct(list, path, err));
     TRY(mem_alloc(&strings, list->n_ids, sizeof *strings, err));
+
     for (size_t i = 0; i < list->n_ids; i++) {
         size_t n_bytes;
         strings[i] = ids_get(list, i, &n_bytes);
@@ -26,36 +33,32 @@ static semid_status check_ids(const ids *list, const char *path, const char ***o
     return SEMID_OK;
 }
 
-static size_t largest_bucket(const semid_inverted *index) {
-    size_t largest = 0;
-    for (size_t i = 0; i < semid_inverted_codes(index); i++) {
-        size_t n_rows;
-        semid_inverted_rows(index, (semid_code_range){i, 1}, &n_rows);
-        if (n_rows > largest) largest = n_rows;
-    }
-    return largest;
-}
-
-/* The figures come from the file that was written, which checks it on the way. */
 static semid_status describe(const char *path, json_t **out, semid_error *err) {
     semid_inverted *index;
     TRY(semid_inverted_open(&index, path, err));
     size_t n_items = semid_inverted_items(index), n_codes = semid_inverted_codes(index);
+
+    size_t largest_bucket = 0; /* items that share one code */
+    for (size_t i = 0; i < n_codes; i++) {
+        size_t n_rows;
+        semid_inverted_rows(index, (semid_code_range){i, 1}, &n_rows);
+        if (n_rows > largest_bucket) largest_bucket = n_rows;
+    }
+
     json_t *meta = json_pack(
         "{s:s, s:I, s:I, s:I, s:f, s:I, s:f, s:I}", "index", path_basename(path), "items",
         (json_int_t)n_items, "levels", (json_int_t)semid_inverted_levels(index), "unique_codes",
         (json_int_t)n_codes, "avg_bucket", (double)n_items / (double)n_codes, "max_bucket",
-        (json_int_t)largest_bucket(index), "collision_rate", 1 - (double)n_codes / (double)n_items,
+        (json_int_t)largest_bucket, "collision_rate", 1 - (double)n_codes / (double)n_items,
         "index_bytes", (json_int_t)file_bytes(path));
     semid_inverted_close(index);
-    if (!meta) FAIL(SEMID_ERR_NO_MEMORY, "out of memory: the report");
-    *out = meta;
-    return SEMID_OK;
+    return json_made(out, meta, err);
 }
 
 semid_status step_build_inverted(const build_inverted_params *params, const step_context *ctx,
                                  json_t **report, semid_error *err) {
     (void)ctx;
+    static const char *const outputs[] = {"inverted.sid", "inverted.meta.json", NULL};
     step_timer timer = step_begin();
     semid_status status = SEMID_OK;
     ids list = {0};
@@ -63,13 +66,17 @@ semid_status step_build_inverted(const build_inverted_params *params, const step
     const char **strings = NULL;
     char *path = NULL, *meta_path = NULL;
     json_t *meta = NULL;
+    TRY(output_check_folder(params->outdir, outputs, err));
+
     TRY_GOTO(item_codes_load(&list, &codes, params->items, params->id_col, err));
     TRY_GOTO(check_ids(&list, params->items, &strings, err));
-    TRY_GOTO(path_join(&path, params->outdir, "inverted.sid", err));
-    TRY_GOTO(path_join(&meta_path, params->outdir, "inverted.meta.json", err));
+
+    TRY_GOTO(path_join(&path, params->outdir, outputs[0], err));
+    TRY_GOTO(path_join(&meta_path, params->outdir, outputs[1], err));
     TRY_GOTO(semid_inverted_build(path, &codes, strings, err));
     TRY_GOTO(describe(path, &meta, err));
     TRY_GOTO(json_file_save(meta, meta_path, err));
+
     TRY_GOTO(step_end(timer, meta, err));
     *report = meta;
     meta = NULL;

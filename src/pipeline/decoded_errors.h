@@ -1,5 +1,5 @@
-/* pipeline/decoded_errors.h - what codes of a model come to once they are decoded: the error of
- * each level in the space of the vectors, comparable with quantizers that have no networks. */
+/* pipeline/decoded_errors.h - errors of the codes of a model, measured where its vectors are: the
+ * error after each level of the decoded vectors, comparable with quantizers without networks. */
 #ifndef PIPELINE_DECODED_ERRORS_H
 #define PIPELINE_DECODED_ERRORS_H
 
@@ -9,7 +9,7 @@
 typedef struct decoded_errors {
     const semid_model *model;
     const semid_codebook *cb;
-    float *sums;    /* [max_rows, latent] codewords so far */
+    float *sums;    /* [max_rows, latent] of the codewords of the levels so far */
     float *decoded; /* [max_rows, dim] */
 } decoded_errors;
 
@@ -18,8 +18,8 @@ semid_status decoded_errors_init(decoded_errors *d, const semid_model *model,
                                  const semid_codebook *cb, size_t max_rows, semid_error *err);
 void decoded_errors_release(decoded_errors *d);
 
-/* x [n, dim] and their codes [n, L] -> squared errors [n, L] after each level, but for those before
- * level `first`, which stay as they are. */
+/* x [n, dim] and their codes [n, L] -> squared errors [n, L] after each level from `first` on;
+ * those of lower levels stay as they are. */
 semid_status decoded_errors_measure(decoded_errors *d, const float *x, const int32_t *codes,
                                     size_t n, size_t first, float *errors, semid_error *err);
 

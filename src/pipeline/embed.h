@@ -11,7 +11,7 @@ typedef struct embed_params {
     const char *out;   /* .npy, .pt or .safetensors; X.ids.npy is written beside it */
     const char *id_col, *ts_col;
     string_list text_cols;
-    int64_t batch_size; /* texts between two looks at the clock, the signal and the disk */
+    int64_t batch_size; /* texts that are computed and stored at once */
     int64_t max_len;    /* tokens */
     int pooling;        /* position in auto|mean|cls|pooler */
     tristate normalize;
@@ -20,8 +20,8 @@ typedef struct embed_params {
     bool resume;
 } embed_params;
 
-/* Finished rows are kept in OUT.partial until OUT is complete: with `resume`, those whose texts,
- * model and options are the same are not computed again. */
+/* Finished rows are kept in OUT.partial until OUT is complete: with `resume`, those of the same
+ * texts, model and options are not computed again. */
 semid_status step_embed(const embed_params *params, const step_context *ctx, json_t **report,
                         semid_error *err);
 

@@ -11,10 +11,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-typedef struct header {
+/* The file: a header, then a record per finished row: hash of its text, vector. Records are of one
+ * size, so a file that a kill cut short loses only its last one, and a batch is on the disk when it
+ * was appended. Whoever opens the file locks it: two processes would mix their rows. */
+
+typedef struct partial_header {
     char magic[16];
     uint64_t fingerprint, dim;
-} header;
+} partial_header;
 
 static const char magic[16] = "semid partial 1";
 
@@ -22,8 +26,7 @@ struct embed_partial {
     int fd;
     char *path;
     size_t dim, n_rows;
-    /* one record a row: hash of the text, vector */
-    unsigned char *records;
+    unsigned char *records; /* of the batch that is appended */
     size_t capacity_bytes;
 };
 
@@ -40,12 +43,14 @@ uint64_t hash_bytes(uint64_t seed, const void *data, size_t n_bytes) {
     return h;
 }
 
+/* ---- records ---- */
+
 static size_t record_bytes(const embed_partial *p) {
     return sizeof(uint64_t) + p->dim * sizeof(float);
 }
 
 static off_t record_offset(const embed_partial *p, size_t row) {
-    return (off_t)(sizeof(header) + row * record_bytes(p));
+    return (off_t)(sizeof(partial_header) + row * record_bytes(p));
 }
 
 static semid_status read_at(const embed_partial *p, void *data, size_t n_bytes, off_t offset,
@@ -85,12 +90,15 @@ semid_status embed_partial_cut(embed_partial *p, size_t n_rows, semid_error *err
     return SEMID_OK;
 }
 
-/* Rows that an earlier run left; a record that a kill cut short is dropped. */
-static semid_status take_over(embed_partial *p, const header *own, semid_error *err) {
+/* ---- the file ---- */
+
+/* Takes over the rows of an earlier run; a record that a kill cut short is dropped. */
+static semid_status take_over(embed_partial *p, const partial_header *own, semid_error *err) {
     struct stat st;
-    header found;
+    partial_header found;
     if (fstat(p->fd, &st) != 0) FAIL(SEMID_ERR_IO, "%s: cannot stat: %s", p->path, strerror(errno));
     if ((size_t)st.st_size < sizeof found) return SEMID_OK;
+
     TRY(read_at(p, &found, sizeof found, 0, err));
     if (memcmp(&found, own, sizeof found) != 0) {
         log_warn("%s: left by another model or other options; starting over", p->path);
@@ -99,25 +107,22 @@ static semid_status take_over(embed_partial *p, const header *own, semid_error *
     return embed_partial_cut(p, ((size_t)st.st_size - sizeof found) / record_bytes(p), err);
 }
 
-static semid_status open_locked(embed_partial *p, semid_error *err) {
-    TRY(dir_create_parent(p->path, err));
-    p->fd = open(p->path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    if (p->fd < 0) FAIL(SEMID_ERR_IO, "%s: cannot create: %s", p->path, strerror(errno));
-    if (flock(p->fd, LOCK_EX | LOCK_NB) != 0)
-        FAIL(SEMID_ERR_IO, "%s: another process is writing it", p->path);
-    return SEMID_OK;
-}
-
 semid_status embed_partial_open(embed_partial **out, const char *out_path, uint64_t fingerprint,
                                 size_t dim, bool resume, semid_error *err) {
     embed_partial *p;
-    header own = {.fingerprint = fingerprint, .dim = dim};
+    partial_header own = {.fingerprint = fingerprint, .dim = dim};
     memcpy(own.magic, magic, sizeof magic);
     TRY(mem_calloc(&p, 1, sizeof *p, err));
     *p = (embed_partial){.fd = -1, .dim = dim};
     semid_status status = SEMID_OK;
+
     TRY_GOTO(mem_format(&p->path, err, "%s.partial", out_path));
-    TRY_GOTO(open_locked(p, err));
+    TRY_GOTO(dir_create_parent(p->path, err));
+    p->fd = open(p->path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (p->fd < 0) FAIL_GOTO(SEMID_ERR_IO, "%s: cannot create: %s", p->path, strerror(errno));
+    if (flock(p->fd, LOCK_EX | LOCK_NB) != 0)
+        FAIL_GOTO(SEMID_ERR_IO, "%s: another process is writing it", p->path);
+
     if (resume) TRY_GOTO(take_over(p, &own, err));
     TRY_GOTO(embed_partial_cut(p, p->n_rows, err));
     TRY_GOTO(write_at(p, &own, sizeof own, 0, err));
@@ -130,6 +135,8 @@ done:
 size_t embed_partial_rows(const embed_partial *p) {
     return p->n_rows;
 }
+
+/* ---- rows ---- */
 
 static uint64_t text_hash(const ids *texts, size_t i) {
     size_t n_bytes;
@@ -153,12 +160,14 @@ semid_status embed_partial_append(embed_partial *p, const ids *texts, const floa
                                   semid_error *err) {
     size_t n_bytes = texts->n_ids * record_bytes(p);
     TRY(mem_reserve(&p->records, &p->capacity_bytes, n_bytes, 1, err));
+
     for (size_t i = 0; i < texts->n_ids; i++) {
         uint64_t hash = text_hash(texts, i);
         unsigned char *record = p->records + i * record_bytes(p);
         memcpy(record, &hash, sizeof hash);
         memcpy(record + sizeof hash, x + i * p->dim, p->dim * sizeof(float));
     }
+
     TRY(write_at(p, p->records, n_bytes, record_offset(p, p->n_rows), err));
     p->n_rows += texts->n_ids;
     return SEMID_OK;

@@ -2,14 +2,23 @@
 
 #include "base/file.h"
 #include "base/json_file.h"
+#include "base/json_report.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "eval/protocol.h"
 #include "pipeline/eval_report.h"
+#include "pipeline/output_check.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* One protocol for all methods: the same test rows, histories and ranking vectors, so that figures
+ * of methods can be compared. All inputs are opened and checked before the first method runs, since
+ * a method may run for an hour; the ceiling, which searches the whole catalogue, is computed once.
+ *
+ * A method is a folder in outputs_dir with what train and build-inverted wrote; metrics.json there
+ * says whether it was trained on vectors of unit length, which decides what the queries are. */
 
 typedef struct method_files {
     const char *name;
@@ -18,7 +27,7 @@ typedef struct method_files {
     semid_model *model; /* beside it, or NULL */
     semid_inverted *index;
     bool unit_space;
-    char *query_space; /* and how it is known */
+    char *query_space; /* for the report: which it is, and how that is known */
 } method_files;
 
 typedef struct evaluation {
@@ -45,6 +54,7 @@ static semid_status parse_topk(eval_topk *out, const string_list *list, semid_er
     if (list->n_items == 0 || list->n_items > METRICS_MAX_TOPK)
         FAIL(SEMID_ERR_USAGE, "--topk: expected 1 to %d numbers, found %zu", METRICS_MAX_TOPK,
              list->n_items);
+
     for (size_t i = 0; i < list->n_items; i++) {
         char *end;
         errno = 0;
@@ -52,6 +62,7 @@ static semid_status parse_topk(eval_topk *out, const string_list *list, semid_er
         if (end == list->items[i] || *end || errno || k < 1 || k > 1000000)
             FAIL(SEMID_ERR_USAGE, "--topk: expected numbers from 1 to 1000000, found \"%s\"",
                  list->items[i]);
+
         for (size_t j = 0; j < i; j++)
             if (out->k[j] == (uint32_t)k)
                 FAIL(SEMID_ERR_USAGE, "--topk: expected different numbers, found %lld twice", k);
@@ -68,12 +79,24 @@ static semid_status check_usage(const eval_params *p, semid_error *err) {
         FAIL(SEMID_ERR_USAGE, "--use-faiss-rerank: expected --faiss-index FILE as well");
     if (p->faiss_ids && !p->faiss_index)
         FAIL(SEMID_ERR_USAGE, "--faiss-ids: expected --faiss-index FILE as well");
+
     for (size_t i = 0; i < p->methods.n_items; i++)
         for (size_t j = 0; j < i; j++)
             if (strcmp(p->methods.items[i], p->methods.items[j]) == 0)
                 FAIL(SEMID_ERR_USAGE, "--methods: expected different names, found %s twice",
                      p->methods.items[i]);
     return SEMID_OK;
+}
+
+/* The table, the report beside it, and the rows. */
+static semid_status check_outputs(const eval_params *p, semid_error *err) {
+    char *json_path;
+    TRY(output_check_file(p->out, NULL, err));
+    if (p->rows) TRY(output_check_file(p->rows, NULL, err));
+    TRY(path_replace_extension(&json_path, p->out, ".json", err));
+    semid_status status = output_check_file(json_path, NULL, err);
+    mem_free(json_path);
+    return status;
 }
 
 static protocol_params protocol_params_of(const eval_params *p, const eval_topk *topk) {
@@ -88,6 +111,8 @@ static protocol_params protocol_params_of(const eval_params *p, const eval_topk 
         .skip_empty = !p->reference && p->on_empty == EVAL_ON_EMPTY_SKIP,
         .reference = p->reference,
         .mask_history = p->mask_history};
+
+    /* ranks beyond the largest k count for nothing */
     for (size_t i = 0; i < topk->n; i++)
         if (topk->k[i] > out.rank_limit) out.rank_limit = topk->k[i];
     return out;
@@ -95,195 +120,7 @@ static protocol_params protocol_params_of(const eval_params *p, const eval_topk 
 
 /* ---- inputs ---- */
 
-static semid_status load_rows(evaluation *e, uint64_t seed, semid_error *err) {
-    semid_status status = SEMID_OK;
-    const char *const files[3] = {e->p->train, e->p->valid, e->p->test};
-    uint32_t *item_rows = NULL;
-    test_sample sample = {
-        .max_rows = (size_t)e->p->max_test, .seed = seed, .as_pandas = e->p->reference};
-    TRY_GOTO(interactions_load(&e->set, files, err));
-    TRY_GOTO(mem_alloc(&item_rows, e->set.items.n_ids, sizeof *item_rows, err));
-    for (size_t i = 0; i < e->set.items.n_ids; i++) {
-        size_t n_bytes;
-        const char *id = ids_get(&e->set.items, i, &n_bytes);
-        size_t row = ids_index_find(&e->items.index, id, n_bytes);
-        item_rows[i] = row == IDS_NOT_FOUND ? ROW_NONE : (uint32_t)row;
-    }
-    TRY_GOTO(histories_init(&e->histories, &e->set, item_rows, err));
-    TRY_GOTO(test_rows_init(&e->rows, &e->set, &e->histories, item_rows, &sample, e->p->test, err));
-done:
-    mem_free(item_rows);
-    return status;
-}
-
-static semid_status load_faiss(evaluation *e, semid_error *err) {
-    if (!e->p->faiss_index) return SEMID_OK;
-    char *ids_path = NULL;
-    semid_status status = SEMID_OK;
-    const char *index = e->p->faiss_index, *name = path_basename(index);
-    if (e->p->faiss_ids)
-        TRY_GOTO(mem_strdup(&ids_path, e->p->faiss_ids, err));
-    else
-        TRY_GOTO(mem_format(&ids_path, err, "%.*sids.npy", (int)(name - index), index));
-    TRY_GOTO(faiss_search_open(&e->faiss, index, ids_path, &e->items, err));
-    if (e->p->use_faiss_rerank) TRY_GOTO(faiss_search_vectors(&e->faiss, &e->faiss_vectors, err));
-done:
-    mem_free(ids_path);
-    return status;
-}
-
-/* ---- methods ---- */
-
-/* The space the codebooks were trained in: what `train` noted, else what the vectors look like. */
-static semid_status find_space(method_files *m, const catalogue *items, bool reference,
-                               semid_error *err) {
-    json_t *noted = NULL, *document = NULL;
-    if (path_exists(m->metrics_path)) {
-        TRY(json_file_load(&document, m->metrics_path, err));
-        noted = json_object_get(document, "input_unit_norm");
-    }
-    m->unit_space = json_is_boolean(noted) ? json_is_true(noted) : items->rows_are_unit;
-    const char *unit = json_is_boolean(noted) ? "profile (metrics.json: unit vectors)"
-                                              : "profile (all vectors are of unit length)";
-    const char *raw = json_is_boolean(noted) ? "raw mean (metrics.json: raw vectors)"
-                                             : "raw mean (not all vectors are of unit length)";
-    const char *space = reference ? "profile (reference)" : m->unit_space ? unit : raw;
-    json_decref(document);
-    return mem_format(&m->query_space, err, "%s%s", space,
-                      !m->model                                ? ""
-                      : semid_model_hidden_count(m->model) > 0 ? ", through the encoder network"
-                                                               : ", through its linear map");
-}
-
-static semid_status open_method(method_files *m, const evaluation *e, semid_error *err) {
-    TRY(path_join(&m->folder, e->p->outputs_dir, m->name, err));
-    TRY(path_join(&m->codebook_path, m->folder, "codebooks.npz", err));
-    TRY(path_join(&m->index_path, m->folder, "inverted.sid", err));
-    TRY(path_join(&m->metrics_path, m->folder, "metrics.json", err));
-    if (!path_is_dir(m->folder))
-        FAIL(SEMID_ERR_IO, "%s: expected the folder of a method, found %s", m->folder,
-             path_exists(m->folder) ? "a file" : "nothing");
-    TRY(semid_codebook_load(NULL, &m->codebook, m->codebook_path, err));
-    TRY(semid_model_beside(NULL, &m->model, m->codebook_path, m->codebook, err));
-    TRY(concat_check(e->layout, m->codebook_path, err));
-    TRY(semid_inverted_open(&m->index, m->index_path, err));
-    return find_space(m, &e->items, e->p->reference, err);
-}
-
-static method_input input_of(const method_files *m) {
-    return (method_input){.codebook = m->codebook,
-                          .model = m->model,
-                          .index = m->index,
-                          .raw_queries = !m->unit_space};
-}
-
-/* All are opened and checked before the first is evaluated. */
-static semid_status open_methods(evaluation *e, semid_error *err) {
-    size_t n = e->p->methods.n_items;
-    TRY(mem_calloc(&e->methods, n, sizeof *e->methods, err));
-    for (size_t i = 0; i < n; i++) {
-        method_files *m = &e->methods[i];
-        m->name = e->p->methods.items[i];
-        TRY(open_method(m, e, err));
-        method_input input = input_of(m);
-        semid_status status = protocol_check(&e->protocol_params, &e->items, &input, err);
-        if (status == SEMID_ERR_USAGE) error_prefix(err, "--expand");
-        if (status != SEMID_OK) {
-            error_prefix(err, "%s", m->folder);
-            return status;
-        }
-    }
-    return SEMID_OK;
-}
-
-static void close_methods(evaluation *e) {
-    for (size_t i = 0; e->methods && i < e->p->methods.n_items; i++) {
-        method_files *m = &e->methods[i];
-        semid_codebook_free(m->codebook);
-        semid_model_free(m->model);
-        mem_free(m->query_space);
-        semid_inverted_close(m->index);
-        mem_free(m->folder);
-        mem_free(m->codebook_path);
-        mem_free(m->index_path);
-        mem_free(m->metrics_path);
-    }
-    mem_free(e->methods);
-}
-
-static semid_status evaluate_method(evaluation *e, const method_files *m, semid_error *err) {
-    semid_status status = SEMID_OK;
-    method_input input = input_of(m);
-    method_result result = {0};
-    json_t *row = NULL;
-    status = protocol_run(&result, &e->protocol, &input, err);
-    if (status != SEMID_OK) {
-        if (status != SEMID_ERR_INTERRUPTED) error_prefix(err, "%s", m->folder);
-        goto done;
-    }
-    if (result.n_unindexed > 0)
-        log_warn("%s: %zu of %zu items are not in it and cannot be found", m->index_path,
-                 result.n_unindexed, e->items.n_items);
-    TRY_GOTO(eval_method_json(&row, m->name, &e->protocol, &result, &e->topk,
-                              file_bytes(m->index_path), m->query_space, err));
-    if (json_array_append_new(e->table, row) != 0)
-        FAIL_GOTO(SEMID_ERR_NO_MEMORY, "out of memory: the report");
-    if (e->p->rows) eval_rows_write(&e->rows_file, m->name, &e->protocol, &result, &e->set.users);
-done:
-    method_result_release(&result);
-    return status;
-}
-
-/* ---- the report ---- */
-
-static semid_status make_report(evaluation *e, json_t **out, semid_error *err) {
-    static const char *const profiles[] = {"mean", "last", "lastN"};
-    json_t *ceiling, *report;
-    TRY(eval_ceiling_json(&ceiling, &e->protocol, &e->topk, err));
-    report = json_pack(
-        "{s:O, s:o, s:I, s:I, s:I, s:I, s:s, s:I, s:s, s:b, s:b, s:s, s:I, s:I, s:I, s:s}",
-        "methods", e->table, "ceiling", ceiling, "items", (json_int_t)e->items.n_items, "test_rows",
-        (json_int_t)(e->rows.n + e->rows.n_cold), "evaluated", (json_int_t)e->rows.n,
-        "cold_start_skipped", (json_int_t)e->rows.n_cold, "profile", profiles[e->p->profile],
-        "lastN", (json_int_t)e->p->last_n, "on_empty",
-        e->protocol.params.skip_empty ? "skip" : "full", "reference", e->p->reference,
-        "mask_history", e->p->mask_history, "ranked_by",
-        e->p->use_faiss_rerank ? "FAISS" : "inner product", "candidates",
-        (json_int_t)e->p->candidates, "beam", (json_int_t)e->p->beam, "faiss_index_bytes",
-        (json_int_t)(e->p->faiss_index ? file_bytes(e->p->faiss_index) : 0), "out", e->p->out);
-    if (!report) FAIL(SEMID_ERR_NO_MEMORY, "out of memory: the report");
-    *out = report;
-    return SEMID_OK;
-}
-
-static semid_status save(evaluation *e, json_t *report, step_timer timer, semid_error *err) {
-    char *json_path = NULL;
-    semid_status status = SEMID_OK;
-    TRY_GOTO(path_replace_extension(&json_path, e->p->out, ".json", err));
-    TRY_GOTO(step_end(timer, report, err));
-    if (e->p->rows) TRY_GOTO(file_out_commit(&e->rows_file, err));
-    TRY_GOTO(eval_table_save(e->table, e->p->out, err));
-    TRY_GOTO(json_file_save(report, json_path, err));
-done:
-    mem_free(json_path);
-    return status;
-}
-
-static void release(evaluation *e) {
-    close_methods(e);
-    json_decref(e->table);
-    file_out_release(&e->rows_file);
-    protocol_release(&e->protocol);
-    mem_free(e->faiss_vectors);
-    faiss_search_close(&e->faiss);
-    test_rows_release(&e->rows);
-    histories_release(&e->histories);
-    interactions_release(&e->set);
-    catalogue_release(&e->items);
-    json_decref(e->layout);
-}
-
-/* Files side by side are weighed as for the first method's training. */
+/* Files side by side are weighed as the first method was trained; the others must agree. */
 static semid_status load_items(evaluation *e, semid_error *err) {
     embeddings *file = NULL;
     char *folder = NULL, *codebooks = NULL;
@@ -298,22 +135,200 @@ done:
     return status;
 }
 
-static semid_status load_inputs(evaluation *e, uint64_t seed, semid_error *err) {
-    TRY(load_items(e, err));
-    TRY(open_methods(e, err));
-    TRY(load_rows(e, seed, err));
-    return load_faiss(e, err);
+static semid_status load_rows(evaluation *e, uint64_t seed, semid_error *err) {
+    semid_status status = SEMID_OK;
+    const char *const files[3] = {e->p->train, e->p->valid, e->p->test};
+    uint32_t *item_rows = NULL;
+    test_sample sample = {
+        .max_rows = (size_t)e->p->max_test, .seed = seed, .as_pandas = e->p->reference};
+
+    TRY_GOTO(interactions_load(&e->set, files, err));
+    TRY_GOTO(mem_alloc(&item_rows, e->set.items.n_ids, sizeof *item_rows, err));
+
+    /* items of the interactions as rows of the catalogue */
+    for (size_t i = 0; i < e->set.items.n_ids; i++) {
+        size_t n_bytes;
+        const char *id = ids_get(&e->set.items, i, &n_bytes);
+        size_t row = ids_index_find(&e->items.index, id, n_bytes);
+        item_rows[i] = row == IDS_NOT_FOUND ? ROW_NONE : (uint32_t)row;
+    }
+
+    TRY_GOTO(histories_init(&e->histories, &e->set, item_rows, err));
+    TRY_GOTO(test_rows_init(&e->rows, &e->set, &e->histories, item_rows, &sample, e->p->test, err));
+done:
+    mem_free(item_rows);
+    return status;
 }
 
-static semid_status evaluate(evaluation *e, semid_error *err) {
-    TRY(protocol_init(&e->protocol, &e->protocol_params, &e->items, &e->histories, &e->rows,
-                      e->faiss.index ? &e->faiss : NULL, e->faiss_vectors, err));
-    if (e->p->rows) {
-        TRY(file_out_open(&e->rows_file, e->p->rows, err));
-        eval_rows_begin(&e->rows_file);
+static semid_status load_faiss(evaluation *e, semid_error *err) {
+    if (!e->p->faiss_index) return SEMID_OK;
+    char *ids_path = NULL;
+    semid_status status = SEMID_OK;
+    const char *index = e->p->faiss_index, *name = path_basename(index);
+
+    if (e->p->faiss_ids)
+        TRY_GOTO(mem_strdup(&ids_path, e->p->faiss_ids, err));
+    else
+        TRY_GOTO(mem_format(&ids_path, err, "%.*sids.npy", (int)(name - index), index));
+
+    TRY_GOTO(faiss_search_open(&e->faiss, index, ids_path, &e->items, err));
+    if (e->p->use_faiss_rerank) TRY_GOTO(faiss_search_vectors(&e->faiss, &e->faiss_vectors, err));
+done:
+    mem_free(ids_path);
+    return status;
+}
+
+/* ---- methods ---- */
+
+/* Were the codebooks trained on vectors of unit length? As `train` noted, else as the vectors are.
+ */
+static semid_status find_space(method_files *m, const catalogue *items, bool reference,
+                               semid_error *err) {
+    json_t *noted = NULL, *document = NULL;
+    if (path_exists(m->metrics_path)) {
+        TRY(json_file_load(&document, m->metrics_path, err));
+        noted = json_object_get(document, "input_unit_norm");
     }
-    for (size_t i = 0; i < e->p->methods.n_items; i++) TRY(evaluate_method(e, &e->methods[i], err));
+    bool is_noted = json_is_boolean(noted);
+    m->unit_space = is_noted ? json_is_true(noted) : items->rows_are_unit;
+    json_decref(document);
+
+    const char *unit = is_noted ? "profile (metrics.json: unit vectors)"
+                                : "profile (all vectors are of unit length)";
+    const char *raw = is_noted ? "raw mean (metrics.json: raw vectors)"
+                               : "raw mean (not all vectors are of unit length)";
+    const char *space = reference ? "profile (reference)" : m->unit_space ? unit : raw;
+    const char *map = !m->model                                ? ""
+                      : semid_model_hidden_count(m->model) > 0 ? ", through the encoder network"
+                                                               : ", through its linear map";
+    return mem_format(&m->query_space, err, "%s%s", space, map);
+}
+
+static semid_status open_method(method_files *m, const evaluation *e, semid_error *err) {
+    TRY(path_join(&m->folder, e->p->outputs_dir, m->name, err));
+    TRY(path_join(&m->codebook_path, m->folder, "codebooks.npz", err));
+    TRY(path_join(&m->index_path, m->folder, "inverted.sid", err));
+    TRY(path_join(&m->metrics_path, m->folder, "metrics.json", err));
+
+    if (!path_is_dir(m->folder))
+        FAIL(SEMID_ERR_IO, "%s: expected the folder of a method, found %s", m->folder,
+             path_exists(m->folder) ? "a file" : "nothing");
+
+    TRY(semid_codebook_load(NULL, &m->codebook, m->codebook_path, err));
+    TRY(semid_model_beside(NULL, &m->model, m->codebook_path, m->codebook, err));
+    TRY(concat_check(e->layout, m->codebook_path, err));
+    TRY(semid_inverted_open(&m->index, m->index_path, err));
+    return find_space(m, &e->items, e->p->reference, err);
+}
+
+static method_input input_of(const method_files *m) {
+    return (method_input){.codebook = m->codebook,
+                          .model = m->model,
+                          .index = m->index,
+                          .raw_queries = !m->unit_space};
+}
+
+static semid_status open_methods(evaluation *e, semid_error *err) {
+    size_t n = e->p->methods.n_items;
+    TRY(mem_calloc(&e->methods, n, sizeof *e->methods, err));
+
+    for (size_t i = 0; i < n; i++) {
+        method_files *m = &e->methods[i];
+        m->name = e->p->methods.items[i];
+        TRY(open_method(m, e, err));
+
+        method_input input = input_of(m);
+        semid_status status = protocol_check(&e->protocol_params, &e->items, &input, err);
+        if (status == SEMID_ERR_USAGE) error_prefix(err, "--expand");
+        if (status != SEMID_OK) return error_prefix(err, "%s", m->folder);
+    }
     return SEMID_OK;
+}
+
+static semid_status evaluate_method(evaluation *e, const method_files *m, semid_error *err) {
+    semid_status status = SEMID_OK;
+    method_input input = input_of(m);
+    method_result result = {0};
+    json_t *row = NULL;
+
+    status = protocol_run(&result, &e->protocol, &input, err);
+    if (status != SEMID_OK) {
+        if (status != SEMID_ERR_INTERRUPTED) error_prefix(err, "%s", m->folder);
+        goto done;
+    }
+    if (result.n_unindexed > 0)
+        log_warn("%s: %zu of %zu items are not in it and cannot be found", m->index_path,
+                 result.n_unindexed, e->items.n_items);
+
+    TRY_GOTO(eval_method_json(&row, m->name, &e->protocol, &result, &e->topk,
+                              file_bytes(m->index_path), m->query_space, err));
+    TRY_GOTO(json_append(e->table, row, err));
+    if (e->p->rows) eval_rows_write(&e->rows_file, m->name, &e->protocol, &result, &e->set.users);
+done:
+    method_result_release(&result);
+    return status;
+}
+
+/* ---- the report ---- */
+
+static semid_status make_report(evaluation *e, json_t **out, semid_error *err) {
+    static const char *const profiles[] = {"mean", "last", "lastN"};
+    const eval_params *p = e->p;
+    json_t *ceiling;
+    TRY(eval_ceiling_json(&ceiling, &e->protocol, &e->topk, err));
+
+    return json_made(
+        out,
+        json_pack(
+            "{s:O, s:o, s:I, s:I, s:I, s:I, s:s, s:I, s:s, s:b, s:b, s:s, s:I, s:I, s:I, s:s}",
+            "methods", e->table, "ceiling", ceiling, "items", (json_int_t)e->items.n_items,
+            "test_rows", (json_int_t)(e->rows.n + e->rows.n_cold), "evaluated",
+            (json_int_t)e->rows.n, "cold_start_skipped", (json_int_t)e->rows.n_cold, "profile",
+            profiles[p->profile], "lastN", (json_int_t)p->last_n, "on_empty",
+            e->protocol.params.skip_empty ? "skip" : "full", "reference", p->reference,
+            "mask_history", p->mask_history, "ranked_by",
+            p->use_faiss_rerank ? "FAISS" : "inner product", "candidates",
+            (json_int_t)p->candidates, "beam", (json_int_t)p->beam, "faiss_index_bytes",
+            (json_int_t)(p->faiss_index ? file_bytes(p->faiss_index) : 0), "out", p->out),
+        err);
+}
+
+static semid_status save(evaluation *e, json_t *report, semid_error *err) {
+    char *json_path = NULL;
+    semid_status status = SEMID_OK;
+    TRY_GOTO(path_replace_extension(&json_path, e->p->out, ".json", err));
+    if (e->p->rows) TRY_GOTO(file_out_commit(&e->rows_file, err));
+    TRY_GOTO(eval_table_save(e->table, e->p->out, err));
+    TRY_GOTO(json_file_save(report, json_path, err));
+done:
+    mem_free(json_path);
+    return status;
+}
+
+static void evaluation_release(evaluation *e) {
+    for (size_t i = 0; e->methods && i < e->p->methods.n_items; i++) {
+        method_files *m = &e->methods[i];
+        semid_codebook_free(m->codebook);
+        semid_model_free(m->model);
+        semid_inverted_close(m->index);
+        mem_free(m->query_space);
+        mem_free(m->folder);
+        mem_free(m->codebook_path);
+        mem_free(m->index_path);
+        mem_free(m->metrics_path);
+    }
+    mem_free(e->methods);
+
+    json_decref(e->table);
+    json_decref(e->layout);
+    file_out_release(&e->rows_file);
+    protocol_release(&e->protocol);
+    mem_free(e->faiss_vectors);
+    faiss_search_close(&e->faiss);
+    test_rows_release(&e->rows);
+    histories_release(&e->histories);
+    interactions_release(&e->set);
+    catalogue_release(&e->items);
 }
 
 semid_status step_eval(const eval_params *params, const step_context *ctx, json_t **report,
@@ -326,14 +341,28 @@ semid_status step_eval(const eval_params *params, const step_context *ctx, json_
     TRY_GOTO(parse_topk(&e.topk, &params->topk, err));
     e.protocol_params = protocol_params_of(params, &e.topk);
     TRY_GOTO(device_find(&e.protocol_params.device, ctx->device, err));
-    TRY_GOTO(load_inputs(&e, ctx->seed, err));
-    TRY_GOTO(evaluate(&e, err));
+    TRY_GOTO(check_outputs(params, err));
+
+    TRY_GOTO(load_items(&e, err));
+    TRY_GOTO(open_methods(&e, err));
+    TRY_GOTO(load_rows(&e, ctx->seed, err));
+    TRY_GOTO(load_faiss(&e, err));
+
+    TRY_GOTO(protocol_init(&e.protocol, &e.protocol_params, &e.items, &e.histories, &e.rows,
+                           e.faiss.index ? &e.faiss : NULL, e.faiss_vectors, err));
+    if (params->rows) {
+        TRY_GOTO(file_out_open(&e.rows_file, params->rows, err));
+        eval_rows_begin(&e.rows_file);
+    }
+    for (size_t i = 0; i < params->methods.n_items; i++)
+        TRY_GOTO(evaluate_method(&e, &e.methods[i], err));
+
     TRY_GOTO(make_report(&e, &whole, err));
-    TRY_GOTO(save(&e, whole, timer, err));
-    *report = whole;
-    whole = NULL;
+    TRY_GOTO(step_end(timer, whole, err));
+    TRY_GOTO(save(&e, whole, err));
+    *report = json_incref(whole);
 done:
     json_decref(whole);
-    release(&e);
+    evaluation_release(&e);
     return status;
 }

@@ -1,13 +1,18 @@
 #include "pipeline/eval_report.h"
 
+#include "base/json_report.h"
 #include "base/memory.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+/* Each row of the table is a JSON object whose keys are the columns, in their order: the CSV file
+ * is written from it, so that both always say the same. The columns of the reference pipeline come
+ * first, with its names, then ours. */
+
 /* ---- JSON ---- */
 
-/* Failures are counted and looked at once, at the end. */
+/* Columns are many: failures are remembered, and looked at once at the end. */
 typedef struct row_writer {
     json_t *row;
     int failed;
@@ -21,7 +26,13 @@ static void put_count(row_writer *w, const char *key, size_t n) {
     put(w, key, json_integer((json_int_t)n));
 }
 
-/* "<prefix>Recall@10<suffix>" for each k; NULL instead of figures without rows. */
+static semid_status finish_row(row_writer *w, json_t **out, semid_error *err) {
+    if (!w->failed) return json_made(out, w->row, err);
+    json_decref(w->row);
+    return json_made(out, NULL, err);
+}
+
+/* "Recall@10<suffix>" for each k; null in place of figures of no rows. */
 static void put_at_k(row_writer *w, const char *name, const eval_topk *topk, const double *values,
                      size_t n_rows, const char *suffix) {
     char key[64];
@@ -31,42 +42,6 @@ static void put_at_k(row_writer *w, const char *name, const eval_topk *topk, con
     }
 }
 
-static void put_reference_columns(row_writer *w, const char *name, const protocol *p,
-                                  const metrics *m, const eval_topk *topk, size_summary sizes) {
-    put(w, "method", json_string(name));
-    put_at_k(w, "Recall", topk, m->recall, m->n_rows, "");
-    put_at_k(w, "NDCG", topk, m->ndcg, m->n_rows, "");
-    put_count(w, "evaluated", p->rows->n);
-    put_count(w, "cold_start_skipped", p->rows->n_cold);
-    put(w, "avg_cand_size", json_real(sizes.mean));
-    put_count(w, "expand_rq_M", p->params.rq_neighbors);
-    put_count(w, "expand_vq_T", p->params.vq_neighbors);
-}
-
-static size_t codes_used(const method_result *r) {
-    return r->n_rows - r->n_empty;
-}
-
-static void put_our_columns(row_writer *w, const protocol *p, const method_result *r,
-                            const metrics *m, const eval_topk *topk, size_summary sizes) {
-    static const char *const expansions[] = {"exact", "hamming1", "prefix", "neighbors", "beam"};
-    metrics answered = metrics_of_ranks(r->ranks, r->empty, r->n_rows, topk->k, topk->n);
-    metrics ceiling = metrics_of_ranks(p->ceiling, NULL, r->n_rows, topk->k, topk->n);
-    size_t n_all = p->rows->n + p->rows->n_cold;
-    put(w, "MRR", json_real(m->mrr));
-    put(w, "cold_start_share", json_real((double)p->rows->n_cold / (double)n_all));
-    put(w, "median_cand_size", json_real(sizes.median));
-    put(w, "p99_cand_size", json_real(sizes.p99));
-    put_count(w, "empty_candidates", r->n_empty);
-    put_count(w, "fallback_rows", p->params.skip_empty ? 0 : r->n_empty);
-    put_at_k(w, "Recall", topk, answered.recall, codes_used(r), "_without_fallback");
-    put_at_k(w, "ceiling_Recall", topk, ceiling.recall, ceiling.n_rows, "");
-    put_at_k(w, "ceiling_NDCG", topk, ceiling.ndcg, ceiling.n_rows, "");
-    put(w, "ceiling_MRR", json_real(ceiling.mrr));
-    put(w, "expand", json_string(expansions[p->params.expand.kind]));
-    put_count(w, "unindexed_items", r->n_unindexed);
-}
-
 static double milliseconds_each(double seconds, size_t n) {
     return 1e3 * seconds / (double)n;
 }
@@ -74,25 +49,49 @@ static double milliseconds_each(double seconds, size_t n) {
 semid_status eval_method_json(json_t **out, const char *name, const protocol *p,
                               const method_result *r, const eval_topk *topk, uint64_t index_bytes,
                               const char *query_space, semid_error *err) {
+    static const char *const expansions[] = {"exact", "hamming1", "prefix", "neighbors", "beam"};
     row_writer w = {.row = json_object()};
-    uint32_t *sizes;
-    TRY(mem_alloc(&sizes, r->n_rows, sizeof *sizes, err));
-    memcpy(sizes, r->n_cand, r->n_rows * sizeof *sizes);
-    size_summary summary = metrics_of_sizes(sizes, r->n_rows);
-    mem_free(sizes);
+    uint32_t *n_cand;
+    TRY(mem_alloc(&n_cand, r->n_rows, sizeof *n_cand, err)); /* which the summary sorts */
+    memcpy(n_cand, r->n_cand, r->n_rows * sizeof *n_cand);
+    size_summary sizes = metrics_of_sizes(n_cand, r->n_rows);
+    mem_free(n_cand);
+
     metrics m = metrics_of_ranks(r->ranks, NULL, r->n_rows, topk->k, topk->n);
-    put_reference_columns(&w, name, p, &m, topk, summary);
-    put_our_columns(&w, p, r, &m, topk, summary);
+    metrics answered = metrics_of_ranks(r->ranks, r->empty, r->n_rows, topk->k, topk->n);
+    metrics ceiling = metrics_of_ranks(p->ceiling, NULL, r->n_rows, topk->k, topk->n);
+    size_t n_all = p->rows->n + p->rows->n_cold;
+
+    /* the reference's columns */
+    put(&w, "method", json_string(name));
+    put_at_k(&w, "Recall", topk, m.recall, m.n_rows, "");
+    put_at_k(&w, "NDCG", topk, m.ndcg, m.n_rows, "");
+    put_count(&w, "evaluated", p->rows->n);
+    put_count(&w, "cold_start_skipped", p->rows->n_cold);
+    put(&w, "avg_cand_size", json_real(sizes.mean));
+    put_count(&w, "expand_rq_M", p->params.rq_neighbors);
+    put_count(&w, "expand_vq_T", p->params.vq_neighbors);
+
+    /* candidates, and how far the ranking could get */
+    put(&w, "MRR", json_real(m.mrr));
+    put(&w, "cold_start_share", json_real((double)p->rows->n_cold / (double)n_all));
+    put(&w, "median_cand_size", json_real(sizes.median));
+    put(&w, "p99_cand_size", json_real(sizes.p99));
+    put_count(&w, "empty_candidates", r->n_empty);
+    put_count(&w, "fallback_rows", p->params.skip_empty ? 0 : r->n_empty);
+    put_at_k(&w, "Recall", topk, answered.recall, r->n_rows - r->n_empty, "_without_fallback");
+    put_at_k(&w, "ceiling_Recall", topk, ceiling.recall, ceiling.n_rows, "");
+    put_at_k(&w, "ceiling_NDCG", topk, ceiling.ndcg, ceiling.n_rows, "");
+    put(&w, "ceiling_MRR", json_real(ceiling.mrr));
+
+    /* how it was done */
+    put(&w, "expand", json_string(expansions[p->params.expand.kind]));
+    put_count(&w, "unindexed_items", r->n_unindexed);
     put(&w, "query_space", json_string(query_space));
     put(&w, "index_bytes", json_integer((json_int_t)index_bytes));
     put(&w, "ms_per_query", json_real(milliseconds_each(r->seconds, r->n_rows)));
     put(&w, "ceiling_ms_per_query", json_real(milliseconds_each(p->ceiling_seconds, r->n_rows)));
-    if (w.failed) {
-        json_decref(w.row);
-        FAIL(SEMID_ERR_NO_MEMORY, "out of memory: the report");
-    }
-    *out = w.row;
-    return SEMID_OK;
+    return finish_row(&w, out, err);
 }
 
 semid_status eval_ceiling_json(json_t **out, const protocol *p, const eval_topk *topk,
@@ -103,12 +102,7 @@ semid_status eval_ceiling_json(json_t **out, const protocol *p, const eval_topk 
     put_at_k(&w, "NDCG", topk, m.ndcg, m.n_rows, "");
     put(&w, "MRR", json_real(m.mrr));
     put(&w, "ms_per_query", json_real(milliseconds_each(p->ceiling_seconds, p->rows->n)));
-    if (w.failed) {
-        json_decref(w.row);
-        FAIL(SEMID_ERR_NO_MEMORY, "out of memory: the report");
-    }
-    *out = w.row;
-    return SEMID_OK;
+    return finish_row(&w, out, err);
 }
 
 /* ---- CSV (RFC 4180, with \n) ---- */
@@ -118,6 +112,7 @@ static void write_text(FILE *f, const char *s) {
         fputs(s, f);
         return;
     }
+
     fputc('"', f);
     for (; *s; s++) {
         if (*s == '"') fputc('"', f);
@@ -126,20 +121,19 @@ static void write_text(FILE *f, const char *s) {
     fputc('"', f);
 }
 
-/* The fewest digits that read back as the same number. */
-static void write_real(FILE *f, double value) {
-    char text[32];
-    for (int digits = 15; digits <= 17; digits++) {
-        snprintf(text, sizeof text, "%.*g", digits, value);
-        if (strtod(text, NULL) == value) break;
-    }
-    fputs(text, f);
-}
-
 static void write_value(FILE *f, const json_t *value) {
     if (json_is_string(value)) write_text(f, json_string_value(value));
     if (json_is_integer(value)) fprintf(f, "%lld", (long long)json_integer_value(value));
-    if (json_is_real(value)) write_real(f, json_real_value(value));
+    if (!json_is_real(value)) return;
+
+    /* the fewest digits that read back as the same number */
+    char text[32];
+    double real = json_real_value(value);
+    for (int digits = 15; digits <= 17; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, real);
+        if (strtod(text, NULL) == real) break;
+    }
+    fputs(text, f);
 }
 
 static void write_row(FILE *f, const json_t *row, bool header) {
@@ -179,6 +173,7 @@ void eval_rows_write(file_out *f, const char *method, const protocol *p, const m
         write_text(f->stream, ids_get(users, p->rows->users[i], NULL));
         fputc(',', f->stream);
         write_text(f->stream, ids_get(&p->items->list, p->rows->targets[i], NULL));
+
         for (size_t l = 0; l < r->n_levels; l++)
             fprintf(f->stream, "%c%d", l ? '-' : ',', r->codes[i * r->n_levels + l]);
         fprintf(f->stream, ",%u,", r->n_cand[i]);

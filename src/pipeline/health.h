@@ -1,4 +1,4 @@
-/* pipeline/health.h - quality figures as JSON: what metrics.json, train and inspect report. */
+/* pipeline/health.h - quality figures as JSON: what train, inspect and metrics.json report. */
 #ifndef PIPELINE_HEALTH_H
 #define PIPELINE_HEALTH_H
 
@@ -10,8 +10,8 @@
 /* A number, or null where it is not finite: errors can overflow. */
 json_t *health_figure(double v);
 
-/* Adds "levels" (an array, a level each) and "codes" (an object) to `report`. Figures that are not
- * known are null. */
+/* Adds "levels" (an array with an object per level) and "codes" (an object) to `report`. Figures
+ * that are not known are null. */
 semid_status health_add(json_t *report, const semid_quality *quality, semid_error *err);
 
 #endif

@@ -1,17 +1,17 @@
 #include "pipeline/step.h"
 
+#include "base/json_report.h"
 #include "base/log.h"
 #include "base/memory.h"
+
+/* The frame of every step: what its report ends with. The peak of memory is that of the process, so
+ * it is the step's own where the command runs one step. */
 
 step_timer step_begin(void) {
     return (step_timer){.start_s = clock_seconds()};
 }
 
 semid_status step_end(step_timer timer, json_t *report, semid_error *err) {
-    double seconds = clock_seconds() - timer.start_s;
-    if (json_object_set_new(report, "seconds", json_real(seconds)) != 0 ||
-        json_object_set_new(report, "peak_memory_bytes",
-                            json_integer((json_int_t)mem_peak_bytes())) != 0)
-        FAIL(SEMID_ERR_NO_MEMORY, "out of memory: the report");
-    return SEMID_OK;
+    TRY(json_set(report, "seconds", json_real(clock_seconds() - timer.start_s), err));
+    return json_set(report, "peak_memory_bytes", json_integer((json_int_t)mem_peak_bytes()), err);
 }

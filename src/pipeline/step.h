@@ -1,6 +1,8 @@
 /* pipeline/step.h - what every step of the pipeline shares. A step is a function
  *     semid_status step_<name>(const <name>_params *, const step_context *, json_t **report, err)
- * that reads files, writes files whole or not at all, and returns its figures as a JSON object. */
+ * that reads files, writes files whole or not at all, and returns its figures as a JSON object. It
+ * looks first whether its options fit together, then whether its outputs can be made
+ * (output_check.h), then at its inputs: in this order, so that the cheapest answer comes first. */
 #ifndef PIPELINE_STEP_H
 #define PIPELINE_STEP_H
 

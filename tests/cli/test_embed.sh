@@ -28,7 +28,7 @@ expect() { # STATUS PART ARGUMENTS...: exit status and part of the one line on s
 expect 1 "$out/none.parquet" --data "$out/none.parquet"
 expect 1 "items.parquet" --model "$items"
 expect 1 "$out/nowhere: expected a model folder, found nothing" --model "$out/nowhere"
-expect 1 "expected a name that ends in .npy, .pt or .safetensors" --out "$out/x.csv"
+expect 1 "expected a name ending in .npy, .pt or .safetensors" --out "$out/x.csv"
 expect 1 "no_such" --text-cols no_such
 expect 1 "title" --text-cols no_such
 expect 1 "expected 3 to 40" --max-len 41
