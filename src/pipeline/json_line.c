@@ -5,6 +5,10 @@
 
 #include <string.h>
 
+/* The strings themselves are scanned and unescaped by base/json_string; what is left is the line:
+ * one string with space around it, and a message for each way in which it is something else. Lines
+ * are decoded into one buffer over and over, which is why no document is parsed. */
+
 static const char *skip_space(const char *p, const char *end) {
     while (p < end && (*p == ' ' || *p == '\t' || *p == '\r' || *p == '\n')) p++;
     return p;
@@ -23,7 +27,7 @@ semid_status json_line_decode(const char *line, size_t n_bytes, text_buffer *out
     case JSON_STRING_CONTROL:
         FAIL(SEMID_ERR_FORMAT, "expected an escape, found a control character in the string");
     case JSON_STRING_ESCAPE:
-        FAIL(SEMID_ERR_FORMAT, "expected an escape behind a backslash");
+        FAIL(SEMID_ERR_FORMAT, "expected an escape after a backslash");
     case JSON_STRING_END:
         FAIL(SEMID_ERR_FORMAT, "expected a closing quote, found the end of the line");
     case JSON_STRING_INVALID: /* such bytes pass */
@@ -31,7 +35,7 @@ semid_status json_line_decode(const char *line, size_t n_bytes, text_buffer *out
         break;
     }
     if (skip_space(p + 1, end) != end)
-        FAIL(SEMID_ERR_FORMAT, "expected one JSON string, found more behind it");
+        FAIL(SEMID_ERR_FORMAT, "expected one JSON string, found more after it");
 
     TRY(mem_reserve(&out->bytes, &out->capacity, n_bytes, 1, err)); /* escapes only shrink */
     out->n_bytes = json_string_unescape(begin, (size_t)(p - begin), out->bytes);

@@ -7,11 +7,11 @@
 
 #include <stddef.h>
 
-/* The string that is all of a line; replaces the contents of `out`. Bytes that are no UTF-8 pass;
- * an escaped lone surrogate becomes U+FFFD. SEMID_ERR_FORMAT for anything else than a string. */
+/* The JSON string that a line consists of; replaces the contents of `out`. Bytes that are not UTF-8
+ * pass; an escaped lone surrogate becomes U+FFFD. SEMID_ERR_FORMAT for anything but one string. */
 semid_status json_line_decode(const char *line, size_t n_bytes, text_buffer *out, semid_error *err);
 
-/* Append it with quotes and escapes. */
+/* Appends s with quotes and escapes. */
 semid_status json_line_append_string(text_buffer *out, const char *s, semid_error *err);
 
 #endif

@@ -1,12 +1,18 @@
 #include "run/fingerprint.h"
 
 #include "base/file.h"
+#include "base/json_report.h"
 #include "base/path_list.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 #include <sys/stat.h>
+
+/* Reading a file of many gigabytes to see whether it changed would cost as much as some steps do:
+ * large files are known by their size and modification time, as `make` does it. Small ones, such as
+ * configurations and tables that a user edits, are hashed, so that writing the same content again
+ * changes nothing. */
 
 static const size_t MAX_HASHED_BYTES = (size_t)16 << 20;
 
@@ -21,6 +27,7 @@ semid_status fingerprint_file(const char *path, json_t **out, semid_error *err) 
     char text[64];
     struct stat st;
     if (stat(path, &st) != 0) FAIL(SEMID_ERR_IO, "%s: cannot open: %s", path, strerror(errno));
+
     if ((size_t)st.st_size > MAX_HASHED_BYTES) {
         snprintf(text, sizeof text, "%jd bytes, changed %jd.%09ld", (intmax_t)st.st_size,
                  (intmax_t)st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
@@ -31,21 +38,19 @@ semid_status fingerprint_file(const char *path, json_t **out, semid_error *err) 
                  fnv1a(map.data, map.n_bytes));
         file_map_close(&map);
     }
-    *out = json_string(text);
-    if (!*out) FAIL(SEMID_ERR_NO_MEMORY, "out of memory: %s", path);
-    return SEMID_OK;
+    return json_made(out, json_string(text), err);
 }
 
 semid_status fingerprint_files(const char *spec, json_t *into, semid_error *err) {
     static const char *const any[] = {"", NULL};
     path_list files;
     TRY(path_list_expand(&files, spec, any, err));
+
     semid_status status = SEMID_OK;
     for (size_t i = 0; i < files.n_paths && status == SEMID_OK; i++) {
         json_t *value = NULL;
         status = fingerprint_file(files.paths[i], &value, err);
-        if (status == SEMID_OK && json_object_set_new(into, files.paths[i], value) != 0)
-            status = error_set(err, SEMID_ERR_NO_MEMORY, "out of memory: %s", spec);
+        if (status == SEMID_OK) status = json_set(into, files.paths[i], value, err);
     }
     path_list_release(&files);
     return status;

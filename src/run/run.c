@@ -2,48 +2,61 @@
 
 #include "base/file.h"
 #include "base/json_file.h"
+#include "base/json_report.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "kernels/kernels.h"
+#include "pipeline/output_check.h"
 #include "run/fingerprint.h"
 #include "semid/version.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+/* A record says what a finished step was given and what came of it: version, seed, device, options,
+ * fingerprints of its inputs and outputs, and its report. A step is redone when anything of that
+ * would be different now, and when an output is no longer as the step left it. Nothing follows
+ * from one step to the next: a changed step changes its outputs, which are inputs of others, and
+ * these are compared as they are on disk. So a change that does not reach a file stops there.
+ *
+ * The inputs are fingerprinted before the step reads them: what changes meanwhile counts as a
+ * change. The record is written after the outputs, and with it the step is done; a run that is
+ * stopped earlier does the step again. A step that can go on from its own half-done work (embed,
+ * train with networks) is preceded by a file that says what it was begun with: it goes on if
+ * everything is still the same, the instruction set included, because rows of two of them differ
+ * in their last bits. */
+
 enum { WHY_BYTES = 512 };
 
 /* ---- records ---- */
 
-static semid_status record_path(const run_step *s, const run_settings *settings, char **out,
-                                semid_error *err) {
-    return mem_format(out, err, "%s/%s.json", settings->record_dir, s->name);
-}
-
-/* The way through a file must not make a difference: reals are rounded as json_file_save does. */
-static json_t *as_saved(const json_t *value) {
-    char *text = json_dumps(value, JSON_REAL_PRECISION(9));
-    json_t *out = text ? json_loads(text, 0, NULL) : NULL;
-    free(text);
-    return out;
+static semid_status record_path(const run_step *s, const run_settings *settings, const char *suffix,
+                                char **out, semid_error *err) {
+    return mem_format(out, err, "%s/%s%s", settings->record_dir, s->name, suffix);
 }
 
 /* What the step would be given now, without its inputs. */
 static semid_status describe(const run_step *s, const step_context *ctx, json_t **out,
                              semid_error *err) {
-    json_t *options = as_saved(s->options);
-    *out = json_pack("{s:s, s:s, s:I, s:s, s:o}", "step", s->name, "version", semid_version(),
-                     "seed", (json_int_t)ctx->seed, "device", ctx->device, "options", options);
-    if (!*out) FAIL(SEMID_ERR_NO_MEMORY, "out of memory: the record of %s", s->name);
-    return SEMID_OK;
+    /* Options as they come back from a file: json_file_save rounds reals so. */
+    char *text = json_dumps(s->options, JSON_REAL_PRECISION(9));
+    json_t *options = text ? json_loads(text, 0, NULL) : NULL;
+    free(text);
+
+    return json_made(out,
+                     json_pack("{s:s, s:s, s:I, s:s, s:o}", "step", s->name, "version",
+                               semid_version(), "seed", (json_int_t)ctx->seed, "device",
+                               ctx->device, "options", options),
+                     err);
 }
 
 static semid_status fingerprint_list(const string_list *specs, json_t **out, semid_error *err) {
-    json_t *all = json_object();
-    if (!all) FAIL(SEMID_ERR_NO_MEMORY, "out of memory: the record of a step");
+    json_t *all;
+    TRY(json_made(&all, json_object(), err));
     semid_status status = SEMID_OK;
     for (size_t i = 0; i < specs->n_items && status == SEMID_OK; i++)
         status = fingerprint_files(specs->items[i], all, err);
+
     if (status == SEMID_OK)
         *out = all;
     else
@@ -71,18 +84,7 @@ static bool differs(const json_t *record, const char *key, const json_t *now, co
     return where != NULL;
 }
 
-/* A record of an older version may lack outputs: those only have to exist. */
-static void drop_unrecorded(json_t *outputs, const json_t *record) {
-    const char *key;
-    json_t *value;
-    void *next;
-    json_object_foreach_safe(outputs, next, key, value) {
-        if (!json_object_get(json_object_get(record, "outputs"), key))
-            json_object_del(outputs, key);
-    }
-}
-
-/* Is the record still what would be written now? If not, why not. */
+/* Is the record what would be written now? If not, why not. */
 static bool is_up_to_date(const run_step *s, const json_t *record, const json_t *now,
                           char why[WHY_BYTES]) {
     static const char *const scalars[] = {"version", "seed", "device"};
@@ -93,12 +95,19 @@ static bool is_up_to_date(const run_step *s, const json_t *record, const json_t 
         }
     if (differs(record, "options", json_object_get(now, "options"), "changed option", why))
         return false;
+
     json_t *inputs = NULL, *outputs = NULL;
     bool same = false;
     snprintf(why, WHY_BYTES, "an input or output is missing");
     if (fingerprint_list(&s->inputs, &inputs, NULL) == SEMID_OK &&
         fingerprint_list(&s->outputs, &outputs, NULL) == SEMID_OK) {
-        drop_unrecorded(outputs, record);
+        /* a record of an older version may lack outputs: those only have to exist */
+        const char *key;
+        json_t *value, *recorded = json_object_get(record, "outputs");
+        void *next;
+        json_object_foreach_safe(outputs, next, key, value) {
+            if (!json_object_get(recorded, key)) json_object_del(outputs, key);
+        }
         same = !differs(record, "inputs", inputs, "changed input", why) &&
                !differs(record, "outputs", outputs, "changed output", why);
     }
@@ -114,7 +123,8 @@ static semid_status find_record(const run_step *s, const run_settings *settings,
     char *path;
     json_t *record = NULL, *now = NULL;
     semid_status status = SEMID_OK;
-    TRY(record_path(s, settings, &path, err));
+    TRY(record_path(s, settings, ".json", &path, err));
+
     snprintf(why, WHY_BYTES, settings->force ? "forced" : "not done yet");
     if (settings->force || json_file_load(&record, path, NULL) != SEMID_OK) goto done;
     TRY_GOTO(describe(s, ctx, &now, err));
@@ -132,14 +142,14 @@ static semid_status save_record(const run_step *s, const run_settings *settings,
     char *path = NULL;
     json_t *record = NULL, *outputs = NULL;
     semid_status status = SEMID_OK;
-    TRY_GOTO(record_path(s, settings, &path, err));
+    TRY_GOTO(record_path(s, settings, ".json", &path, err));
     TRY_GOTO(describe(s, ctx, &record, err));
     TRY_GOTO(fingerprint_list(&s->outputs, &outputs, err));
-    if (json_object_set(record, "inputs", inputs) != 0 ||
-        json_object_set(record, "outputs", outputs) != 0 ||
-        json_object_set(record, "report", report) != 0)
-        FAIL_GOTO(SEMID_ERR_NO_MEMORY, "out of memory: the record of %s", s->name);
-    status = json_file_save(record, path, err);
+
+    TRY_GOTO(json_set(record, "inputs", json_incref(inputs), err));
+    TRY_GOTO(json_set(record, "outputs", json_incref(outputs), err));
+    TRY_GOTO(json_set(record, "report", json_incref(report), err));
+    TRY_GOTO(json_file_save(record, path, err));
 done:
     json_decref(record);
     json_decref(outputs);
@@ -147,72 +157,48 @@ done:
     return status;
 }
 
-/* ---- steps that were stopped ---- */
+/* ---- one step ---- */
 
-static semid_status unfinished_path(const run_step *s, const run_settings *settings, char **out,
-                                    semid_error *err) {
-    return mem_format(out, err, "%s/%s.unfinished.json", settings->record_dir, s->name);
-}
-
-/* Begin a step that can be resumed: from what the last run left, if that was begun alike. */
-static semid_status begin(const run_step *s, const run_settings *settings, const step_context *ctx,
-                          json_t *inputs, semid_error *err) {
-    char *path = NULL;
+/* Before a step that can be resumed: does it go on from what the last run left? Else note what it
+ * is begun with. */
+static semid_status decide_resume(const run_step *s, const run_settings *settings,
+                                  const step_context *ctx, const char *unfinished_path,
+                                  json_t *inputs, semid_error *err) {
     json_t *now = NULL, *before = NULL;
     semid_status status = SEMID_OK;
-    TRY_GOTO(unfinished_path(s, settings, &path, err));
     TRY_GOTO(describe(s, ctx, &now, err));
-    if (json_object_set(now, "inputs", inputs) != 0 ||
-        json_object_set_new(now, "isa", json_string(kernels()->tier)) != 0)
-        FAIL_GOTO(SEMID_ERR_NO_MEMORY, "out of memory: the record of %s", s->name);
-    *s->resume = !settings->force && json_file_load(&before, path, NULL) == SEMID_OK &&
+    TRY_GOTO(json_set(now, "inputs", json_incref(inputs), err));
+    TRY_GOTO(json_set(now, "isa", json_string(kernels()->tier), err));
+
+    *s->resume = !settings->force && json_file_load(&before, unfinished_path, NULL) == SEMID_OK &&
                  json_equal(before, now);
-    if (!*s->resume) status = json_file_save(now, path, err);
+    if (!*s->resume) TRY_GOTO(json_file_save(now, unfinished_path, err));
 done:
     json_decref(now);
     json_decref(before);
-    mem_free(path);
     return status;
 }
-
-static semid_status end(const run_step *s, const run_settings *settings, semid_error *err) {
-    char *path;
-    TRY(unfinished_path(s, settings, &path, err));
-    semid_status status = file_remove(path, err);
-    mem_free(path);
-    return status;
-}
-
-/* ---- the run ---- */
 
 static semid_status call_step(const run_step *s, const run_settings *settings,
                               const step_context *ctx, json_t **report, semid_error *err) {
     json_t *inputs = NULL, *figures = NULL;
+    char *unfinished = NULL;
     semid_status status = SEMID_OK;
-    /* inputs as they are before the step reads them: a change meanwhile counts as a change */
+    TRY_GOTO(record_path(s, settings, ".unfinished.json", &unfinished, err));
     TRY_GOTO(fingerprint_list(&s->inputs, &inputs, err));
-    if (s->resume) TRY_GOTO(begin(s, settings, ctx, inputs, err));
+    if (s->resume) TRY_GOTO(decide_resume(s, settings, ctx, unfinished, inputs, err));
+
     TRY_GOTO(s->call(s->params, ctx, &figures, err));
     if (!figures) figures = json_object();
+
     TRY_GOTO(save_record(s, settings, ctx, inputs, figures, err));
-    if (s->resume) TRY_GOTO(end(s, settings, err));
-    *report = figures;
-    figures = NULL;
+    if (s->resume) TRY_GOTO(file_remove(unfinished, err));
+    *report = json_incref(figures);
 done:
     json_decref(inputs);
     json_decref(figures);
+    mem_free(unfinished);
     return status;
-}
-
-static semid_status add_to_report(json_t *steps, const run_step *s, const char *state,
-                                  const char *why, double seconds, json_t *report,
-                                  semid_error *err) {
-    json_t *entry = json_pack("{s:s, s:s, s:s, s:f}", "step", s->name, "state", state, "why", why,
-                              "seconds", seconds);
-    if (!entry || (report && json_object_set(entry, "report", report) != 0) ||
-        json_array_append_new(steps, entry) != 0)
-        FAIL(SEMID_ERR_NO_MEMORY, "out of memory: the report");
-    return SEMID_OK;
 }
 
 static bool reads_from(const run_step *later, const run_step *earlier) {
@@ -222,30 +208,34 @@ static bool reads_from(const run_step *later, const run_step *earlier) {
     return false;
 }
 
-/* What a run would do. A step is due if one is that it reads from. */
-static const char *planned_state(const run_step *steps, size_t i, const json_t *before,
-                                 const char *state, char why[WHY_BYTES]) {
+/* In a dry run no file changes: a step is due too if it reads from one that is. `before`: the
+ * entries of the report so far. */
+static bool is_due_after(const run_step *steps, size_t i, const json_t *before,
+                         char why[WHY_BYTES]) {
     for (size_t j = 0; j < i; j++) {
-        const json_t *entry = json_array_get(before, j);
-        bool due = strcmp(json_string_value(json_object_get(entry, "state")), "due") == 0;
-        if (!due || !reads_from(&steps[i], &steps[j])) continue;
+        const json_t *state = json_object_get(json_array_get(before, j), "state");
+        if (strcmp(json_string_value(state), "due") != 0 || !reads_from(&steps[i], &steps[j]))
+            continue;
         snprintf(why, WHY_BYTES, "after %s", steps[j].name);
-        return "due";
+        return true;
     }
-    return state;
+    return false;
 }
 
+/* Does the step, or finds that it need not be done; appends its entry to `entries`. */
 static semid_status do_step(const run_step *steps, size_t i, size_t n_steps,
-                            const run_settings *settings, const step_context *ctx, json_t *done,
+                            const run_settings *settings, const step_context *ctx, json_t *entries,
                             semid_error *err) {
     const run_step *s = &steps[i];
     char why[WHY_BYTES] = "";
     json_t *record = NULL, *report = NULL;
     semid_status status = SEMID_OK;
-    double start = clock_seconds();
+    double start_s = clock_seconds();
     TRY(find_record(s, settings, ctx, &record, why, err));
+
     const char *state = record ? "up to date" : settings->dry_run ? "due" : "done";
-    if (settings->dry_run) state = planned_state(steps, i, done, state, why);
+    if (settings->dry_run && is_due_after(steps, i, entries, why)) state = "due";
+
     if (strcmp(state, "done") == 0) {
         log_info("[%zu/%zu] %s (%s)", i + 1, n_steps, s->name, why);
         status = call_step(s, settings, ctx, &report, err);
@@ -253,32 +243,46 @@ static semid_status do_step(const run_step *steps, size_t i, size_t n_steps,
             error_prefix(err, "%s", s->name);
             goto done;
         }
-        log_info("[%zu/%zu] %s: done in %.1f s", i + 1, n_steps, s->name, clock_seconds() - start);
+        log_info("[%zu/%zu] %s: done in %.1f s", i + 1, n_steps, s->name,
+                 clock_seconds() - start_s);
     } else {
         bool due = strcmp(state, "due") == 0;
         log_info("[%zu/%zu] %s: %s%s%s%s", i + 1, n_steps, s->name, state, due ? " (" : "",
                  due ? why : "", due ? ")" : "");
         if (record) report = json_incref(json_object_get(record, "report"));
     }
-    status = add_to_report(done, s, state, record ? "" : why, clock_seconds() - start, report, err);
+
+    json_t *entry = json_pack("{s:s, s:s, s:s, s:f}", "step", s->name, "state", state, "why",
+                              record ? "" : why, "seconds", clock_seconds() - start_s);
+    TRY_GOTO(json_append(entries, entry, err));
+    if (report) TRY_GOTO(json_set(entry, "report", json_incref(report), err));
 done:
     json_decref(record);
     json_decref(report);
     return status;
 }
 
+/* ---- the run ---- */
+
 semid_status run_steps(const run_step *steps, size_t n_steps, const run_settings *settings,
                        const step_context *ctx, json_t **report, semid_error *err) {
-    json_t *done = json_array();
+    json_t *entries = NULL;
     semid_status status = SEMID_OK;
-    if (!done) FAIL(SEMID_ERR_NO_MEMORY, "out of memory: the report");
+
+    /* Those of all steps, before the first of them begins. */
+    for (size_t i = 0; i < n_steps; i++)
+        for (size_t k = 0; k < steps[i].outputs.n_items; k++)
+            if (output_check_file(steps[i].outputs.items[k], NULL, err) != SEMID_OK)
+                return error_prefix(err, "%s", steps[i].name);
+    TRY(output_check_folder(settings->record_dir, (const char *const[]){NULL}, err));
+
+    TRY_GOTO(json_made(&entries, json_array(), err));
     for (size_t i = 0; i < n_steps; i++) {
         TRY_GOTO(check_interrupted(err));
-        TRY_GOTO(do_step(steps, i, n_steps, settings, ctx, done, err));
+        TRY_GOTO(do_step(steps, i, n_steps, settings, ctx, entries, err));
     }
-    *report = json_pack("{s:O}", "steps", done);
-    if (!*report) status = error_set(err, SEMID_ERR_NO_MEMORY, "out of memory: the report");
+    TRY_GOTO(json_made(report, json_pack("{s:O}", "steps", entries), err));
 done:
-    json_decref(done);
+    json_decref(entries);
     return status;
 }
