@@ -1,7 +1,7 @@
 /* Texts to token ids: bench_tokenizer MODEL_DIR FILE, a text a line. One thread. */
 #include "bench/bench.h"
 #include "encoder/tokenizer.h"
-#include "formats/ids.h"
+#include "formats/ids_file.h"
 
 #include <stdio.h>
 

@@ -6,6 +6,7 @@
 #include "base/threads.h"
 #include "bench/bench.h"
 #include "formats/embeddings.h"
+#include "formats/embeddings_write.h"
 
 #include <math.h>
 #include <stdio.h>

@@ -1,10 +1,10 @@
 #include "codebook/codebook.h"
 
 #include "base/context.h"
+#include "base/finite.h"
 #include "base/memory.h"
 #include "base/threads.h"
 #include "formats/npz.h"
-#include "formats/embeddings.h"
 #include "kernels/kernels.h"
 
 #include <string.h>

@@ -1,9 +1,9 @@
 #include "codebook/encode.h"
 
 #include "base/context.h"
+#include "base/finite.h"
 #include "base/threads.h"
 #include "codebook/beam.h"
-#include "formats/embeddings.h"
 
 /* Vectors to codes. Greedy encoding is one call of the searches that the codebook has prepared
  * (nearest.c) and allocates nothing. A beam needs its own packed copy of the codewords and room

@@ -1,12 +1,12 @@
 #include "semid/encoder.h"
 
 #include "base/context.h"
+#include "base/finite.h"
 #include "base/memory.h"
 #include "base/threads.h"
 #include "codebook/beam.h"
 #include "codebook/encode.h"
 #include "codebook/model.h"
-#include "formats/embeddings.h"
 #include "kernels/kernels.h"
 
 #include <semaphore.h>

@@ -1,10 +1,10 @@
 #include "codebook/model.h"
 
 #include "base/context.h"
+#include "base/finite.h"
 #include "base/memory.h"
 #include "base/threads.h"
 #include "codebook/encode.h"
-#include "formats/embeddings.h"
 
 #include <string.h>
 #include <zlib.h>

@@ -1,9 +1,9 @@
 /* model.safetensors, as docs/formats.md describes it. */
 #include "base/context.h"
+#include "base/finite.h"
 #include "base/memory.h"
 #include "codebook/model.h"
 #include "formats/array.h"
-#include "formats/embeddings.h"
 #include "formats/safetensors.h"
 
 #include <stdio.h>

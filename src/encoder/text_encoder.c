@@ -1,11 +1,11 @@
 #include "encoder/text_encoder.h"
 
+#include "base/finite.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/threads.h"
 #include "encoder/bert.h"
 #include "encoder/tokenizer.h"
-#include "formats/embeddings.h"
 #include "kernels/kernels.h"
 
 #include <string.h>

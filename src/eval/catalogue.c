@@ -1,7 +1,10 @@
 #include "eval/catalogue.h"
 
+#include "base/finite.h"
 #include "base/memory.h"
 #include "base/threads.h"
+#include "formats/ids_file.h"
+#include "formats/ids_index.h"
 
 #include <math.h>
 #include <string.h>

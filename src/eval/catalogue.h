@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "formats/embeddings.h"
 #include "formats/ids.h"
+#include "formats/ids_index.h"
 
 #include <stdbool.h>
 

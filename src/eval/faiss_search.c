@@ -3,6 +3,8 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
+#include "formats/ids_file.h"
+#include "formats/ids_index.h"
 #include "retrieval/faiss_library.h"
 
 #include <string.h>

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/threads.h"
+#include "formats/ids_index.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
-/* formats/array.h - an n-dimensional array of numbers, as the readers of .npy, .npz and safetensors
- * hand it over. */
+/* formats/array.h - n-dimensional arrays of numbers, as files store them and as readers hand them
+ * over. */
 #ifndef FORMATS_ARRAY_H
 #define FORMATS_ARRAY_H
 
@@ -28,6 +28,7 @@ typedef enum dtype {
 
 size_t dtype_bytes(dtype t);
 const char *dtype_name(dtype t); /* "float32" */
+bool dtype_is_float(dtype t);
 
 enum { ARRAY_MAX_DIMS = 8, ARRAY_SHAPE_TEXT_BYTES = 128 };
 
@@ -58,5 +59,39 @@ void dtype_to_f32(dtype t, const void *src, size_t n, float *out);
 bool shape_bytes(size_t n_dims, const size_t *shape, size_t element_bytes, size_t *out);
 /* "[200, 384]" */
 const char *shape_describe(size_t n_dims, const size_t *shape, char buf[ARRAY_SHAPE_TEXT_BYTES]);
+
+/* ---- arrays as files store them: any strides, either byte order ---- */
+
+typedef struct strided {
+    dtype type;
+    bool big_endian;
+    size_t n_dims;
+    size_t shape[ARRAY_MAX_DIMS];
+    size_t stride_bytes[ARRAY_MAX_DIMS];
+    const uint8_t *data; /* borrowed; need not be aligned */
+} strided;
+
+/* The strides of `shape` laid out without gaps. The shape's size was checked before. */
+void strided_set_order(strided *s, bool fortran);
+bool strided_is_c_order(const strided *s);
+
+/* A row of a 2-D array as float32. */
+void strided_row_to_f32(const strided *s, size_t row, float *out);
+
+/* The array in C order, little endian, aligned: its data is borrowed where it is so already, else a
+ * copy. The shape's size was checked before. */
+semid_status strided_to_array(array *out, const strided *s, semid_error *err);
+
+/* An array where it was stored, with what keeps its bytes alive: a mapped file, memory of its own,
+ * or nothing, where the caller keeps them. */
+typedef struct stored_array {
+    strided layout;
+    file_map map;
+    void *owned;
+} stored_array;
+
+/* strided_to_array, and hands over what keeps the data. Releases *s, also on failure. */
+semid_status stored_array_take(array *out, stored_array *s, semid_error *err);
+void stored_array_release(stored_array *s);
 
 #endif

@@ -41,11 +41,9 @@ void array_choice_offer(array_choice *c, const char *name, bool is_matrix, const
 void array_choice_offer_strided(array_choice *c, const char *name, const strided *s,
                                 const void *token) {
     char shape[ARRAY_SHAPE_TEXT_BYTES], what[ARRAY_SHAPE_TEXT_BYTES + 16];
-    bool is_float = s->type == DTYPE_F16 || s->type == DTYPE_BF16 || s->type == DTYPE_F32 ||
-                    s->type == DTYPE_F64;
     snprintf(what, sizeof what, "%s %s", shape_describe(s->n_dims, s->shape, shape),
              dtype_name(s->type));
-    array_choice_offer(c, name, s->n_dims == 2 && is_float, what, token);
+    array_choice_offer(c, name, s->n_dims == 2 && dtype_is_float(s->type), what, token);
 }
 
 semid_status array_choice_make(const array_choice *c, const void **token, semid_error *err) {

@@ -5,7 +5,7 @@
 #ifndef FORMATS_ARRAY_CHOICE_H
 #define FORMATS_ARRAY_CHOICE_H
 
-#include "formats/strided.h"
+#include "formats/array.h"
 
 enum { ARRAY_CHOICE_LIST_BYTES = 600 };
 

@@ -51,30 +51,4 @@ typedef struct embeddings_part {
 semid_status embeddings_concat(embeddings **out, const embeddings_part *parts, size_t n_parts,
                                semid_error *err);
 
-/* First row with a NaN or Inf and how many such rows, over [row, row+n) already read as x. */
-size_t rows_not_finite(const float *x, size_t n, size_t dim, size_t *first_bad);
-/* Is there no such row? By all threads. */
-bool rows_are_finite(const float *x, size_t n, size_t dim);
-
-/* Appending writer for .npy, .pt and .safetensors; n_rows is known at the start. The file appears
- * on commit, when exactly n_rows were appended. `list` (may be NULL) is stored inside a .pt. */
-typedef struct embeddings_writer embeddings_writer;
-semid_status embeddings_writer_open(embeddings_writer **out, const char *path, size_t n_rows,
-                                    size_t dim, const ids *list, semid_error *err);
-semid_status embeddings_writer_append(embeddings_writer *w, const float *x, size_t n,
-                                      semid_error *err);
-semid_status embeddings_writer_commit(embeddings_writer *w, semid_error *err);
-void embeddings_writer_free(embeddings_writer *w); /* without commit: nothing is left behind */
-
-/* Lets a higher layer add an extension: load the whole matrix (by mem_alloc) and ids; `name` may be
- * NULL. */
-typedef struct embeddings_block {
-    float *data; /* [n_rows, dim] */
-    size_t n_rows, dim;
-    ids list;
-} embeddings_block;
-typedef semid_status (*embeddings_loader)(embeddings_block *out, const char *path, const char *name,
-                                          semid_error *err);
-void embeddings_register(const char *extension, embeddings_loader load);
-
 #endif

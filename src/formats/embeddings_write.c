@@ -1,9 +1,12 @@
-#include "formats/embeddings.h"
+/* The file appears row by row: the header of each format states the shape, which is known at the
+ * start, and the data follows in the order of the rows. Only the .pt, a zip archive, has something
+ * after the data. Nothing is left of a file that is not committed (base/file.h). */
+#include "formats/embeddings_write.h"
 
 #include "base/file.h"
 #include "base/memory.h"
 #include "formats/npy.h"
-#include "formats/pt.h"
+#include "formats/pt_write.h"
 #include "formats/safetensors.h"
 
 #include <string.h>
@@ -36,18 +39,17 @@ static semid_status begin_safetensors(embeddings_writer *w, semid_error *err) {
     return status;
 }
 
-static semid_status begin_pt(embeddings_writer *w, const ids *list, semid_error *err) {
-    w->is_zip = true;
-    TRY(zip_out_open(&w->zip, w->path, err));
-    return pt_write_begin(&w->zip, w->n_rows, w->dim, list, err);
-}
-
+/* Opens the file and writes what comes before the data. */
 static semid_status begin(embeddings_writer *w, const ids *list, semid_error *err) {
     char extension[16];
     path_extension(w->path, extension);
     if (strcmp(extension, "npy") == 0) return begin_npy(w, err);
     if (strcmp(extension, "safetensors") == 0) return begin_safetensors(w, err);
-    if (strcmp(extension, "pt") == 0) return begin_pt(w, list, err);
+    if (strcmp(extension, "pt") == 0) {
+        w->is_zip = true;
+        TRY(zip_out_open(&w->zip, w->path, err));
+        return pt_write_begin(&w->zip, w->n_rows, w->dim, list, err);
+    }
     FAIL(SEMID_ERR_UNSUPPORTED,
          "%s: embeddings can be written as .npy, .pt or .safetensors, found %s%s", w->path,
          *extension ? "." : "no extension", extension);
@@ -63,6 +65,7 @@ semid_status embeddings_writer_open(embeddings_writer **out, const char *path, s
     if (list && list->n_ids != n_rows)
         FAIL(SEMID_ERR_SHAPE, "%s: expected an id for each of %zu rows, found %zu", path, n_rows,
              list->n_ids);
+
     TRY_GOTO(mem_calloc(&w, 1, sizeof *w, err));
     w->n_rows = n_rows;
     w->dim = dim;
@@ -80,6 +83,7 @@ semid_status embeddings_writer_append(embeddings_writer *w, const float *x, size
     if (n > w->n_rows - w->n_written)
         FAIL(SEMID_ERR_ARGUMENT, "%s: expected %zu rows, found %zu", w->path, w->n_rows,
              w->n_written + n);
+
     size_t n_bytes = n * w->dim * sizeof *x;
     if (w->is_zip)
         zip_out_write(&w->zip, x, n_bytes);

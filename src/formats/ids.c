@@ -1,14 +1,12 @@
+/* The list is one block of text and an array of offsets, both of which grow by halves: two
+ * allocations, however many ids, and an id is found by its row in constant time. */
 #include "formats/ids.h"
 
-#include "base/file.h"
 #include "base/memory.h"
 #include "base/utf8.h"
-#include "formats/ids_npy.h"
-#include "formats/pt.h"
 
+#include <stdio.h>
 #include <string.h>
-
-/* ---- the list ---- */
 
 const char *ids_get(const ids *list, size_t i, size_t *n_bytes) {
     if (n_bytes) *n_bytes = list->offsets[i + 1] - list->offsets[i] - 1;
@@ -21,6 +19,7 @@ semid_status ids_append(ids *list, const char *s, size_t n_bytes, semid_error *e
                     err));
     if (first) list->offsets[0] = 0;
     TRY(mem_reserve(&list->bytes, &list->capacity_bytes, list->n_bytes + n_bytes + 1, 1, err));
+
     char *copy = list->bytes + list->n_bytes;
     if (n_bytes) memcpy(copy, s, n_bytes);
     copy[n_bytes] = '\0';
@@ -29,107 +28,20 @@ semid_status ids_append(ids *list, const char *s, size_t n_bytes, semid_error *e
     return SEMID_OK;
 }
 
-void ids_release(ids *list) {
-    mem_free(list->offsets);
-    mem_free(list->bytes);
-    *list = (ids){0};
-}
-
 semid_status ids_append_checked(ids *list, const char *s, size_t n_bytes, semid_error *err) {
     if (!utf8_check(s, n_bytes, NULL) || (n_bytes && memchr(s, '\0', n_bytes)))
         FAIL(SEMID_ERR_FORMAT, "id %zu: expected UTF-8 text, found other bytes", list->n_ids);
     return ids_append(list, s, n_bytes, err);
 }
 
-/* ---- text files: a line each ---- */
-
-static semid_status append_lines(ids *list, const char *at, size_t n_bytes, semid_error *err) {
-    for (const char *end = at + n_bytes; at < end;) {
-        const char *newline = memchr(at, '\n', (size_t)(end - at));
-        size_t n = (size_t)((newline ? newline : end) - at);
-        size_t shown = n > 0 && at[n - 1] == '\r' ? n - 1 : n;
-        if (shown == 0)
-            FAIL(SEMID_ERR_FORMAT, "line %zu: expected an id, found an empty line",
-                 list->n_ids + 1);
-        TRY(ids_append_checked(list, at, shown, err));
-        at += n + 1;
-    }
-    return SEMID_OK;
+semid_status ids_append_integer(ids *list, int64_t v, semid_error *err) {
+    char text[32];
+    int n = snprintf(text, sizeof text, "%lld", (long long)v);
+    return ids_append(list, text, (size_t)n, err);
 }
 
-static semid_status load_text(ids *out, const char *path, semid_error *err) {
-    file_map map;
-    TRY(file_map_open(&map, path, err));
-    const char *text = (const char *)map.data;
-    size_t bom = map.n_bytes >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
-    semid_status status = SEMID_OK;
-    if (map.n_bytes > bom) status = append_lines(out, text + bom, map.n_bytes - bom, err);
-    if (status != SEMID_OK) error_prefix(err, "%s", path);
-    file_map_close(&map);
-    return status;
-}
-
-static semid_status save_text(const ids *list, const char *path, semid_error *err) {
-    file_out f;
-    TRY(file_out_open(&f, path, err));
-    semid_status status = SEMID_OK;
-    for (size_t i = 0; i < list->n_ids; i++) {
-        size_t n;
-        const char *s = ids_get(list, i, &n);
-        if (n == 0 || memchr(s, '\n', n) || memchr(s, '\r', n))
-            FAIL_GOTO(SEMID_ERR_DATA, "%s: id %zu is empty or has a line break: use .npy", path, i);
-        file_out_write(&f, s, n);
-        file_out_write(&f, "\n", 1);
-    }
-    TRY_GOTO(file_out_commit(&f, err));
-done:
-    file_out_release(&f);
-    return status;
-}
-
-/* ---- by extension ---- */
-
-enum { MAX_LOADERS = 8, EXTENSION_BYTES = 16 };
-static struct {
-    char extension[EXTENSION_BYTES];
-    ids_loader load;
-} loaders[MAX_LOADERS] = {{"npy", ids_npy_load}, {"pt", pt_load_ids}, {"txt", load_text}};
-
-void ids_register(const char *extension, ids_loader load) {
-    for (int i = 0; i < MAX_LOADERS; i++) {
-        if (loaders[i].load && strcmp(loaders[i].extension, extension) != 0) continue;
-        snprintf(loaders[i].extension, EXTENSION_BYTES, "%s", extension);
-        loaders[i].load = load;
-        return;
-    }
-}
-
-semid_status ids_load(ids *out, const char *path, semid_error *err) {
-    char extension[16];
-    path_extension(path, extension);
-    TRY(file_check_readable(path, err));
-    for (int i = 0; i < MAX_LOADERS && loaders[i].load; i++) {
-        if (strcmp(loaders[i].extension, extension) != 0) continue;
-        ids list = {0};
-        semid_status status = loaders[i].load(&list, path, err);
-        if (status == SEMID_OK && list.n_ids == 0)
-            status =
-                error_set(err, SEMID_ERR_DATA, "%s: expected at least one id, found none", path);
-        if (status == SEMID_OK)
-            *out = list;
-        else
-            ids_release(&list);
-        return status;
-    }
-    FAIL(SEMID_ERR_UNSUPPORTED, "%s: expected ids as .npy, .pt, .parquet or .txt, found %s%s", path,
-         *extension ? "." : "no extension", extension);
-}
-
-semid_status ids_save(const ids *list, const char *path, semid_error *err) {
-    char extension[16];
-    path_extension(path, extension);
-    if (strcmp(extension, "npy") == 0) return ids_npy_save(list, path, err);
-    if (strcmp(extension, "txt") == 0) return save_text(list, path, err);
-    FAIL(SEMID_ERR_UNSUPPORTED, "%s: ids can be written as .npy or .txt, found %s%s", path,
-         *extension ? "." : "no extension", extension);
+void ids_release(ids *list) {
+    mem_free(list->offsets);
+    mem_free(list->bytes);
+    *list = (ids){0};
 }

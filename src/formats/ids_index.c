@@ -1,10 +1,14 @@
-#include "formats/ids.h"
+/* A hash table with open addressing and linear probing, at most half full, of 4 bytes per slot: it
+ * holds rows, and the texts are compared in the list. A look-up costs a hash of the text and, on
+ * average, less than two comparisons. The hash multiplies and folds eight bytes at a time; it is
+ * not meant to resist an adversary who chooses the ids. */
+#include "formats/ids_index.h"
 
 #include "base/memory.h"
 
 #include <string.h>
 
-/* 64-bit multiply and fold, eight bytes a step. */
+/* 64-bit multiply and fold. */
 static uint64_t mix(uint64_t a, uint64_t b) {
     uint64_t x = (a ^ b) * 0x9E3779B97F4A7C15u;
     return x ^ x >> 32;
@@ -38,6 +42,7 @@ semid_status ids_index_init(ids_index *index, const ids *list, semid_error *err)
     ids_index x = {.list = list, .n_slots = 16};
     while (x.n_slots < 2 * list->n_ids) x.n_slots *= 2;
     TRY(mem_calloc(&x.slots, x.n_slots, sizeof *x.slots, err));
+
     for (size_t i = 0; i < list->n_ids; i++) {
         size_t n;
         const char *s = ids_get(list, i, &n);

@@ -1,81 +1,20 @@
+/* Ids in a .npy file are a vector: of fixed-width elements (ids_array.h), or of Python objects,
+ * which NumPy stores as a pickle after the header (ids_pickle.h). The header states how many there
+ * are, and both kinds must match it. Written are unicode arrays, as wide as the longest id. */
 #include "formats/ids_npy.h"
 
 #include "base/file.h"
 #include "base/memory.h"
 #include "base/utf8.h"
+#include "formats/ids_array.h"
 #include "formats/ids_pickle.h"
+#include "formats/npy.h"
 
 #include <string.h>
 
 /* ---- reading ---- */
 
-static uint32_t code_point_at(const uint8_t *p, bool big_endian) {
-    return big_endian
-               ? (uint32_t)p[3] | (uint32_t)p[2] << 8 | (uint32_t)p[1] << 16 | (uint32_t)p[0] << 24
-               : (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
-}
-
-/* UTF-32 with NULs behind the text. `text` has room for 4 bytes a code point. */
-static semid_status append_unicode(ids *list, const npy_header *h, const uint8_t *item, char *text,
-                                   semid_error *err) {
-    size_t n = h->item_bytes / 4, at = 0;
-    while (n > 0 && code_point_at(item + 4 * (n - 1), h->big_endian) == 0) n--;
-    for (size_t i = 0; i < n; i++) {
-        uint32_t c = code_point_at(item + 4 * i, h->big_endian);
-        size_t length = c ? utf8_encode(c, text + at) : 0;
-        if (length == 0)
-            FAIL(SEMID_ERR_FORMAT, "id %zu: expected a Unicode character, found U+%04X",
-                 list->n_ids, c);
-        at += length;
-    }
-    return ids_append(list, text, at, err);
-}
-
-static semid_status append_bytes(ids *list, const npy_header *h, const uint8_t *item,
-                                 semid_error *err) {
-    size_t n = h->item_bytes;
-    while (n > 0 && item[n - 1] == 0) n--;
-    return ids_append_checked(list, (const char *)item, n, err);
-}
-
-static semid_status append_integer(ids *list, const npy_header *h, const uint8_t *item,
-                                   semid_error *err) {
-    uint64_t v = 0;
-    for (size_t b = 0; b < h->item_bytes; b++)
-        v |= (uint64_t)item[h->big_endian ? h->item_bytes - 1 - b : b] << 8 * b;
-    unsigned unused = (unsigned)(8 * (8 - h->item_bytes));
-    int64_t as_signed = (int64_t)(v << unused) >> unused;
-    char text[32];
-    int n = h->kind == 'i' ? snprintf(text, sizeof text, "%lld", (long long)as_signed)
-                           : snprintf(text, sizeof text, "%llu", (unsigned long long)v);
-    return ids_append(list, text, (size_t)n, err);
-}
-
-semid_status ids_append_array(ids *list, const npy_header *h, const uint8_t *data, size_t n_items,
-                              semid_error *err) {
-    char *text = NULL;
-    semid_status status = SEMID_OK;
-    if (h->kind == 'U') TRY(mem_alloc(&text, h->item_bytes, 1, err));
-    for (size_t i = 0; i < n_items && status == SEMID_OK; i++) {
-        const uint8_t *item = data + i * h->item_bytes;
-        if (h->kind == 'U')
-            status = append_unicode(list, h, item, text, err);
-        else if (h->kind == 'S')
-            status = append_bytes(list, h, item, err);
-        else
-            status = append_integer(list, h, item, err);
-    }
-    mem_free(text);
-    return status;
-}
-
-bool ids_npy_type(const npy_header *h) {
-    if (h->kind == 'U' || h->kind == 'S') return true;
-    return (h->kind == 'i' || h->kind == 'u') &&
-           (h->item_bytes == 1 || h->item_bytes == 2 || h->item_bytes == 4 || h->item_bytes == 8);
-}
-
-/* An object array is a pickle behind the header, which ends the file. */
+/* The pickle after the header of an object array ends the file. */
 static semid_status load_objects(ids *out, const npy_header *h, const file_map *map,
                                  const char *path, semid_error *err) {
     pickle p;
@@ -99,7 +38,8 @@ static semid_status load_mapped(ids *out, const file_map *map, const char *path,
         FAIL(SEMID_ERR_SHAPE, "%s: expected ids [N], found %s", path,
              shape_describe(h.n_dims, h.shape, text));
     if (h.kind == 'O') return load_objects(out, &h, map, path, err);
-    if (!ids_npy_type(&h))
+
+    if (!ids_array_type(&h))
         FAIL(SEMID_ERR_FORMAT, "%s: expected strings or integers, found dtype '%s'", path, h.descr);
     size_t found = map->n_bytes - h.data_offset;
     if (!size_mul(h.shape[0], h.item_bytes, &expected) || expected != found)
@@ -107,6 +47,7 @@ static semid_status load_mapped(ids *out, const file_map *map, const char *path,
              found, h.shape[0], h.descr);
     if (h.item_bytes == 0 && h.shape[0] > 0)
         FAIL(SEMID_ERR_DATA, "%s: expected ids, found %zu empty strings", path, h.shape[0]);
+
     semid_status status = ids_append_array(out, &h, map->data + h.data_offset, h.shape[0], err);
     if (status != SEMID_OK) error_prefix(err, "%s", path);
     return status;
@@ -122,19 +63,6 @@ semid_status ids_npy_load(ids *out, const char *path, semid_error *err) {
 
 /* ---- writing ---- */
 
-static semid_status longest_id(const ids *list, const char *path, size_t *out, semid_error *err) {
-    size_t longest = 1; /* NumPy has no zero-width strings */
-    for (size_t i = 0; i < list->n_ids; i++) {
-        size_t n, points;
-        const char *s = ids_get(list, i, &n);
-        if (!utf8_check(s, n, &points) || memchr(s, '\0', n))
-            FAIL(SEMID_ERR_DATA, "%s: id %zu: expected UTF-8 text, found other bytes", path, i);
-        if (points > longest) longest = points;
-    }
-    *out = longest;
-    return SEMID_OK;
-}
-
 static void encode_utf32(uint8_t *out, size_t n_points, const char *s, size_t n) {
     memset(out, 0, 4 * n_points);
     for (size_t at = 0; at < n; out += 4) {
@@ -145,21 +73,27 @@ static void encode_utf32(uint8_t *out, size_t n_points, const char *s, size_t n)
 }
 
 semid_status ids_npy_save(const ids *list, const char *path, semid_error *err) {
-    size_t n_points;
+    /* The width of the array, in code points; NumPy has no zero-width strings. */
+    size_t width = 1, n, points;
+    for (size_t i = 0; i < list->n_ids; i++) {
+        const char *s = ids_get(list, i, &n);
+        if (!utf8_check(s, n, &points) || memchr(s, '\0', n))
+            FAIL(SEMID_ERR_DATA, "%s: id %zu: expected UTF-8 text, found other bytes", path, i);
+        if (points > width) width = points;
+    }
+
     uint8_t *item;
     file_out f;
-    TRY(longest_id(list, path, &n_points, err));
-    TRY(mem_alloc(&item, n_points, 4, err));
+    TRY(mem_alloc(&item, width, 4, err));
     semid_status status = file_out_open(&f, path, err);
     if (status == SEMID_OK) {
         char header[NPY_HEADER_MAX_BYTES], descr[32];
-        snprintf(descr, sizeof descr, "<U%zu", n_points);
+        snprintf(descr, sizeof descr, "<U%zu", width);
         file_out_write(&f, header, npy_format_header(header, descr, 1, &list->n_ids));
         for (size_t i = 0; i < list->n_ids; i++) {
-            size_t n;
             const char *s = ids_get(list, i, &n);
-            encode_utf32(item, n_points, s, n);
-            file_out_write(&f, item, 4 * n_points);
+            encode_utf32(item, width, s, n);
+            file_out_write(&f, item, 4 * width);
         }
         status = file_out_commit(&f, err);
     }

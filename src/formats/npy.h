@@ -4,7 +4,6 @@
 
 #include "formats/array.h"
 #include "formats/byte_sink.h"
-#include "formats/strided.h"
 
 /* The file is mapped; the bytes of the caller must outlive *out. `label` names them in messages. */
 semid_status npy_load(array *out, const char *path, semid_error *err);

@@ -2,8 +2,8 @@
 #ifndef FORMATS_NPZ_H
 #define FORMATS_NPZ_H
 
+#include "formats/array.h"
 #include "formats/byte_sink.h"
-#include "formats/strided.h"
 
 /* The first of `names`, a NULL-ended list, that is in the file, or in bytes that must outlive *out
  * and that `label` names in messages. */

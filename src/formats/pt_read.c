@@ -1,8 +1,22 @@
-#include "formats/pt.h"
+/* torch.save (since PyTorch 1.6) writes a zip archive whose members share a prefix:
+ *
+ *     <prefix>/data.pkl     a pickle of the saved object
+ *     <prefix>/data/<key>   the storages: the raw elements of tensors
+ *     <prefix>/byteorder    "little"; missing in old files, which are little-endian too
+ *
+ * In the pickle, a tensor is a call _rebuild_tensor_v2(storage, offset, size, stride, ...), and a
+ * storage a persistent id ("storage", type, key, device, elements). The pickle is parsed without
+ * running anything (pickle.h), and calls of these names alone are interpreted.
+ *
+ * A file may state any size, offset and stride. Before an element is read, the storage's member
+ * must have the bytes that the pickle says, every element must lie in it, and there may not be more
+ * elements than it has, so that nothing larger than the file is allocated. Strides stay as they
+ * are: a transposed tensor is read in place. A pickle may contain itself, so the walk over nested
+ * dicts is limited in depth and number. */
+#include "formats/pt_read.h"
 
 #include "base/memory.h"
 #include "formats/array_choice.h"
-#include "formats/ids_npy.h"
 #include "formats/ids_pickle.h"
 #include "formats/pickle.h"
 #include "formats/zip_read.h"
@@ -20,17 +34,6 @@ typedef struct pt_file {
 } pt_file;
 
 /* ---- the container ---- */
-
-static bool ends_with(const zip_member *m, const char *suffix) {
-    size_t n = strlen(suffix);
-    return m->name_bytes >= n && memcmp(m->name + m->name_bytes - n, suffix, n) == 0;
-}
-
-static const zip_member *find_description(const zip_archive *z) {
-    for (size_t i = 0; i < z->n_members; i++)
-        if (ends_with(&z->members[i], "/data.pkl")) return &z->members[i];
-    return NULL;
-}
 
 /* Before PyTorch 1.6, torch.save wrote a bare pickle. */
 static semid_status refuse_old_format(const char *path, semid_error *err) {
@@ -55,34 +58,41 @@ static semid_status find_member(const pt_file *f, const char *name, const zip_me
     return SEMID_OK;
 }
 
-static semid_status check_byte_order(const pt_file *f, semid_error *err) {
-    const zip_member *m;
-    const uint8_t *data;
-    void *owned;
-    TRY(find_member(f, "byteorder", &m, err));
-    if (!m) return SEMID_OK;
-    TRY(zip_read(&f->zip, m, &data, &owned, err));
-    bool little = m->n_bytes == 6 && memcmp(data, "little", 6) == 0;
-    mem_free(owned);
-    if (!little) FAIL(SEMID_ERR_UNSUPPORTED, "%s: expected little-endian tensors", f->path);
-    return SEMID_OK;
-}
-
 static void close_file(pt_file *f) {
     pickle_release(&f->pickle);
     mem_free(f->unpacked);
     zip_close(&f->zip);
 }
 
+/* Finds the prefix, checks the byte order and parses the pickle. */
 static semid_status read_description(pt_file *f, semid_error *err) {
-    const zip_member *m = find_description(&f->zip);
-    char there[256];
+    static const char suffix[] = "/data.pkl";
+    const size_t n_suffix = sizeof suffix - 1;
+    const zip_member *m = NULL;
+    for (size_t i = 0; i < f->zip.n_members && !m; i++) {
+        const zip_member *candidate = &f->zip.members[i];
+        const char *end = candidate->name + candidate->name_bytes;
+        if (candidate->name_bytes >= n_suffix && memcmp(end - n_suffix, suffix, n_suffix) == 0)
+            m = candidate;
+    }
+    char found[256];
     if (!m)
         FAIL(SEMID_ERR_FORMAT, "%s: expected a file of torch.save with data.pkl, found %s", f->path,
-             f->zip.n_members ? zip_describe(&f->zip, there, sizeof there) : "nothing");
+             f->zip.n_members ? zip_describe(&f->zip, found, sizeof found) : "nothing");
     f->prefix = m->name;
     f->prefix_bytes = m->name_bytes - strlen("data.pkl");
-    TRY(check_byte_order(f, err));
+
+    const zip_member *order;
+    TRY(find_member(f, "byteorder", &order, err));
+    if (order) {
+        const uint8_t *text;
+        void *owned;
+        TRY(zip_read(&f->zip, order, &text, &owned, err));
+        bool is_little = order->n_bytes == 6 && memcmp(text, "little", 6) == 0;
+        mem_free(owned);
+        if (!is_little) FAIL(SEMID_ERR_UNSUPPORTED, "%s: expected little-endian tensors", f->path);
+    }
+
     TRY(zip_read(&f->zip, m, &f->description, &f->unpacked, err));
     return pickle_parse(&f->pickle, f->description, m->n_bytes, f->path, err);
 }
@@ -113,6 +123,7 @@ static bool storage_type(const pickle_value *v, dtype *out) {
         {GLOBAL_STORAGE_I64, DTYPE_I64}, {GLOBAL_STORAGE_BOOL, DTYPE_BOOL},
     };
     if (!v || v->kind != PICKLE_GLOBAL) return false;
+
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (known[i].global == v->global) {
             *out = known[i].type;
@@ -132,6 +143,7 @@ static semid_status find_storage(const pt_file *f, const pickle_value *v, dtype 
         !storage_type(pickle_item(p, id, 1), type) || !key || key->kind != PICKLE_STR ||
         key->n > 32 || !pickle_size(pickle_item(p, id, 4), &n_elements))
         FAIL(SEMID_ERR_FORMAT, "%s: corrupt: a tensor without a storage", f->path);
+
     char name[64];
     snprintf(name, sizeof name, "data/%.*s", (int)key->n, key->as.bytes);
     TRY(find_member(f, name, out, err));
@@ -157,10 +169,13 @@ static bool fit_storage(strided *s, size_t offset, size_t storage_bytes) {
     size_t size = dtype_bytes(s->type), n_bytes, last = offset, step;
     if (!shape_bytes(s->n_dims, s->shape, size, &n_bytes) || n_bytes > storage_bytes) return false;
     if (n_bytes == 0) return true;
+
+    /* The last element has the largest index in every dimension. */
     for (size_t i = 0; i < s->n_dims; i++)
         if (!size_mul(s->shape[i] - 1, s->stride_bytes[i], &step) || !size_add(last, step, &last))
             return false;
     if (last >= storage_bytes / size) return false;
+
     /* The stride of a dimension of one is never used, and may be anything. */
     for (size_t i = 0; i < s->n_dims; i++)
         s->stride_bytes[i] = s->shape[i] > 1 ? s->stride_bytes[i] * size : size;
@@ -179,6 +194,7 @@ static semid_status describe_tensor(const pt_file *f, const pickle_value *v, str
     v = skip_parameter(p, v);
     if (!pickle_is_call(v, GLOBAL_TENSOR))
         FAIL(SEMID_ERR_FORMAT, "%s: expected a tensor, found %s", f->path, pickle_describe(v));
+
     const pickle_value *args = pickle_item(p, v, 0);
     strided s = {0};
     size_t n_strides;
@@ -212,11 +228,11 @@ static semid_status append_tensor(ids *out, const pt_file *f, const pickle_value
     strided s;
     void *owned = NULL;
     array a = {0};
-    char text[32];
     semid_status status;
     TRY_GOTO(read_tensor(f, v, &s, &owned, err));
     if (s.n_dims != 1)
         FAIL_GOTO(SEMID_ERR_SHAPE, "%s: expected ids [N], found %zu dimensions", f->path, s.n_dims);
+
     TRY_GOTO(strided_to_array(&a, &s, err));
     for (size_t i = 0; i < s.shape[0]; i++) {
         int64_t id;
@@ -225,8 +241,7 @@ static semid_status append_tensor(ids *out, const pt_file *f, const pickle_value
             error_prefix(err, "%s", f->path);
             goto done;
         }
-        int n = snprintf(text, sizeof text, "%lld", (long long)id);
-        TRY_GOTO(ids_append(out, text, (size_t)n, err));
+        TRY_GOTO(ids_append_integer(out, id, err));
     }
 done:
     array_release(&a);
@@ -259,80 +274,86 @@ done:
     return status;
 }
 
-/* ---- embeddings ---- */
+/* ---- vectors ---- */
 
-enum { MAX_DICT_DEPTH = 4, MAX_OFFERS = 100000 }; /* a pickle may hold itself */
+enum { MAX_DICT_DEPTH = 4, MAX_OFFERS = 100000 };
 
-typedef struct search {
+typedef struct tensor_choice {
     const pt_file *file;
     array_choice choice;
     size_t n_offers;
-} search;
+} tensor_choice;
 
-static void offer_value(search *s, const char *name, const pickle_value *v) {
-    const zip_member *m;
-    strided t;
-    size_t offset;
-    if (describe_tensor(s->file, v, &t, &m, &offset, NULL) == SEMID_OK)
-        array_choice_offer_strided(&s->choice, name, &t, v);
-    else
-        array_choice_offer(&s->choice, name, false, pickle_describe(v), v);
-}
-
-static semid_status offer_dict(search *s, const char *prefix, const pickle_value *dict,
+/* Everything under a name, tensor or not, so that a message can list what there is. */
+static semid_status offer_dict(tensor_choice *c, const char *prefix, const pickle_value *dict,
                                size_t depth, semid_error *err) {
-    const pickle *p = &s->file->pickle;
-    for (size_t i = 0; i + 1 < dict->n && s->n_offers < MAX_OFFERS; i += 2) {
+    const pickle *p = &c->file->pickle;
+    for (size_t i = 0; i + 1 < dict->n && c->n_offers < MAX_OFFERS; i += 2) {
         const pickle_value *key = pickle_item(p, dict, i), *v = pickle_item(p, dict, i + 1);
         char *name;
         if (key->kind != PICKLE_STR) continue;
-        s->n_offers++;
+        c->n_offers++;
         TRY(mem_format(&name, err, "%s%s%.*s", prefix, *prefix ? "." : "", (int)key->n,
                        key->as.bytes));
+
+        const zip_member *m;
+        strided t;
+        size_t offset;
         semid_status status = SEMID_OK;
         if (v->kind == PICKLE_DICT && depth < MAX_DICT_DEPTH)
-            status = offer_dict(s, name, v, depth + 1, err);
+            status = offer_dict(c, name, v, depth + 1, err);
+        else if (describe_tensor(c->file, v, &t, &m, &offset, NULL) == SEMID_OK)
+            array_choice_offer_strided(&c->choice, name, &t, v);
         else
-            offer_value(s, name, v);
+            array_choice_offer(&c->choice, name, false, pickle_describe(v), v);
         mem_free(name);
         TRY(status);
     }
     return SEMID_OK;
 }
 
-static semid_status choose_tensor(const pt_file *f, const char *name, const pickle_value *root,
-                                  const pickle_value **out, semid_error *err) {
-    search s = {.file = f, .choice = {.path = f->path, .key = name}};
-    const void *chosen;
-    TRY(offer_dict(&s, "", root, 0, err));
-    TRY(array_choice_make(&s.choice, &chosen, err));
-    *out = chosen;
-    return SEMID_OK;
-}
-
-static semid_status read_source(embeddings_source *out, pt_file *f, const char *name,
-                                semid_error *err) {
-    const pickle_value *root = pickle_root(&f->pickle), *matrix = root, *list = NULL;
+/* The tensor, and the value that holds the ids: NULL if there is none. */
+static semid_status choose_tensor(const pt_file *f, const char *name, const pickle_value **tensor,
+                                  const pickle_value **list, semid_error *err) {
+    const pickle_value *root = pickle_root(&f->pickle);
+    *tensor = root;
+    *list = NULL;
     if (root->kind == PICKLE_DICT) {
-        TRY(choose_tensor(f, name, root, &matrix, err));
-        list = pickle_find(&f->pickle, root, "ids");
+        tensor_choice c = {.file = f, .choice = {.path = f->path, .key = name}};
+        const void *chosen;
+        TRY(offer_dict(&c, "", root, 0, err));
+        TRY(array_choice_make(&c.choice, &chosen, err));
+        *tensor = chosen;
+        *list = pickle_find(&f->pickle, root, "ids");
+        if (*list == *tensor) *list = NULL;
     } else if (name) {
         FAIL(SEMID_ERR_FORMAT, "%s: expected a dict with %s, found %s", f->path, name,
              pickle_is_call(skip_parameter(&f->pickle, root), GLOBAL_TENSOR)
                  ? "a tensor"
                  : pickle_describe(root));
     }
-    TRY(read_tensor(f, matrix, &out->matrix, &out->owned, err));
-    if (list && list != matrix) TRY(append_ids(&out->list, f, list, err));
-    out->map = f->zip.map;
-    f->zip.map = (file_map){0};
     return SEMID_OK;
 }
 
-semid_status pt_open(embeddings_source *out, const char *path, const char *name, semid_error *err) {
+semid_status pt_open_vectors(stored_array *out, ids *list, const char *path, const char *name,
+                             semid_error *err) {
     pt_file f;
+    const pickle_value *tensor, *ids_value;
+    stored_array a = {0};
     TRY(open_file(&f, path, err));
-    semid_status status = read_source(out, &f, name, err);
+    semid_status status;
+    TRY_GOTO(choose_tensor(&f, name, &tensor, &ids_value, err));
+    TRY_GOTO(read_tensor(&f, tensor, &a.layout, &a.owned, err));
+    if (ids_value) TRY_GOTO(append_ids(list, &f, ids_value, err));
+
+    if (!a.owned) { /* the data lies in the map, which is handed over */
+        a.map = f.zip.map;
+        f.zip.map = (file_map){0};
+    }
+    *out = a;
+    a = (stored_array){0};
+done:
+    stored_array_release(&a);
     close_file(&f);
     return status;
 }

@@ -1,20 +1,23 @@
-/* The pickle is written by hand, in opcodes that torch.load(weights_only=True) knows. Its length is
- * known before its first byte: a short beginning, the ids, a short end. */
-#include "formats/pt.h"
+/* The pickle is written by hand, in opcodes that torch.load(weights_only=True) knows, of
+ * protocol 2. What pt_read.c describes is what is written: data.pkl, byteorder, one storage data/0
+ * with the rows, and version. A zip member states its length before its first byte, so the length
+ * of the pickle is summed up first: a short beginning, five bytes and the text per id, a short end.
+ * The rows are the last large member, and are streamed. */
+#include "formats/pt_write.h"
 
 #include <string.h>
 
-typedef struct text {
+typedef struct opcode_text {
     uint8_t bytes[512];
     size_t n;
-} text;
+} opcode_text;
 
-static void put(text *t, const void *data, size_t n) {
+static void put(opcode_text *t, const void *data, size_t n) {
     memcpy(t->bytes + t->n, data, n);
     t->n += n;
 }
 
-static void put_opcodes(text *t, const char *opcodes) {
+static void put_opcodes(opcode_text *t, const char *opcodes) {
     put(t, opcodes, strlen(opcodes));
 }
 
@@ -22,7 +25,7 @@ static void put_length(uint8_t out[4], size_t n) {
     for (int i = 0; i < 4; i++) out[i] = (uint8_t)(n >> 8 * i);
 }
 
-static void put_str(text *t, const char *s) {
+static void put_str(opcode_text *t, const char *s) {
     uint8_t head[5] = {'X'};
     put_length(head + 1, strlen(s));
     put(t, head, sizeof head);
@@ -30,14 +33,14 @@ static void put_str(text *t, const char *s) {
 }
 
 /* LONG1 of eight bytes. */
-static void put_int(text *t, size_t v) {
+static void put_int(opcode_text *t, size_t v) {
     uint8_t bytes[10] = {0x8a, 8};
     for (int i = 0; i < 8; i++) bytes[2 + i] = (uint8_t)((uint64_t)v >> 8 * i);
     put(t, bytes, sizeof bytes);
 }
 
 /* _rebuild_tensor_v2(storage, 0, (n_rows, dim), (dim, 1), False, OrderedDict()) */
-static void put_tensor(text *t, size_t n_rows, size_t dim) {
+static void put_tensor(opcode_text *t, size_t n_rows, size_t dim) {
     put_opcodes(t, "ctorch._utils\n_rebuild_tensor_v2\n((");
     put_str(t, "storage");
     put_opcodes(t, "ctorch\nFloatStorage\n");
@@ -55,8 +58,8 @@ static void put_tensor(text *t, size_t n_rows, size_t dim) {
                    "ccollections\nOrderedDict\n)RtR");
 }
 
-static semid_status write_pickle(zip_out *z, const text *begin, const ids *list, const text *end,
-                                 semid_error *err) {
+static semid_status write_pickle(zip_out *z, const opcode_text *begin, const ids *list,
+                                 const opcode_text *end, semid_error *err) {
     size_t n_bytes = begin->n + end->n;
     for (size_t i = 0; list && i < list->n_ids; i++) {
         size_t n;
@@ -64,6 +67,7 @@ static semid_status write_pickle(zip_out *z, const text *begin, const ids *list,
         if (n > UINT32_MAX) FAIL(SEMID_ERR_DATA, "id %zu: %zu bytes are too many", i, n);
         n_bytes += 5 + n;
     }
+
     TRY(zip_out_begin(z, "archive/data.pkl", n_bytes, err));
     zip_out_write(z, begin->bytes, begin->n);
     for (size_t i = 0; list && i < list->n_ids; i++) {
@@ -87,7 +91,8 @@ static semid_status write_small(zip_out *z, const char *name, const char *conten
 
 semid_status pt_write_begin(zip_out *z, size_t n_rows, size_t dim, const ids *list,
                             semid_error *err) {
-    text begin = {0}, end = {0};
+    /* {"emb": tensor, "ids": [ ... ]}, or the tensor alone. */
+    opcode_text begin = {0}, end = {0};
     put_opcodes(&begin, "\x80\x02");
     if (list) {
         put_opcodes(&begin, "}(");
@@ -100,6 +105,7 @@ semid_status pt_write_begin(zip_out *z, size_t n_rows, size_t dim, const ids *li
         put_opcodes(&end, "eu");
     }
     put_opcodes(&end, ".");
+
     TRY(write_pickle(z, &begin, list, &end, err));
     TRY(write_small(z, "archive/byteorder", "little", err));
     return zip_out_begin(z, "archive/data/0", (uint64_t)n_rows * dim * sizeof(float), err);

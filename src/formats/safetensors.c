@@ -16,6 +16,7 @@
 
 #include "base/json_file.h"
 #include "base/memory.h"
+#include "formats/array_choice.h"
 
 #include <jansson.h>
 #include <stdlib.h>
@@ -211,6 +212,8 @@ static semid_status read_file(safetensors *s, semid_error *err) {
 
 /* ---- an index of several files: {"weight_map": {tensor: file}} ---- */
 
+static semid_status open_unaligned(safetensors **out, const char *path, semid_error *err);
+
 /* Files are named without a folder, and lie in that of the index: no other file can be meant.
  * `numbers` holds those that are open: {file: index in s->shards}. */
 static semid_status open_shard(safetensors *s, json_t *numbers, const char *name, size_t *out,
@@ -230,7 +233,7 @@ static semid_status open_shard(safetensors *s, json_t *numbers, const char *name
     if (json_object_set_new(numbers, name, json_integer((json_int_t)*out)) != 0)
         FAIL_GOTO(SEMID_ERR_NO_MEMORY, "out of memory: the files of %s", s->path);
     TRY_GOTO(mem_resize(&s->shards, s->n_shards, s->n_shards + 1, sizeof *s->shards, err));
-    TRY_GOTO(safetensors_open_raw(&s->shards[s->n_shards], path, err));
+    TRY_GOTO(open_unaligned(&s->shards[s->n_shards], path, err));
     s->n_shards++;
 done:
     mem_free(path);
@@ -292,7 +295,8 @@ static semid_status new_safetensors(safetensors **out, const char *path, semid_e
     return status;
 }
 
-semid_status safetensors_open_raw(safetensors **out, const char *path, semid_error *err) {
+/* Tensors that lie misaligned in the file stay so. */
+static semid_status open_unaligned(safetensors **out, const char *path, semid_error *err) {
     safetensors *s;
     char extension[16];
     bool is_index = strcmp(path_extension(path, extension), "json") == 0;
@@ -322,7 +326,7 @@ static semid_status align(safetensors *s, semid_error *err) {
 
 semid_status safetensors_open(safetensors **out, const char *path, semid_error *err) {
     safetensors *s;
-    TRY(safetensors_open_raw(&s, path, err));
+    TRY(open_unaligned(&s, path, err));
     TRY(align(s, err));
     *out = s;
     return SEMID_OK;
@@ -394,15 +398,26 @@ semid_status safetensors_get(const safetensors *s, const char *name, array *view
     return SEMID_OK;
 }
 
-void safetensors_strided(const safetensors *s, size_t i, strided *out) {
-    *out = s->entries[i].tensor;
-}
+semid_status safetensors_open_vectors(stored_array *out, const char *path, const char *name,
+                                      semid_error *err) {
+    safetensors *s;
+    TRY(open_unaligned(&s, path, err));
+    semid_status status;
+    array_choice choice = {.path = path, .key = name};
+    const void *chosen;
+    for (size_t i = 0; i < s->n_entries; i++)
+        array_choice_offer_strided(&choice, s->entries[i].name, &s->entries[i].tensor,
+                                   &s->entries[i]);
+    TRY_GOTO(array_choice_make(&choice, &chosen, err));
 
-file_map safetensors_take_map(safetensors *s, size_t i) {
-    if (s->n_shards > 0) s = s->shards[s->entries[i].shard];
-    file_map map = s->map;
-    s->map = (file_map){0};
-    return map;
+    /* The map of the file that holds it is handed over. */
+    const entry *e = chosen;
+    safetensors *file = s->n_shards > 0 ? s->shards[e->shard] : s;
+    *out = (stored_array){.layout = e->tensor, .map = file->map};
+    file->map = (file_map){0};
+done:
+    safetensors_close(s);
+    return status;
 }
 
 /* ---- writing ---- */

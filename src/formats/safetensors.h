@@ -2,8 +2,8 @@
 #ifndef FORMATS_SAFETENSORS_H
 #define FORMATS_SAFETENSORS_H
 
+#include "formats/array.h"
 #include "formats/byte_sink.h"
-#include "formats/strided.h"
 
 typedef struct safetensors safetensors;
 
@@ -23,14 +23,10 @@ bool safetensors_has(const safetensors *s, const char *name);
 void safetensors_drop_pages(const safetensors *s);
 void safetensors_close(safetensors *s);
 
-/* ---- without copies, for readers that stream ---- */
-
-/* As safetensors_open, but tensors that lie misaligned in the file stay so. */
-semid_status safetensors_open_raw(safetensors **out, const char *path, semid_error *err);
-/* The i-th tensor; its data lies in the map. */
-void safetensors_strided(const safetensors *s, size_t i, strided *out);
-/* Hands the map that the i-th lies in over: its view stays valid until the new owner closes it. */
-file_map safetensors_take_map(safetensors *s, size_t i);
+/* The tensor of this name as it is stored, or if it is NULL, the one that holds vectors
+ * (array_choice.h). */
+semid_status safetensors_open_vectors(stored_array *out, const char *path, const char *name,
+                                      semid_error *err);
 
 /* ---- writing ---- */
 

@@ -1,6 +1,7 @@
 #include "input/file_rows.h"
 
 #include "base/file.h"
+#include "base/finite.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/threads.h"

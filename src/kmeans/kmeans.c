@@ -14,10 +14,10 @@
 #include "kmeans/kmeans.h"
 
 #include "base/context.h"
+#include "base/finite.h"
 #include "base/memory.h"
 #include "base/rng.h"
 #include "base/threads.h"
-#include "formats/embeddings.h"
 #include "kmeans/kmeans_lloyd.h"
 #include "kmeans/kmeans_start.h"
 

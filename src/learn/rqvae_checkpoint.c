@@ -1,7 +1,7 @@
 #include "learn/rqvae_checkpoint.h"
 
+#include "base/finite.h"
 #include "base/memory.h"
-#include "formats/embeddings.h"
 #include "formats/safetensors.h"
 #include "kernels/kernels.h"
 #include "semid/version.h"

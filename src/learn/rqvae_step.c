@@ -1,8 +1,8 @@
 #include "learn/rqvae_step.h"
 
+#include "base/finite.h"
 #include "base/memory.h"
 #include "base/threads.h"
-#include "formats/embeddings.h"
 
 #include <math.h>
 #include <string.h>

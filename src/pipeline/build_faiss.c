@@ -1,12 +1,14 @@
 #include "pipeline/build_faiss.h"
 
 #include "base/file.h"
+#include "base/finite.h"
 #include "base/json_file.h"
 #include "base/json_report.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/rng.h"
 #include "eval/catalogue.h"
+#include "formats/ids_file.h"
 #include "pipeline/output_check.h"
 #include "retrieval/faiss_library.h"
 

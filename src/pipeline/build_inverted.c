@@ -4,6 +4,7 @@
 #include "base/json_file.h"
 #include "base/json_report.h"
 #include "base/memory.h"
+#include "formats/ids_index.h"
 #include "pipeline/output_check.h"
 #include "semid/inverted.h"
 #include "table/item_codes.h"

@@ -6,6 +6,8 @@
 #include "base/memory.h"
 #include "encoder/text_encoder.h"
 #include "formats/embeddings.h"
+#include "formats/embeddings_write.h"
+#include "formats/ids_file.h"
 #include "kernels/kernels.h"
 #include "pipeline/embed_partial.h"
 #include "pipeline/output_check.h"

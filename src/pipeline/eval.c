@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "eval/protocol.h"
+#include "formats/ids_index.h"
 #include "pipeline/eval_report.h"
 #include "pipeline/output_check.h"
 

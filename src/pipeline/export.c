@@ -3,6 +3,7 @@
 #include "base/json_report.h"
 #include "base/log.h"
 #include "formats/ids.h"
+#include "formats/ids_file.h"
 #include "pipeline/output_check.h"
 #include "semid/codes.h"
 #include "table/item_codes.h"

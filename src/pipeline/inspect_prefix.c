@@ -2,7 +2,8 @@
 
 #include "base/file.h"
 #include "base/memory.h"
-#include "formats/ids.h"
+#include "formats/ids_file.h"
+#include "formats/ids_index.h"
 #include "table/item_codes.h"
 #include "table/item_texts.h"
 

@@ -3,6 +3,8 @@
 #include "base/memory.h"
 #include "formats/array_choice.h"
 #include "formats/embeddings.h"
+#include "formats/embeddings_file.h"
+#include "formats/ids_file.h"
 #include "table/sql.h"
 
 #include <string.h>

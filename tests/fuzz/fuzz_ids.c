@@ -1,4 +1,5 @@
 /* Any bytes as a .npy of ids: either refused, or an index can be made of them. */
+#include "formats/ids_index.h"
 #include "formats/ids_npy.h"
 #include "fuzz_input.h"
 

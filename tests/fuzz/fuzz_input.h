@@ -2,7 +2,7 @@
 #ifndef FUZZ_INPUT_H
 #define FUZZ_INPUT_H
 
-#include "formats/strided.h"
+#include "formats/array.h"
 #include "formats/zip_read.h"
 
 #include <stdio.h>

@@ -1,16 +1,14 @@
 /* Any bytes: either refused, or every element and id can be read. */
-#include "formats/pt.h"
+#include "formats/pt_read.h"
 
-#include "base/memory.h"
 #include "fuzz_input.h"
 
 static void load(const char *path) {
-    embeddings_source source = {0};
+    stored_array a = {0};
     ids list = {0};
-    if (pt_open(&source, path, NULL, NULL) == SEMID_OK) fuzz_read_matrix(&source.matrix);
-    ids_release(&source.list);
-    mem_free(source.owned);
-    file_map_close(&source.map);
+    if (pt_open_vectors(&a, &list, path, NULL, NULL) == SEMID_OK) fuzz_read_matrix(&a.layout);
+    stored_array_release(&a);
+    ids_release(&list);
     (void)pt_load_ids(&list, path, NULL);
     ids_release(&list);
 }

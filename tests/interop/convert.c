@@ -3,10 +3,12 @@
  *     convert tensors IN.safetensors OUT.safetensors       convert codes IN OUT */
 #include "base/file.h"
 #include "base/memory.h"
+#include "formats/embeddings.h"
+#include "formats/embeddings_write.h"
+#include "formats/ids.h"
+#include "formats/ids_file.h"
 #include "formats/npy.h"
 #include "formats/npz.h"
-#include "formats/embeddings.h"
-#include "formats/ids.h"
 #include "formats/safetensors.h"
 #include "semid/codes.h"
 

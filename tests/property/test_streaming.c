@@ -1,6 +1,7 @@
 /* A file of embeddings is streamed through little memory, whatever its format. */
 #include "base/memory.h"
 #include "formats/embeddings.h"
+#include "formats/embeddings_write.h"
 #include "support/support.h"
 
 #include <string.h>

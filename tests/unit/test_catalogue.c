@@ -1,6 +1,8 @@
 /* The items that evaluation ranks: vectors as they are and of unit length, ids, what is refused. */
 #include "base/memory.h"
 #include "eval/catalogue.h"
+#include "formats/embeddings_write.h"
+#include "formats/ids_index.h"
 #include "support/support.h"
 
 #include <math.h>

@@ -1,4 +1,5 @@
 /* Vectors side by side: the numbers NumPy gives (golden/concat/make.py), and what must fit. */
+#include "formats/embeddings_write.h"
 #include "input/concat.h"
 
 #include "base/json_file.h"

@@ -1,6 +1,9 @@
+#include "base/finite.h"
 #include "base/memory.h"
-#include "formats/npy.h"
 #include "formats/embeddings.h"
+#include "formats/embeddings_file.h"
+#include "formats/embeddings_write.h"
+#include "formats/npy.h"
 #include "support/support.h"
 
 #include <math.h>

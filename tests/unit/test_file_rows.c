@@ -1,5 +1,6 @@
 /* The usable rows of an embedding file: found in one scan, read as if the others were not there. */
 #include "base/memory.h"
+#include "formats/embeddings_write.h"
 #include "formats/npy.h"
 #include "input/file_rows.h"
 #include "support/support.h"

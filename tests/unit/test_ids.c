@@ -1,5 +1,7 @@
 #include "base/memory.h"
 #include "formats/ids.h"
+#include "formats/ids_file.h"
+#include "formats/ids_index.h"
 #include "support/support.h"
 
 #include <string.h>

@@ -1,5 +1,6 @@
 /* Parquet as a source of ids and embeddings. */
 #include "formats/embeddings.h"
+#include "formats/ids_file.h"
 #include "support/support.h"
 #include "table/parquet_formats.h"
 

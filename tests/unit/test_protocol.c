@@ -2,6 +2,8 @@
  * the figures of an independent program. */
 #include "base/context.h"
 #include "eval/protocol.h"
+#include "formats/embeddings_write.h"
+#include "formats/ids_index.h"
 #include "support/support.h"
 
 #include <string.h>

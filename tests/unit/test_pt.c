@@ -1,7 +1,8 @@
 /* Files that PyTorch wrote, and damaged or hostile ones: see ../golden/formats/make.py. */
 #include "base/memory.h"
 #include "formats/embeddings.h"
-#include "formats/ids.h"
+#include "formats/embeddings_write.h"
+#include "formats/ids_file.h"
 #include "support/support.h"
 
 #include <string.h>

@@ -1,3 +1,4 @@
+#include "formats/embeddings_write.h"
 #include "formats/safetensors.h"
 
 #include "base/memory.h"
