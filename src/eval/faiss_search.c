@@ -17,18 +17,32 @@
  * and fewer than SPARE ties at the cut this equals rank_in_catalogue(); with an approximate one the
  * item may be missed. */
 
-/* s->rows from the ids of the index: each must be an item of the catalogue. */
-static semid_status map_rows(faiss_search *s, const char *path, const catalogue *items,
-                             semid_error *err) {
+semid_status faiss_search_open(faiss_search *s, const char *index_path, const char *ids_path,
+                               const catalogue *items, semid_error *err) {
     semid_status status = SEMID_OK;
     ids list = {0};
+    *s = (faiss_search){.n_items = items->n_items, .dim = items->dim};
+    TRY_GOTO(file_check_readable(index_path, err));
+    TRY_GOTO(faiss_library_load(&s->api, err));
+    TRY_GOTO(faiss_file_load(s->api, &s->index, index_path, err));
 
-    TRY(ids_load(&list, path, err));
+    if (!s->api->is_inner_product(s->index))
+        FAIL_GOTO(SEMID_ERR_UNSUPPORTED, "%s: expected the inner product as metric, found L2",
+                  index_path);
+    if (s->api->dim(s->index) != s->dim)
+        FAIL_GOTO(SEMID_ERR_SHAPE, "%s: expected vectors of %zu dimensions, as in %s, found %zu",
+                  index_path, s->dim, embeddings_path(items->file), s->api->dim(s->index));
+    if (s->api->rows(s->index) != s->n_items)
+        FAIL_GOTO(SEMID_ERR_SHAPE, "%s: expected %zu rows, as in %s, found %zu", index_path,
+                  s->n_items, embeddings_path(items->file), s->api->rows(s->index));
+
+    TRY_GOTO(ids_load(&list, ids_path, err));
     if (list.n_ids != s->n_items)
         FAIL_GOTO(SEMID_ERR_SHAPE, "%s: expected %zu ids, one for each row of the index, found %zu",
-                  path, s->n_items, list.n_ids);
-    TRY_GOTO(ids_check_distinct(&list, path, err));
+                  ids_path, s->n_items, list.n_ids);
+    TRY_GOTO(ids_check_distinct(&list, ids_path, err));
 
+    /* As many distinct ids as items, each an item: the map is a permutation. */
     TRY_GOTO(mem_alloc(&s->rows, list.n_ids, sizeof *s->rows, err));
     for (size_t i = 0; i < list.n_ids; i++) {
         size_t n_bytes;
@@ -36,35 +50,12 @@ static semid_status map_rows(faiss_search *s, const char *path, const catalogue 
         size_t row = ids_index_find(&items->index, id, n_bytes);
         if (row == IDS_NOT_FOUND)
             FAIL_GOTO(SEMID_ERR_DATA, "%s: row %zu: expected an id of the catalogue, found %.200s",
-                      path, i, id);
+                      ids_path, i, id);
         s->rows[i] = (uint32_t)row;
     }
 done:
     ids_release(&list);
-    return status;
-}
-
-semid_status faiss_search_open(faiss_search *out, const char *index_path, const char *ids_path,
-                               const catalogue *items, semid_error *err) {
-    semid_status status = SEMID_OK;
-    *out = (faiss_search){.n_items = items->n_items, .dim = items->dim};
-    TRY_GOTO(file_check_readable(index_path, err));
-    TRY_GOTO(faiss_library_load(&out->api, err));
-    TRY_GOTO(faiss_file_load(out->api, &out->index, index_path, err));
-
-    const faiss_bridge *api = out->api;
-    if (!api->is_inner_product(out->index))
-        FAIL_GOTO(SEMID_ERR_UNSUPPORTED, "%s: expected the inner product as metric, found L2",
-                  index_path);
-    if (api->dim(out->index) != out->dim)
-        FAIL_GOTO(SEMID_ERR_SHAPE, "%s: expected vectors of %zu dimensions, as in %s, found %zu",
-                  index_path, out->dim, embeddings_path(items->file), api->dim(out->index));
-    if (api->rows(out->index) != out->n_items)
-        FAIL_GOTO(SEMID_ERR_SHAPE, "%s: expected %zu rows, as in %s, found %zu", index_path,
-                  out->n_items, embeddings_path(items->file), api->rows(out->index));
-    TRY_GOTO(map_rows(out, ids_path, items, err));
-done:
-    if (status != SEMID_OK) faiss_search_close(out);
+    if (status != SEMID_OK) faiss_search_close(s);
     return status;
 }
 

@@ -15,7 +15,7 @@ typedef struct faiss_search {
 
 /* The index must have the inner product as its metric and hold the items of the catalogue, in any
  * order. */
-semid_status faiss_search_open(faiss_search *out, const char *index_path, const char *ids_path,
+semid_status faiss_search_open(faiss_search *s, const char *index_path, const char *ids_path,
                                const catalogue *items, semid_error *err);
 void faiss_search_close(faiss_search *s);
 

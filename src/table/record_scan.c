@@ -313,24 +313,6 @@ static void on_chunk(duckdb_function_info info, duckdb_data_chunk chunk) {
 
 /* ---- the scan ---- */
 
-static semid_status register_function(record_scan *s, sql_db *db, const char *name,
-                                      semid_error *err) {
-    const duckdb_functions *api = db->api;
-    duckdb_table_function f = api->duckdb_create_table_function();
-    api->duckdb_table_function_set_name(f, name);
-    api->duckdb_table_function_set_extra_info(f, s, NULL);
-    api->duckdb_table_function_set_bind(f, on_bind);
-    api->duckdb_table_function_set_init(f, on_init);
-    api->duckdb_table_function_set_local_init(f, on_thread_init);
-    api->duckdb_table_function_set_function(f, on_chunk);
-
-    duckdb_state made = api->duckdb_register_table_function(db->connection, f);
-    api->duckdb_destroy_table_function(&f);
-    if (made != DuckDBSuccess)
-        FAIL(SEMID_ERR_INTERNAL, "DuckDB: cannot make the function %s", name);
-    return SEMID_OK;
-}
-
 semid_status record_scan_open(record_scan **out, sql_db *db, const char *name,
                               const record_spec *spec, semid_error *err) {
     record_scan *s;
@@ -353,7 +335,19 @@ semid_status record_scan_open(record_scan **out, sql_db *db, const char *name,
     semid_status status = SEMID_OK;
     TRY_GOTO(line_reader_open(&s->lines, files, err));
     TRY_GOTO(mem_calloc(&s->counts, files->n_paths, sizeof *s->counts, err));
-    TRY_GOTO(register_function(s, db, name, err));
+
+    const duckdb_functions *api = db->api;
+    duckdb_table_function f = api->duckdb_create_table_function();
+    api->duckdb_table_function_set_name(f, name);
+    api->duckdb_table_function_set_extra_info(f, s, NULL);
+    api->duckdb_table_function_set_bind(f, on_bind);
+    api->duckdb_table_function_set_init(f, on_init);
+    api->duckdb_table_function_set_local_init(f, on_thread_init);
+    api->duckdb_table_function_set_function(f, on_chunk);
+    duckdb_state made = api->duckdb_register_table_function(db->connection, f);
+    api->duckdb_destroy_table_function(&f);
+    if (made != DuckDBSuccess)
+        FAIL_GOTO(SEMID_ERR_INTERNAL, "DuckDB: cannot make the function %s", name);
 done:
     if (status == SEMID_OK)
         *out = s;

@@ -16,8 +16,8 @@
  * where rows are consumed as they come (sql_query), and materialised where a statement is run for
  * its effect (sql_run).
  *
- * Order: DuckDB keeps the order of the rows of a file and of ORDER BY, which semid relies on, and
- * guarantees none after joins and aggregations. Statements whose results are written order by a
+ * Order: DuckDB keeps that of ORDER BY and of the rows of a file or table, which semid relies on,
+ * and guarantees none after joins and aggregations. Statements whose results are written order by a
  * key that is unique.
  *
  * Settings: DuckDB gets the threads of the caller's context and a share of the memory limit;

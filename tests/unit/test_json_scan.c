@@ -86,7 +86,7 @@ static void depth_is_limited(void **state) {
     }
 }
 
-/* The line ends where the buffer ends: nothing behind it is looked at. */
+/* The line ends where the buffer ends: nothing after it is read. */
 static void stays_inside_the_line(void **state) {
     (void)state;
     static const char text[] = "{\"a\":\"xxxxxxxxxxxxxxxx\\u00e9\xc3\xa9\",\"b\":[-1.5e3,true]}";
