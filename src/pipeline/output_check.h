@@ -1,7 +1,7 @@
-/* pipeline/output_check.h - can the outputs of a step be made? This is asked before anything is read,
- * so that hours of work do not end at a folder that cannot be written: for every command and all
- * steps of `semid run` by cli/, of the outputs that they declare (cli/command_files.h), and by steps
- * that have more to check, such as the extension.
+/* pipeline/output_check.h - can the outputs of a step be made? This is asked before anything is
+ * read, so that hours of work do not end at a folder that cannot be written: for every command and
+ * all steps of `semid run` by cli/, of the outputs that they declare (cli/command_files.h), and by
+ * steps that have more to check, such as the extension.
  *
  * Nothing is created or touched. What a check cannot see, such as a disk that fills up, is reported
  * when the file is written. */

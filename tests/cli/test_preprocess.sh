@@ -92,7 +92,7 @@ refuse 1 '--min-rating 99: none of' "${good[@]}" --min-rating 99
 
 # the output folder
 : >file
-expect 1 'file: cannot create the folder' preprocess --out file "${good[@]}"
+expect 1 'file: expected a folder to write into, found a file' preprocess --out file "${good[@]}"
 
 # a failing run leaves the old output as it was, and a full disk is such a failure
 "$SEMID" preprocess --out data "${good[@]}" --quiet >/dev/null
