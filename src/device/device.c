@@ -2,6 +2,9 @@
 
 #include <string.h>
 
+/* The devices that a name can mean. "auto" takes the best one there is: the CPU, which is the
+ * reference that every other back end is held against. */
+
 semid_status device_find(const device **out, const char *name, semid_error *err) {
     if (strcmp(name, "auto") != 0 && strcmp(name, device_cpu.name) != 0)
         FAIL(SEMID_ERR_USAGE, "device: expected auto or cpu, found \"%s\"", name);

@@ -1,5 +1,5 @@
-/* device/device.h - where whole matrices are searched. One back end is there, the CPU; others come
- * behind this interface, and what calls it does not change. */
+/* device/device.h - where whole matrices are searched. The CPU is the only back end; another one
+ * implements this interface, and its callers stay as they are. */
 #ifndef DEVICE_DEVICE_H
 #define DEVICE_DEVICE_H
 
@@ -11,7 +11,7 @@
 /* Which rows of items [n_items, dim] have an inner product with a query above its floor. */
 typedef struct device_scan {
     const float *queries; /* [n_queries, dim], finite */
-    const float *floors;  /* [n_queries] to begin with */
+    const float *floors;  /* [n_queries] at the start */
     const float *items;   /* [n_items, dim], finite; n_items < 2^32 */
     size_t n_queries, n_items, dim;
     /* Called for each such row; returns the query's floor for the rows after it: INFINITY ends its
@@ -23,7 +23,7 @@ typedef struct device_scan {
 
 typedef struct device {
     const char *name;
-    /* Scores are float32 sums in one order a tier: they do not depend on threads or on which
+    /* Scores are float32 sums in one order per tier: they depend neither on threads nor on which
      * queries come together. SEMID_ERR_NO_MEMORY, SEMID_ERR_INTERRUPTED. */
     semid_status (*scan_inner)(const device_scan *scan, semid_error *err);
 } device;
