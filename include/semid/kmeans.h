@@ -10,7 +10,7 @@
  * levels keep all codewords in use.
  *
  * Results depend on the data, the parameters and the instruction set, never on the number of
- * threads.
+ * threads. Calls share nothing but their inputs: several threads may make them at once.
  */
 #ifndef SEMID_KMEANS_H
 #define SEMID_KMEANS_H

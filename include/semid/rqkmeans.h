@@ -1,6 +1,6 @@
 /*
  * semid/rqkmeans.h - residual quantization by k-means: each level clusters the residuals that the
- * levels before it leave.
+ * levels before it leave. Threads and results: as in kmeans.h; threads may share `init`.
  */
 #ifndef SEMID_RQKMEANS_H
 #define SEMID_RQKMEANS_H
