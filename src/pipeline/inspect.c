@@ -2,36 +2,51 @@
 
 #include "base/file.h"
 #include "base/json_file.h"
+#include "base/json_report.h"
 #include "base/memory.h"
 #include "pipeline/health.h"
 #include "pipeline/inspect_prefix.h"
 #include "semid/codebook.h"
 #include "semid/quality.h"
 
-static semid_status load_folder(const char *dir, semid_codebook **cb, semid_codes *codes,
-                                json_t **metrics, semid_error *err) {
+/* Figures about codes are computed from codes.npy. Figures about errors need the vectors, which are
+ * not in the folder: those that training measured are taken from metrics.json, and are null without
+ * it. */
+
+typedef struct method_folder {
+    semid_codebook *codebook;
+    semid_codes codes;
+    json_t *metrics; /* NULL: there is no metrics.json */
+} method_folder;
+
+static semid_status load_folder(method_folder *f, const char *dir, semid_error *err) {
     semid_status status = SEMID_OK;
-    char *books = NULL, *rows = NULL, *figures = NULL;
-    TRY_GOTO(path_join(&books, dir, "codebooks.npz", err));
-    TRY_GOTO(path_join(&rows, dir, "codes.npy", err));
-    TRY_GOTO(path_join(&figures, dir, "metrics.json", err));
-    TRY_GOTO(semid_codebook_load(NULL, cb, books, err));
-    TRY_GOTO(semid_codes_load(codes, rows, err));
-    if (path_exists(figures)) TRY_GOTO(json_file_load(metrics, figures, err));
-    if (codes->n_levels != semid_codebook_levels(*cb))
+    char *codebooks = NULL, *codes = NULL, *metrics = NULL;
+    TRY_GOTO(path_join(&codebooks, dir, "codebooks.npz", err));
+    TRY_GOTO(path_join(&codes, dir, "codes.npy", err));
+    TRY_GOTO(path_join(&metrics, dir, "metrics.json", err));
+
+    TRY_GOTO(semid_codebook_load(NULL, &f->codebook, codebooks, err));
+    TRY_GOTO(semid_codes_load(&f->codes, codes, err));
+    if (path_exists(metrics)) TRY_GOTO(json_file_load(&f->metrics, metrics, err));
+
+    size_t L = semid_codebook_levels(f->codebook);
+    if (f->codes.n_levels != L)
         FAIL_GOTO(SEMID_ERR_SHAPE, "%s: expected [N, %zu] codes as %s has levels, found [%zu, %zu]",
-                  rows, semid_codebook_levels(*cb), books, codes->n_rows, codes->n_levels);
+                  codes, L, codebooks, f->codes.n_rows, f->codes.n_levels);
 done:
-    mem_free(books);
-    mem_free(rows);
-    mem_free(figures);
+    mem_free(codebooks);
+    mem_free(codes);
+    mem_free(metrics);
     return status;
 }
 
-/* Errors need the vectors, which are not here: those that training measured, if they are there. */
+/* The errors that training measured, where it measured any. */
 static void take_errors(semid_quality *q, const json_t *metrics) {
     const json_t *levels = json_object_get(metrics, "levels");
-    for (size_t l = 0; json_array_size(levels) == q->n_levels && l < q->n_levels; l++) {
+    if (json_array_size(levels) != q->n_levels) return;
+
+    for (size_t l = 0; l < q->n_levels; l++) {
         const json_t *level = json_array_get(levels, l), *mse = json_object_get(level, "mse");
         const json_t *explained = json_object_get(level, "explained_ratio");
         if (json_is_number(mse)) q->levels[l].mse = json_number_value(mse);
@@ -39,23 +54,23 @@ static void take_errors(semid_quality *q, const json_t *metrics) {
     }
 }
 
-static semid_status report_health(json_t *report, const char *dir, const semid_codebook *cb,
-                                  const semid_codes *codes, const json_t *metrics,
+static semid_status report_health(json_t *report, const char *dir, const method_folder *f,
                                   semid_error *err) {
     semid_quality q;
-    semid_status status =
-        semid_quality_measure(NULL, &q, codes, semid_codebook_codewords(cb), NULL, 0, err);
+    size_t K = semid_codebook_codewords(f->codebook);
+    semid_status status = semid_quality_measure(NULL, &q, &f->codes, K, NULL, 0, err);
     if (status != SEMID_OK) return error_prefix(err, "%s", dir);
-    take_errors(&q, metrics);
-    const char *method = json_string_value(json_object_get(metrics, "method"));
-    json_t *shape = json_pack("{s:s, s:s?, s:I, s:I, s:I}", "folder", dir, "method", method, "L",
-                              (json_int_t)q.n_levels, "K", (json_int_t)q.n_codewords, "dim",
-                              (json_int_t)semid_codebook_dim(cb));
-    int failed = !shape || json_object_update(report, shape) != 0;
-    json_decref(shape);
-    if (!failed) status = health_add(report, &q, err);
+    take_errors(&q, f->metrics);
+
+    TRY_GOTO(json_merge(report,
+                        json_pack("{s:s, s:s?, s:I, s:I, s:I}", "folder", dir, "method",
+                                  json_string_value(json_object_get(f->metrics, "method")), "L",
+                                  (json_int_t)q.n_levels, "K", (json_int_t)q.n_codewords, "dim",
+                                  (json_int_t)semid_codebook_dim(f->codebook)),
+                        err));
+    TRY_GOTO(health_add(report, &q, err));
+done:
     semid_quality_release(&q);
-    if (failed) FAIL(SEMID_ERR_NO_MEMORY, "out of memory: the report");
     return status;
 }
 
@@ -64,21 +79,30 @@ semid_status step_inspect(const inspect_params *params, const step_context *ctx,
     (void)ctx;
     semid_status status = SEMID_OK;
     step_timer timer = step_begin();
-    semid_codebook *cb = NULL;
-    semid_codes codes = {0};
-    json_t *metrics = NULL, *result = json_object();
-    if (!result) FAIL(SEMID_ERR_NO_MEMORY, "out of memory: the report");
-    TRY_GOTO(load_folder(params->dir, &cb, &codes, &metrics, err));
-    TRY_GOTO(report_health(result, params->dir, cb, &codes, metrics, err));
-    if (params->prefix)
-        TRY_GOTO(inspect_prefix(result, params, &codes, semid_codebook_codewords(cb), err));
+    method_folder folder = {0};
+    json_t *result;
+    TRY(json_made(&result, json_object(), err));
+
+    TRY_GOTO(load_folder(&folder, params->dir, err));
+    TRY_GOTO(report_health(result, params->dir, &folder, err));
+    if (params->prefix) {
+        prefix_params prefix = {.dir = params->dir,
+                                .items = params->items,
+                                .prefix = params->prefix,
+                                .ids = params->ids,
+                                .id_col = params->id_col,
+                                .title_col = params->title_col,
+                                .limit = (size_t)params->limit};
+        TRY_GOTO(inspect_prefix(result, &prefix, &folder.codes,
+                                semid_codebook_codewords(folder.codebook), err));
+    }
+
     TRY_GOTO(step_end(timer, result, err));
-    *report = result;
-    result = NULL;
+    *report = json_incref(result);
 done:
     json_decref(result);
-    json_decref(metrics);
-    semid_codes_release(&codes);
-    semid_codebook_free(cb);
+    json_decref(folder.metrics);
+    semid_codes_release(&folder.codes);
+    semid_codebook_free(folder.codebook);
     return status;
 }

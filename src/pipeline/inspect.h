@@ -1,5 +1,5 @@
-/* pipeline/inspect.h - what a trained method's folder holds: the health of its codes, and the items
- * under a prefix. */
+/* pipeline/inspect.h - the health of the codes in a method's folder, and the items under a prefix.
+ */
 #ifndef PIPELINE_INSPECT_H
 #define PIPELINE_INSPECT_H
 

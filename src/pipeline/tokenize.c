@@ -1,6 +1,7 @@
 #include "pipeline/tokenize.h"
 
 #include "base/file.h"
+#include "base/json_report.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/threads.h"
@@ -9,6 +10,11 @@
 
 #include <errno.h>
 #include <string.h>
+
+/* Input comes in blocks of whole lines, a block is cut into chunks of lines that the threads share,
+ * and the chunks are written in order: the output does not depend on the number of threads, and
+ * memory is a block of text and its tokens. Where a line is bad, those before it are written, as a
+ * program that reads line by line would have done. */
 
 enum { BLOCK_BYTES = 4 << 20, LINES_PER_CHUNK = 256 };
 
@@ -24,29 +30,26 @@ typedef struct chunk {
     semid_error err;
 } chunk;
 
-typedef struct scratch {
+typedef struct worker_buffers {
     text_buffer text;
     token_ids ids;
-} scratch;
+} worker_buffers;
 
 typedef struct tokenize_state {
     const tokenize_params *params;
     tokenizer *tokenizer;
+    size_t max_len; /* 0: no limit */
     FILE *in;
     const char *in_name;
-    text_buffer block; /* whole lines, and the start of the one behind them */
+    text_buffer block; /* whole lines, and the start of the one after them */
     text_line *lines;
     size_t n_lines, line_capacity;
     chunk *chunks;
     size_t n_chunks;
-    scratch *scratches; /* one a thread */
-    size_t n_scratches;
+    worker_buffers *workers; /* one per thread */
+    size_t n_workers;
     size_t n_done; /* lines of earlier blocks */
 } tokenize_state;
-
-static size_t max_len(const tokenize_params *p) {
-    return p->truncate ? (size_t)p->max_len : 0;
-}
 
 /* ---- reading ---- */
 
@@ -64,25 +67,21 @@ static semid_status read_block(tokenize_state *s, bool *more, semid_error *err) 
     return SEMID_OK;
 }
 
-static semid_status add_line(tokenize_state *s, size_t begin, size_t end, semid_error *err) {
-    TRY(mem_reserve(&s->lines, &s->line_capacity, s->n_lines + 1, sizeof *s->lines, err));
-    s->lines[s->n_lines++] = (text_line){begin, end - begin};
-    return SEMID_OK;
-}
-
-/* Find the lines of the block; *used is where they end. The last line of the input needs no end. */
+/* Find the lines of the block; *used is where they end. The last line of the input may lack its
+ * newline. */
 static semid_status split_lines(tokenize_state *s, size_t *used, semid_error *err) {
     const char *bytes = s->block.bytes;
     size_t at = 0, n_bytes = s->block.n_bytes;
     s->n_lines = 0;
-    for (const char *stop; at < n_bytes && (stop = memchr(bytes + at, '\n', n_bytes - at));) {
-        size_t end = (size_t)(stop - bytes);
-        TRY(add_line(s, at, end, err));
-        at = end + 1;
-    }
-    if (at < n_bytes && feof(s->in)) {
-        TRY(add_line(s, at, n_bytes, err));
-        at = n_bytes;
+
+    while (at < n_bytes) {
+        const char *stop = memchr(bytes + at, '\n', n_bytes - at);
+        if (!stop && !feof(s->in)) break;
+        size_t end = stop ? (size_t)(stop - bytes) : n_bytes;
+
+        TRY(mem_reserve(&s->lines, &s->line_capacity, s->n_lines + 1, sizeof *s->lines, err));
+        s->lines[s->n_lines++] = (text_line){at, end - at};
+        at = stop ? end + 1 : end;
     }
     *used = at;
     return SEMID_OK;
@@ -94,6 +93,7 @@ static semid_status append_ids(text_buffer *out, const token_ids *ids, semid_err
     enum { ID_CHARS = 11 };
     TRY(mem_reserve(&out->bytes, &out->capacity, out->n_bytes + ids->n_ids * ID_CHARS + 4, 1, err));
     char *to = out->bytes + out->n_bytes;
+
     *to++ = '[';
     for (size_t i = 0; i < ids->n_ids; i++) {
         char digits[ID_CHARS];
@@ -127,23 +127,21 @@ static semid_status append_tokens(const tokenizer *t, text_buffer *out, const to
     return append_bytes(out, "]\n", err);
 }
 
-static semid_status put_prefix(const char *prefix, text_buffer *text, semid_error *err) {
-    size_t n = prefix ? strlen(prefix) : 0;
-    if (n == 0) return SEMID_OK;
-    TRY(mem_reserve(&text->bytes, &text->capacity, text->n_bytes + n, 1, err));
-    memmove(text->bytes + n, text->bytes, text->n_bytes);
-    memcpy(text->bytes, prefix, n);
-    text->n_bytes += n;
-    return SEMID_OK;
-}
-
-static semid_status tokenize_line(const tokenize_state *s, size_t line, scratch *work,
+static semid_status tokenize_line(const tokenize_state *s, size_t line, worker_buffers *work,
                                   text_buffer *out, semid_error *err) {
-    TRY(json_line_decode(s->block.bytes + s->lines[line].begin, s->lines[line].n_bytes, &work->text,
-                         err));
-    TRY(put_prefix(s->params->prefix, &work->text, err));
-    TRY(tokenizer_encode(s->tokenizer, work->text.bytes, work->text.n_bytes, max_len(s->params),
-                         &work->ids, err));
+    text_buffer *text = &work->text;
+    const char *prefix = s->params->prefix;
+    size_t n_prefix = prefix ? strlen(prefix) : 0;
+    TRY(json_line_decode(s->block.bytes + s->lines[line].begin, s->lines[line].n_bytes, text, err));
+
+    if (n_prefix > 0) {
+        TRY(mem_reserve(&text->bytes, &text->capacity, text->n_bytes + n_prefix, 1, err));
+        memmove(text->bytes + n_prefix, text->bytes, text->n_bytes);
+        memcpy(text->bytes, prefix, n_prefix);
+        text->n_bytes += n_prefix;
+    }
+
+    TRY(tokenizer_encode(s->tokenizer, text->bytes, text->n_bytes, s->max_len, &work->ids, err));
     return s->params->tokens ? append_tokens(s->tokenizer, out, &work->ids, err)
                              : append_ids(out, &work->ids, err);
 }
@@ -151,7 +149,7 @@ static semid_status tokenize_line(const tokenize_state *s, size_t line, scratch 
 static void tokenize_chunk(void *user, size_t index, size_t begin, size_t end) {
     tokenize_state *s = user;
     chunk *c = &s->chunks[index];
-    scratch *work = &s->scratches[threads_worker()];
+    worker_buffers *work = &s->workers[threads_worker()];
     c->text.n_bytes = 0;
     c->status = SEMID_OK;
     for (size_t line = begin; line < end && c->status == SEMID_OK; line++) {
@@ -160,38 +158,47 @@ static void tokenize_chunk(void *user, size_t index, size_t begin, size_t end) {
     }
 }
 
-static semid_status reserve_chunks(tokenize_state *s, size_t n, semid_error *err) {
-    if (n <= s->n_chunks) return SEMID_OK;
-    TRY(mem_resize(&s->chunks, s->n_chunks, n, sizeof *s->chunks, err));
-    memset(s->chunks + s->n_chunks, 0, (n - s->n_chunks) * sizeof *s->chunks);
-    s->n_chunks = n;
-    return SEMID_OK;
-}
-
-static semid_status write_chunk(const tokenize_state *s, const chunk *c, semid_error *err) {
+/* The lines of the block, written up to the first bad one. */
+static semid_status tokenize_block(tokenize_state *s, semid_error *err) {
     FILE *out = s->params->out;
-    if (c->text.n_bytes && fwrite(c->text.bytes, 1, c->text.n_bytes, out) != c->text.n_bytes)
-        FAIL(SEMID_ERR_IO, "cannot write the tokens: %s", strerror(errno));
-    if (c->status == SEMID_OK) return SEMID_OK;
-    if (err) *err = c->err;
-    error_prefix(err, "%s: line %zu", s->in_name, s->n_done + c->bad_line + 1);
-    return c->status;
-}
-
-static semid_status tokenize_lines(tokenize_state *s, semid_error *err) {
     size_t n = chunk_count(s->n_lines, LINES_PER_CHUNK);
-    TRY(reserve_chunks(s, n, err));
+    if (n > s->n_chunks) {
+        TRY(mem_resize(&s->chunks, s->n_chunks, n, sizeof *s->chunks, err));
+        memset(s->chunks + s->n_chunks, 0, (n - s->n_chunks) * sizeof *s->chunks);
+        s->n_chunks = n;
+    }
     parallel_chunks(s->n_lines, LINES_PER_CHUNK, tokenize_chunk, s);
-    for (size_t i = 0; i < n; i++) TRY(write_chunk(s, &s->chunks[i], err));
+
+    for (size_t i = 0; i < n; i++) {
+        const chunk *c = &s->chunks[i];
+        if (c->text.n_bytes && fwrite(c->text.bytes, 1, c->text.n_bytes, out) != c->text.n_bytes)
+            FAIL(SEMID_ERR_IO, "cannot write the tokens: %s", strerror(errno));
+        if (c->status == SEMID_OK) continue;
+
+        if (err) *err = c->err;
+        error_prefix(err, "%s: line %zu", s->in_name, s->n_done + c->bad_line + 1);
+        return c->status;
+    }
     s->n_done += s->n_lines;
     return SEMID_OK;
 }
 
 /* ---- the step ---- */
 
-static semid_status open_input(tokenize_state *s, semid_error *err) {
-    bool from_file = s->params->in && strcmp(s->params->in, "-") != 0;
-    s->in_name = from_file ? s->params->in : "standard input";
+static semid_status open_all(tokenize_state *s, semid_error *err) {
+    const tokenize_params *p = s->params;
+    TRY(tokenizer_open(&s->tokenizer, p->model, err));
+    s->max_len = p->truncate ? (size_t)p->max_len : 0;
+    size_t n_workers = (size_t)threads_get();
+    TRY(mem_calloc(&s->workers, n_workers, sizeof *s->workers, err));
+    s->n_workers = n_workers;
+
+    /* an empty text tells whether the length leaves room for the special tokens */
+    if (tokenizer_encode(s->tokenizer, "", 0, s->max_len, &s->workers[0].ids, err) != SEMID_OK)
+        return error_prefix(err, "--max-len");
+
+    bool from_file = p->in && strcmp(p->in, "-") != 0;
+    s->in_name = from_file ? p->in : "standard input";
     s->in = stdin;
     if (!from_file) return SEMID_OK;
     TRY(file_check_readable(s->in_name, err));
@@ -200,43 +207,39 @@ static semid_status open_input(tokenize_state *s, semid_error *err) {
     return SEMID_OK;
 }
 
-static semid_status open_all(tokenize_state *s, semid_error *err) {
-    TRY(tokenizer_open(&s->tokenizer, s->params->model, err));
-    size_t n = (size_t)threads_get();
-    TRY(mem_calloc(&s->scratches, n, sizeof *s->scratches, err));
-    s->n_scratches = n;
-    if (tokenizer_encode(s->tokenizer, "", 0, max_len(s->params), &s->scratches[0].ids, err) !=
-        SEMID_OK)
-        return error_prefix(err, "--max-len");
-    return open_input(s, err);
-}
-
-static semid_status tokenize_all(tokenize_state *s, progress *p, semid_error *err) {
+static semid_status tokenize_all(tokenize_state *s, semid_error *err) {
+    semid_status status = SEMID_OK;
+    bool more;
+    progress bar;
+    progress_begin(&bar, "tokenize", "texts", 0);
     for (;;) {
         size_t used;
-        bool more;
-        TRY(check_interrupted(err));
-        TRY(read_block(s, &more, err));
-        if (!more) return SEMID_OK;
-        TRY(split_lines(s, &used, err));
-        TRY(tokenize_lines(s, err));
+        TRY_GOTO(check_interrupted(err));
+        TRY_GOTO(read_block(s, &more, err));
+        if (!more) break;
+        TRY_GOTO(split_lines(s, &used, err));
+        TRY_GOTO(tokenize_block(s, err));
+
         s->block.n_bytes -= used;
         memmove(s->block.bytes, s->block.bytes + used, s->block.n_bytes);
-        progress_add(p, s->n_lines);
+        progress_add(&bar, s->n_lines);
     }
+done:
+    progress_end(&bar);
+    return status;
 }
 
-static void release_all(tokenize_state *s) {
+static void tokenize_release(tokenize_state *s) {
     if (s->in && s->in != stdin) fclose(s->in);
     for (size_t i = 0; i < s->n_chunks; i++) mem_free(s->chunks[i].text.bytes);
-    for (size_t i = 0; i < s->n_scratches; i++) {
-        mem_free(s->scratches[i].text.bytes);
-        token_ids_release(&s->scratches[i].ids);
+    for (size_t i = 0; i < s->n_workers; i++) {
+        mem_free(s->workers[i].text.bytes);
+        token_ids_release(&s->workers[i].ids);
     }
     mem_free(s->block.bytes);
     mem_free(s->lines);
     mem_free(s->chunks);
-    mem_free(s->scratches);
+    mem_free(s->workers);
     tokenizer_close(s->tokenizer);
 }
 
@@ -244,20 +247,17 @@ semid_status step_tokenize(const tokenize_params *params, const step_context *ct
                            semid_error *err) {
     (void)ctx;
     tokenize_state s = {.params = params};
-    progress p;
     semid_status status = SEMID_OK;
     step_timer timer = step_begin();
     json_t *figures = NULL;
     TRY_GOTO(open_all(&s, err));
-    progress_begin(&p, "tokenize", "texts", 0);
-    TRY_GOTO(tokenize_all(&s, &p, err));
-    progress_end(&p);
-    figures = json_pack("{sI}", "texts", (json_int_t)s.n_done);
+    TRY_GOTO(tokenize_all(&s, err));
+
+    TRY_GOTO(json_made(&figures, json_pack("{sI}", "texts", (json_int_t)s.n_done), err));
     TRY_GOTO(step_end(timer, figures, err));
-    *report = figures;
-    figures = NULL;
+    *report = json_incref(figures);
 done:
     json_decref(figures);
-    release_all(&s);
+    tokenize_release(&s);
     return status;
 }

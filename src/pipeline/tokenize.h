@@ -1,4 +1,4 @@
-/* pipeline/tokenize.h - texts to token ids, a line each. */
+/* pipeline/tokenize.h - texts to token ids, one text per line. */
 #ifndef PIPELINE_TOKENIZE_H
 #define PIPELINE_TOKENIZE_H
 
@@ -8,12 +8,12 @@
 
 typedef struct tokenize_params {
     const char *model;  /* folder with a tokenizer */
-    const char *in;     /* JSON strings, a line each; NULL: standard input */
+    const char *in;     /* JSON strings, one per line; NULL: standard input */
     const char *prefix; /* put before every text; NULL: nothing */
     int64_t max_len;
     bool truncate;
     bool tokens; /* the tokens' texts, not their ids */
-    FILE *out;   /* takes a JSON array a line */
+    FILE *out;   /* gets a JSON array per line */
 } tokenize_params;
 
 /* Streams: memory is a few blocks of lines. Lines before a bad one are written. */
