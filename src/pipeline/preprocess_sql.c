@@ -2,29 +2,43 @@
 
 #include <math.h>
 
-/* Input order is given by `ord`, so the scans may deliver rows in any order. */
-static semid_status load_unordered(sql_db *db, const char *statement, semid_error *err) {
-    TRY(sql_run_text(db, "SET preserve_insertion_order = false", err));
-    semid_status status = sql_run_text(db, statement, err);
+/* What each stage leaves is a table that the next one reads and drops: the tables of a large data
+ * set do not fit into memory together, but each of them can spill to disk. Texts are kept out of
+ * everything but the last stage, where they are taken from a store on disk, since a description
+ * that is repeated in each row of its item would make most of what is sorted.
+ *
+ * The order of the input decides which of two duplicates stays and in which order rows of one time
+ * stand. `ord` carries it (file and line), so that scans may deliver rows in any order, by all
+ * threads; every later order is explicit. */
+
+/* `sql` is released in any case. */
+static semid_status load_unordered(sql_db *db, sql_text *sql, semid_error *err) {
+    semid_status status = sql_run_text(db, "SET preserve_insertion_order = false", err);
+    if (status != SEMID_OK) {
+        sql_text_release(sql);
+        return status;
+    }
+    status = sql_run(db, sql, err);
     semid_status again = sql_run_text(db, "SET preserve_insertion_order = true", NULL);
     return status != SEMID_OK ? status : again;
 }
 
 /* Text as a number; what does not parse, NaN and infinities are NULL. */
-#define NUMBER(column)                                                                             \
-    "CASE WHEN isfinite(TRY_CAST(" column " AS DOUBLE)) THEN TRY_CAST(" column " AS DOUBLE) END "  \
-    "AS " column
+static void add_number(sql_text *sql, const char *column) {
+    sql_add(sql, "CASE WHEN isfinite(TRY_CAST(%s AS DOUBLE)) THEN TRY_CAST(%s AS DOUBLE) END AS %s",
+            column, column, column);
+}
 
 /* ---- interactions ---- */
 
 semid_status preprocess_load_reviews(sql_db *db, semid_error *err) {
-    return load_unordered(
-        db,
-        "CREATE TABLE reviews AS SELECT * FROM (SELECT ord, user_id, parent_asin AS item_id, "
-        "TRY_CAST(timestamp AS BIGINT) AS timestamp, " NUMBER(
-            "rating") " FROM read_reviews()) "
-                      "WHERE user_id <> '' AND item_id <> '' AND timestamp IS NOT NULL",
-        err);
+    sql_text sql = {0};
+    sql_add(&sql, "CREATE TABLE reviews AS SELECT * FROM (SELECT ord, user_id, parent_asin AS "
+                  "item_id, TRY_CAST(timestamp AS BIGINT) AS timestamp, ");
+    add_number(&sql, "rating");
+    sql_add(&sql, " FROM read_reviews()) "
+                  "WHERE user_id <> '' AND item_id <> '' AND timestamp IS NOT NULL");
+    return load_unordered(db, &sql, err);
 }
 
 static void add_rated(sql_text *sql, double min_rating) {
@@ -62,12 +76,14 @@ static semid_status number_strings(sql_db *db, const char *table, const char *co
 semid_status preprocess_number(sql_db *db, double min_rating, semid_error *err) {
     TRY(number_strings(db, "user_names", "user_id", "u", min_rating, err));
     TRY(number_strings(db, "item_names", "item_id", "i", min_rating, err));
+
     sql_text sql = {0};
     sql_add(&sql, "CREATE TABLE coded AS SELECT (ord >> 40)::INTEGER AS file, u, i, "
                   "timestamp, rating FROM ");
     add_rated(&sql, min_rating);
     sql_add(&sql, " JOIN user_names USING (user_id) JOIN item_names USING (item_id) "
                   "ORDER BY timestamp, ord");
+
     TRY(sql_run(db, &sql, err));
     return sql_run_text(db, "DROP TABLE reviews", err);
 }
@@ -106,7 +122,7 @@ semid_status preprocess_core_pass(sql_db *db, int64_t k, semid_error *err) {
 
 /* ---- split ---- */
 
-/* The part as an expression over the columns of add_split_source. */
+/* The part of a row as an expression over the columns below. */
 static void add_part(sql_text *sql, const preprocess_params *p, int64_t n_rows) {
     if (p->train_csv) {
         sql_add(sql, "file");
@@ -117,32 +133,32 @@ static void add_part(sql_text *sql, const preprocess_params *p, int64_t n_rows) 
         sql_add(sql, "CASE WHEN timestamp >= %lld THEN 2 WHEN timestamp >= %lld THEN 1 ELSE 0 END",
                 (long long)p->test_ts, (long long)p->valid_ts);
     } else {
+        /* shares of the rows; the smallest of errors must not cost one */
         int64_t n_test = (int64_t)floor((double)n_rows * p->test_frac + 1e-9);
         int64_t n_valid = (int64_t)floor((double)n_rows * p->valid_frac + 1e-9);
-        sql_add(sql, "CASE WHEN place > %lld THEN 2 WHEN place > %lld THEN 1 ELSE 0 END",
+        sql_add(sql, "CASE WHEN time_order > %lld THEN 2 WHEN time_order > %lld THEN 1 ELSE 0 END",
                 (long long)(n_rows - n_test), (long long)(n_rows - n_test - n_valid));
     }
-}
-
-static void add_split_source(sql_text *sql, bool by_place) {
-    sql_add(sql,
-            "SELECT n, core.u, core.i, file, timestamp, rating%s FROM core JOIN coded ON n = "
-            "coded.rowid%s",
-            by_place ? ", row_number() OVER (ORDER BY timestamp, user_id, item_id, n) AS place"
-                     : "",
-            by_place ? " JOIN user_names ON core.u = user_names.u JOIN item_names ON core.i = "
-                       "item_names.i"
-                     : "");
 }
 
 semid_status preprocess_split_rows(sql_db *db, const preprocess_params *p, int64_t n_rows,
                                    semid_error *err) {
     sql_text sql = {0};
+    bool by_share = !p->train_csv && p->split == PREPROCESS_TIME && p->test_ts == 0;
     sql_add(&sql, "CREATE TABLE split AS SELECT n, u, i, timestamp, rating, (");
     add_part(&sql, p, n_rows);
-    sql_add(&sql, ")::TINYINT AS part FROM (");
-    add_split_source(&sql, !p->train_csv && p->split == PREPROCESS_TIME && p->test_ts == 0);
+    sql_add(&sql, ")::TINYINT AS part FROM (SELECT n, core.u, core.i, file, timestamp, rating");
+
+    /* rows of one time are told apart by what they say, not by their order in the input */
+    if (by_share)
+        sql_add(&sql,
+                ", row_number() OVER (ORDER BY timestamp, user_id, item_id, n) AS time_order");
+    sql_add(&sql, " FROM core JOIN coded ON n = coded.rowid");
+    if (by_share)
+        sql_add(&sql, " JOIN user_names ON core.u = user_names.u JOIN item_names ON core.i = "
+                      "item_names.i");
     sql_add(&sql, ")");
+
     TRY(sql_run(db, &sql, err));
     TRY(sql_run_text(db, "DROP TABLE coded", err));
     return sql_run_text(db, "DROP TABLE core", err);
@@ -175,40 +191,39 @@ semid_status preprocess_count_cold(sql_db *db, int64_t out[2], semid_error *err)
 
 /* ---- items ---- */
 
-/* A list of texts from raw JSON: an array as it is, anything else as its only element. */
-#define TEXT_LIST(column)                                                                          \
-    "CASE WHEN kept.i IS NULL OR " column " IS NULL THEN NULL WHEN " column "[1] = '[' THEN "      \
-    "from_json(" column ", '[\"VARCHAR\"]') ELSE [from_json(" column                               \
-    ", '\"VARCHAR\"')] END AS " column
-#define TEXT(column) "CASE WHEN kept.i IS NOT NULL THEN " column " END AS " column
+/* Texts only of the items that are left. */
+static void add_text(sql_text *sql, const char *column) {
+    sql_add(sql, "CASE WHEN kept.i IS NOT NULL THEN %s END AS %s, ", column, column);
+}
 
-/* All rows, but texts only of the items that are left. */
+/* A list of texts from raw JSON: an array as it is, anything else as its only element. */
+static void add_text_list(sql_text *sql, const char *column) {
+    sql_add(sql,
+            "CASE WHEN kept.i IS NULL OR %s IS NULL THEN NULL WHEN %s[1] = '[' THEN from_json(%s, "
+            "'[\"VARCHAR\"]') ELSE [from_json(%s, '\"VARCHAR\"')] END AS %s, ",
+            column, column, column, column, column);
+}
+
 semid_status preprocess_load_meta(sql_db *db, semid_error *err) {
     TRY(sql_run_text(db,
                      "CREATE TABLE kept AS SELECT i, item_id FROM item_names SEMI JOIN split "
                      "USING (i)",
                      err));
-    return load_unordered(
-        db,
-        "CREATE TABLE meta AS SELECT ord, parent_asin, kept.i AS i, " TEXT("title") ", " TEXT_LIST("description") ", " TEXT_LIST("features") ", " TEXT_LIST(
-            "categories") ", " TEXT("store") ", " NUMBER("price") ", " TEXT("main_category") ","
-                                                                                             " " NUMBER(
-                                                                                                 "a"
-                                                                                                 "v"
-                                                                                                 "e"
-                                                                                                 "r"
-                                                                                                 "a"
-                                                                                                 "g"
-                                                                                                 "e"
-                                                                                                 "_"
-                                                                                                 "r"
-                                                                                                 "a"
-                                                                                                 "t"
-                                                                                                 "i"
-                                                                                                 "n"
-                                                                                                 "g") ", TRY_CAST(rating_number AS BIGINT) AS rating_number FROM "
-                                                                                                      "read_meta() LEFT JOIN kept ON parent_asin = kept.item_id WHERE parent_asin <> ''",
-        err);
+
+    sql_text sql = {0};
+    sql_add(&sql, "CREATE TABLE meta AS SELECT ord, parent_asin, kept.i AS i, ");
+    add_text(&sql, "title");
+    add_text_list(&sql, "description");
+    add_text_list(&sql, "features");
+    add_text_list(&sql, "categories");
+    add_text(&sql, "store");
+    add_number(&sql, "price");
+    sql_add(&sql, ", ");
+    add_text(&sql, "main_category");
+    add_number(&sql, "average_rating");
+    sql_add(&sql, ", TRY_CAST(rating_number AS BIGINT) AS rating_number FROM read_meta() LEFT JOIN "
+                  "kept ON parent_asin = kept.item_id WHERE parent_asin <> ''");
+    return load_unordered(db, &sql, err);
 }
 
 semid_status preprocess_count_meta(sql_db *db, int64_t out[3], semid_error *err) {
@@ -217,6 +232,7 @@ semid_status preprocess_count_meta(sql_db *db, int64_t out[3], semid_error *err)
     return sql_int64s(db, &sql, out, 3, err);
 }
 
+/* Of several records of an item the first counts. */
 semid_status preprocess_collect_items(sql_db *db, semid_error *err) {
     TRY(sql_run_text(db,
                      "CREATE TABLE items AS SELECT kept.i, kept.item_id, meta.* EXCLUDE (ord, "
@@ -238,21 +254,21 @@ semid_status preprocess_write_items(sql_db *db, const char *path, semid_error *e
 semid_status preprocess_store_texts(sql_db *db, const char *dir, text_store **out,
                                     semid_error *err) {
     sql_text sql = {0};
-    TRY(sql_run_text(db, "CREATE TABLE places AS SELECT i, item_id, rowid AS place FROM items",
-                     err));
+    TRY(sql_run_text(
+        db, "CREATE TABLE item_rows AS SELECT i, item_id, rowid AS item_row FROM items", err));
     sql_add(&sql, "SELECT title, description FROM items");
     TRY(text_store_open(out, db, &sql, dir, err));
     return sql_run_text(db, "DROP TABLE items", err);
 }
 
-/* The narrow rows are sorted, then get their texts. */
+/* Narrow rows are sorted; then they get their texts. */
 semid_status preprocess_write_part(sql_db *db, int part, const char *path, semid_error *err) {
     sql_text sql = {0};
     sql_add(&sql,
-            "SELECT user_id, item_id, timestamp, rating, stored_title(place) AS title, "
-            "stored_description(place) AS description FROM (SELECT user_id, item_id, timestamp, "
-            "rating, place FROM split JOIN user_names USING (u) JOIN places USING (i) WHERE part = "
-            "%d ORDER BY n)",
+            "SELECT user_id, item_id, timestamp, rating, stored_title(item_row) AS title, "
+            "stored_description(item_row) AS description FROM (SELECT user_id, item_id, timestamp, "
+            "rating, item_row FROM split JOIN user_names USING (u) JOIN item_rows USING (i) WHERE "
+            "part = %d ORDER BY n)",
             part);
     return sql_copy(db, &sql, path, err);
 }
