@@ -1,11 +1,10 @@
 /* `semid run`: reads the config file, plans the steps (run_plan.c) and runs those that are due
- * (run/run.c). What can be checked of all steps is checked before the first one starts: options,
- * and whether the outputs can be written. */
+ * (run/run.c). All options of all steps are checked while the plan is made, and all outputs before
+ * the first step starts, so that a mistake in the last step does not show after hours. */
 #include "base/file.h"
 #include "base/json_file.h"
 #include "base/json_report.h"
 #include "base/memory.h"
-#include "cli/command_files.h"
 #include "cli/commands.h"
 #include "cli/run_plan.h"
 
@@ -190,11 +189,6 @@ static semid_status run_configured(const run_params *p, const json_t *config,
     semid_status status = SEMID_OK;
 
     TRY_GOTO(run_plan_make(&plan, p, config, err));
-
-    /* of all steps before the first one: the last may be hours away */
-    for (size_t i = 0; i < plan.n_steps; i++)
-        TRY_GOTO(command_files_check_writable(&plan.steps[i].outputs, err));
-
     TRY_GOTO(path_join(&records, p->out, "records", err));
     const run_settings settings = {.record_dir = records, .force = p->force, .dry_run = p->dry_run};
     TRY_GOTO(run_steps(plan.steps, plan.n_steps, &settings, ctx, &figures, err));
