@@ -57,6 +57,7 @@ semid_status codebook_trainer_init(codebook_trainer *t, const semid_ema_params *
     *t = (codebook_trainer){
         .params = p, .n_rows = n_rows, .n_batches = chunk_count(n_rows, p->batch_rows), .dim = dim};
 
+    /* In rows per batch. revived_rows decays to dead_rows within an epoch at the earliest. */
     double mean_usage = (double)n_rows / (double)t->n_batches / (double)p->n_codewords;
     double dead_rows = p->dead_share * mean_usage;
     double revived_rows = fmin(mean_usage, dead_rows * pow(p->decay, -(double)t->n_batches));
@@ -133,6 +134,8 @@ semid_status codebook_trainer_start(codebook_trainer *t, const semid_codebook *s
         level_state *level = &t->levels[l];
         TRY(level_init(level, K, t->dim, semid_codebook_level(start, l), t->params->entropy_reg > 0,
                        err));
+
+        /* The sample may be any part of the rows: shares of it, scaled to a batch. */
         for (size_t k = 0; k < K; k++) {
             double share = (double)t->usage[l * K + k] / (double)n;
             level_set_usage(level, k, batch_rows * share);

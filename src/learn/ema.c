@@ -64,20 +64,6 @@ static size_t at_most(size_t n, size_t limit) {
     return n < limit ? n : limit;
 }
 
-static semid_status start_by_kmeans(const ema_training *e, semid_codebook **out, semid_error *err) {
-    const row_source *source = e->rows.source;
-    size_t n = e->trainer.params->n_codewords * KMEANS_ROWS_PER_CODEWORD;
-    float *sample = NULL;
-    n = at_most(n, source->n / KMEANS_MAX_SHARE);
-    n = at_most(n > START_MIN_ROWS ? n : START_MIN_ROWS, source->n);
-
-    TRY(mem_alloc(&sample, n, source->dim * sizeof *sample, err));
-    semid_status status = row_source_gather_u32(source, e->rows.order, n, sample, err);
-    if (status == SEMID_OK) status = codebook_trainer_kmeans(&e->trainer, sample, n, out, err);
-    mem_free(sample);
-    return status;
-}
-
 /* The levels from the codewords of `start` and from the codes that a sample has in it. */
 static semid_status start_levels(ema_training *e, const semid_codebook *start, semid_error *err) {
     codebook_trainer *t = &e->trainer;
@@ -94,15 +80,28 @@ static semid_status start_levels(ema_training *e, const semid_codebook *start, s
 }
 
 static semid_status start(ema_training *e, semid_error *err) {
+    semid_status status = SEMID_OK;
     const semid_ema_params *p = e->trainer.params;
+    const row_source *source = e->rows.source;
+    float *sample = NULL;
+    semid_codebook *codebook = NULL;
     rng order;
     rng_init(&order, p->seed, STREAM_START);
     shuffled_rows_shuffle(&e->rows, &order);
     if (p->init) return start_levels(e, p->init, err);
 
-    semid_codebook *codebook = NULL;
-    semid_status status = start_by_kmeans(e, &codebook, err);
-    if (status == SEMID_OK) status = start_levels(e, codebook, err);
+    /* k-means works in its rows: on a copy of the first ones. */
+    size_t n = at_most(p->n_codewords * KMEANS_ROWS_PER_CODEWORD, source->n / KMEANS_MAX_SHARE);
+    n = at_most(n > START_MIN_ROWS ? n : START_MIN_ROWS, source->n);
+    TRY_GOTO(mem_alloc(&sample, n, source->dim * sizeof *sample, err));
+    TRY_GOTO(row_source_gather_u32(source, e->rows.order, n, sample, err));
+    TRY_GOTO(codebook_trainer_kmeans(&e->trainer, sample, n, &codebook, err));
+    mem_free(sample); /* before the levels take memory of their own */
+    sample = NULL;
+
+    TRY_GOTO(start_levels(e, codebook, err));
+done:
+    mem_free(sample);
     semid_codebook_free(codebook);
     return status;
 }
@@ -117,23 +116,11 @@ static semid_status train_batch(void *user, size_t first, size_t n, semid_error 
     return SEMID_OK;
 }
 
-static semid_ema_epoch sum_up(const ema_training *e) {
-    const codebook_trainer *t = &e->trainer;
-    size_t L = t->params->n_levels, K = t->params->n_codewords;
-    double scale = 1 / ((double)t->n_rows * (double)t->dim);
-    semid_ema_epoch epoch = {.recon = e->errors[L - 1] * scale, .n_revived = e->n_revived};
-    for (size_t l = 0; l < L; l++) {
-        epoch.commit += e->errors[l] * scale;
-        epoch.entropy += codebook_trainer_entropy(t, l * K, K);
-    }
-    epoch.loss = codebook_trainer_loss(t, epoch.recon, epoch.commit, epoch.entropy);
-    return epoch;
-}
-
 static semid_status train(ema_training *e, semid_ema_epoch *epochs, semid_error *err) {
     semid_status status = SEMID_OK;
     codebook_trainer *t = &e->trainer;
-    size_t n_epochs = t->params->n_epochs, L = t->params->n_levels;
+    size_t n_epochs = t->params->n_epochs, L = t->params->n_levels, K = t->params->n_codewords;
+    double scale = 1 / ((double)t->n_rows * (double)t->dim);
     progress shown;
     progress_begin(&shown, "train", "rows", n_epochs * t->n_rows);
 
@@ -143,7 +130,14 @@ static semid_status train(ema_training *e, semid_ema_epoch *epochs, semid_error 
         shuffled_rows_shuffle(&e->rows, &t->random);
         TRY_GOTO(codebook_trainer_epoch(t, train_batch, e, &shown, err));
 
-        semid_ema_epoch epoch = sum_up(e);
+        /* The last level's error is what remains; the commitment counts those of all levels. */
+        semid_ema_epoch epoch = {.recon = e->errors[L - 1] * scale, .n_revived = e->n_revived};
+        for (size_t l = 0; l < L; l++) {
+            epoch.commit += e->errors[l] * scale;
+            epoch.entropy += codebook_trainer_entropy(t, l * K, K);
+        }
+        epoch.loss = codebook_trainer_loss(t, epoch.recon, epoch.commit, epoch.entropy);
+
         if (i + 1 == n_epochs)
             TRY_GOTO(revive_unused(t->levels, L, e->rows.source, &t->workspace, &t->random,
                                    &epoch.n_revived, err));

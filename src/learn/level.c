@@ -89,21 +89,7 @@ void level_workspace_release(level_workspace *w) {
 
 /* ---- assignment ---- */
 
-/* sqrt(cost_k) as the last coordinate of every codeword. */
-static void lift_codewords(level_state *s, level_workspace *w, const level_rules *rules) {
-    size_t width = s->dim + 1;
-    double least = INFINITY;
-    level_smooth_usage(s, rules->epsilon, w->smoothed);
-    for (size_t k = 0; k < s->n_codewords; k++) least = fmin(least, w->smoothed[k]);
-
-    for (size_t k = 0; k < s->n_codewords; k++) {
-        double cost = rules->usage_cost * log(w->smoothed[k] / least);
-        memcpy(s->lifted + k * width, s->codewords + k * s->dim, s->dim * sizeof(float));
-        s->lifted[k * width + s->dim] = (float)sqrt(cost);
-    }
-}
-
-/* 0 as the last coordinate of rows [row, row + n). */
+/* n rows from `row` on, with 0 as their last coordinate. */
 static const float *lift_rows(const level_state *s, level_workspace *w, size_t row, size_t n) {
     size_t width = s->dim + 1;
     for (size_t i = 0; i < n; i++) {
@@ -114,7 +100,19 @@ static const float *lift_rows(const level_state *s, level_workspace *w, size_t r
 }
 
 void level_assign(level_state *s, level_workspace *w, const level_rules *rules, size_t n) {
-    if (s->biased) lift_codewords(s, w, rules);
+    size_t K = s->n_codewords, width = s->dim + 1;
+    if (s->biased) {
+        double least = INFINITY;
+        level_smooth_usage(s, rules->epsilon, w->smoothed);
+        for (size_t k = 0; k < K; k++) least = fmin(least, w->smoothed[k]);
+
+        /* sqrt(cost_k) as the last coordinate of codeword k */
+        for (size_t k = 0; k < K; k++) {
+            double cost = rules->usage_cost * log(w->smoothed[k] / least);
+            memcpy(s->lifted + k * width, s->codewords + k * s->dim, s->dim * sizeof(float));
+            s->lifted[k * width + s->dim] = (float)sqrt(cost);
+        }
+    }
     nearest_set(s->search, s->biased ? s->lifted : s->codewords);
 
     for (size_t row = 0; row < n; row += rules->chunk_rows) {

@@ -60,7 +60,7 @@ typedef struct find_dead_task {
     double mean_error; /* squared, per row of the batch */
 } find_dead_task;
 
-/* Of the codewords w->revived [begin, end): without k its rows go to the codeword nearest to k. */
+/* Judges the codewords w->revived [begin, end). */
 static void find_dead_chunk(void *user, size_t chunk, size_t begin, size_t end) {
     const find_dead_task *task = user;
     const level_state *s = task->s;
@@ -69,6 +69,8 @@ static void find_dead_chunk(void *user, size_t chunk, size_t begin, size_t end) 
     for (size_t i = begin; i < end; i++) {
         size_t k = task->w->revived[i];
         const float *c = s->codewords + k * s->dim;
+
+        /* Without k, its rows would go to the codeword nearest to it. */
         float nearest_other = INFINITY;
         for (size_t other = 0; other < s->n_codewords; other++) {
             if (other == k) continue;
@@ -81,46 +83,37 @@ static void find_dead_chunk(void *user, size_t chunk, size_t begin, size_t end) 
     }
 }
 
-static void find_dead(const find_dead_task *task, size_t n, rng *random) {
-    const level_state *s = task->s;
-    level_workspace *w = task->w;
-    size_t K = s->n_codewords, n_checks = 0, max_checks = n / ROWS_PER_CHECK + 1;
-
-    size_t first = (size_t)rng_below(random, K); /* all get their turn */
-    for (size_t i = 0; i < K; i++) {
-        size_t k = i + first < K ? i + first : i + first - K;
-        w->dead[k] = s->n[k] < surely_dead_ratio * task->rules->dead_rows;
-        if (w->dead[k] || s->n[k] >= task->rules->dead_rows || n_checks == max_checks) continue;
-        w->revived[n_checks++] = (uint32_t)k;
-    }
-    parallel_chunks(n_checks, CODEWORDS_PER_CHUNK, find_dead_chunk, (void *)(uintptr_t)task);
-}
-
-static bool draw_row(const level_state *s, const level_workspace *w, size_t n, rng *random,
-                     size_t *row) {
-    for (int t = 0; t < BATCH_TRIES; t++) {
-        *row = (size_t)rng_below(random, n);
-        const float *c = s->codewords + (size_t)w->codes[*row] * s->dim;
-        if (w->distances[*row] > 0 && is_missed(w->r + *row * s->dim, c, s->dim)) return true;
-    }
-    return false;
-}
-
 size_t revive_draw_seeds(const level_state *s, level_workspace *w, const level_rules *rules,
                          size_t n, rng *random) {
-    size_t n_seeds = 0, row = 0;
+    size_t K = s->n_codewords, n_checks = 0, max_checks = n / ROWS_PER_CHECK + 1, n_seeds = 0;
     double error = 0;
     if (rules->dead_rows <= 0) return 0;
 
+    /* Candidates begin at a random codeword, so that all get their turn. */
+    size_t first = (size_t)rng_below(random, K);
+    for (size_t i = 0; i < K; i++) {
+        size_t k = i + first < K ? i + first : i + first - K;
+        w->dead[k] = s->n[k] < surely_dead_ratio * rules->dead_rows;
+        if (w->dead[k] || s->n[k] >= rules->dead_rows || n_checks == max_checks) continue;
+        w->revived[n_checks++] = (uint32_t)k;
+    }
     for (size_t i = 0; i < n; i++) error += (double)w->distances[i];
     find_dead_task task = {s, w, rules, error / (double)n};
-    find_dead(&task, n, random);
+    parallel_chunks(n_checks, CODEWORDS_PER_CHUNK, find_dead_chunk, &task);
 
-    for (size_t k = 0; k < s->n_codewords && n_seeds < n; k++) {
-        if (!w->dead[k] || !draw_row(s, w, n, random, &row)) continue;
-        memcpy(w->seeds + n_seeds * s->dim, w->r + row * s->dim, s->dim * sizeof(float));
-        w->distances[row] = 0; /* it is not drawn again */
-        w->revived[n_seeds++] = (uint32_t)k;
+    for (size_t k = 0; k < K && n_seeds < n; k++) {
+        if (!w->dead[k]) continue;
+        for (int t = 0; t < BATCH_TRIES; t++) {
+            size_t row = (size_t)rng_below(random, n);
+            const float *r = w->r + row * s->dim;
+            const float *c = s->codewords + (size_t)w->codes[row] * s->dim;
+            if (!(w->distances[row] > 0) || !is_missed(r, c, s->dim)) continue;
+
+            memcpy(w->seeds + n_seeds * s->dim, r, s->dim * sizeof(float));
+            w->distances[row] = 0; /* it is not drawn again */
+            w->revived[n_seeds++] = (uint32_t)k;
+            break;
+        }
     }
     return n_seeds;
 }
@@ -206,20 +199,6 @@ static semid_status move_codeword(unused_pass *p, size_t k, size_t *n_moved, sem
     return SEMID_OK;
 }
 
-static semid_status revive_level(unused_pass *p, size_t *n_revived, semid_error *err) {
-    for (int round = 0; round < UNUSED_ROUNDS; round++) {
-        size_t n_moved = 0;
-        TRY(assign_level(p, err));
-        for (size_t k = 0; k < p->levels[p->level].n_codewords; k++)
-            if (p->counts[k] == 0) TRY(move_codeword(p, k, &n_moved, err));
-        *n_revived += n_moved;
-        if (n_moved == 0) return SEMID_OK;
-    }
-
-    /* The next level works on the codes of the codewords as they are now. */
-    return assign_level(p, err);
-}
-
 semid_status revive_unused(level_state *levels, size_t n_levels, const row_source *rows,
                            level_workspace *w, rng *random, size_t *n_revived, semid_error *err) {
     semid_status status = SEMID_OK;
@@ -234,7 +213,19 @@ semid_status revive_unused(level_state *levels, size_t n_levels, const row_sourc
     TRY_GOTO(mem_alloc(&p.codes, rows->n, n_levels * sizeof(int32_t), err));
     TRY_GOTO(mem_alloc(&p.counts, levels->n_codewords, sizeof *p.counts, err));
     TRY_GOTO(nearest_new(&p.search, levels->n_codewords, p.dim, err));
-    for (p.level = 0; p.level < n_levels; p.level++) TRY_GOTO(revive_level(&p, n_revived, err));
+    for (p.level = 0; p.level < n_levels; p.level++) {
+        TRY_GOTO(assign_level(&p, err));
+        for (int round = 0; round < UNUSED_ROUNDS; round++) {
+            size_t n_moved = 0;
+            for (size_t k = 0; k < levels->n_codewords; k++)
+                if (p.counts[k] == 0) TRY_GOTO(move_codeword(&p, k, &n_moved, err));
+            if (n_moved == 0) break;
+
+            /* The next round, or level, works on the codes of the codewords as they are now. */
+            *n_revived += n_moved;
+            TRY_GOTO(assign_level(&p, err));
+        }
+    }
 done:
     mem_free(p.codes);
     mem_free(p.counts);

@@ -79,11 +79,20 @@ static semid_status check_widths(const semid_rqvae_params *p, size_t dim, semid_
     return SEMID_OK;
 }
 
-static semid_status check_start(const semid_rqvae_params *p, size_t dim, semid_error *err) {
+static semid_status check(const semid_rqvae_params *p, const row_source *rows, semid_error *err) {
     const semid_codebook *cb = p->start_codebook;
-    size_t L = p->quantizer.n_levels, K = p->quantizer.n_codewords;
-    if (!p->start || !cb) FAIL(SEMID_ERR_ARGUMENT, "start: expected a model and its codebook");
+    size_t L = p->quantizer.n_levels, K = p->quantizer.n_codewords, dim = rows->dim;
+    TRY(codebook_trainer_check(&p->quantizer, rows->n, dim, err));
+    TRY(check_reserved(p->reserved, sizeof p->reserved, err));
+    if (p->quantizer.init)
+        FAIL(SEMID_ERR_ARGUMENT, "init: expected NULL, for codewords start from latents");
+    if (!(p->lr > 0) || !(p->weight_decay >= 0))
+        FAIL(SEMID_ERR_ARGUMENT, "expected lr > 0, weight_decay >= 0, found %g, %g", p->lr,
+             p->weight_decay);
 
+    /* The widths are those of the model that training continues with, if there is one. */
+    if (!p->start && !cb) return check_widths(p, dim, err);
+    if (!p->start || !cb) FAIL(SEMID_ERR_ARGUMENT, "start: expected a model and its codebook");
     if (semid_model_dim(p->start) != dim ||
         semid_model_latent(p->start) != semid_codebook_dim(cb) || semid_codebook_levels(cb) != L ||
         semid_codebook_codewords(cb) != K)
@@ -93,19 +102,6 @@ static semid_status check_start(const semid_rqvae_params *p, size_t dim, semid_e
              dim, L, K, semid_model_latent(p->start), semid_model_dim(p->start),
              semid_codebook_levels(cb), semid_codebook_codewords(cb), semid_codebook_dim(cb));
     return SEMID_OK;
-}
-
-static semid_status check(const semid_rqvae_params *p, const row_source *rows, semid_error *err) {
-    TRY(codebook_trainer_check(&p->quantizer, rows->n, rows->dim, err));
-    TRY(check_reserved(p->reserved, sizeof p->reserved, err));
-    if (p->quantizer.init)
-        FAIL(SEMID_ERR_ARGUMENT, "init: expected NULL, for codewords start from latents");
-    if (!(p->lr > 0) || !(p->weight_decay >= 0))
-        FAIL(SEMID_ERR_ARGUMENT, "expected lr > 0, weight_decay >= 0, found %g, %g", p->lr,
-             p->weight_decay);
-
-    if (p->start || p->start_codebook) return check_start(p, rows->dim, err);
-    return check_widths(p, rows->dim, err);
 }
 
 /* ---- the networks before training ---- */
@@ -142,6 +138,7 @@ static semid_status measure_rows(const row_source *rows, semid_model *m, semid_e
     }
     for (size_t j = 0; j < dim; j++) m->mean[j] = (float)(sums[j] / (double)rows->n);
 
+    /* In a second pass: sums of squares about 0 would cancel where the mean is large. */
     for (size_t row = 0; row < rows->n; row += n) {
         TRY_GOTO(row_source_block(rows, row, &x, &n, err));
         for (size_t i = 0; i < n; i++) {
@@ -184,6 +181,7 @@ static semid_status start_networks(rqvae_training *f, semid_error *err) {
 
     semid_model *m = f->model;
     if (start) {
+        /* Also its mean and scale, though the data may be others: its weights go with them. */
         memcpy(m->params, start->params, m->n_params * sizeof(float));
         memcpy(m->mean, start->mean, f->source->dim * sizeof(float));
         m->scale = start->scale;
@@ -200,27 +198,7 @@ static semid_status start_networks(rqvae_training *f, semid_error *err) {
 
 /* ---- the codewords before training ---- */
 
-/* Latents of n random rows, by the encoder as it is now. */
-static semid_status sample_latents(const rqvae_training *f, size_t n, float *z, semid_error *err) {
-    semid_status status = SEMID_OK;
-    rng random;
-    uint64_t *rows = NULL;
-    float *x = NULL;
-    TRY_GOTO(mem_alloc(&rows, n, sizeof *rows, err));
-    TRY_GOTO(mem_alloc(&x, n, f->source->dim * sizeof *x, err));
-
-    rng_init(&random, f->p->quantizer.seed, STREAM_START);
-    rng_sample_sorted(&random, f->source->n, n, rows);
-    rng_shuffle_u64(&random, rows, n);
-    TRY_GOTO(row_source_gather(f->source, rows, n, x, err));
-    TRY_GOTO(semid_model_project(NULL, f->model, x, n, z, err));
-done:
-    mem_free(rows);
-    mem_free(x);
-    return status;
-}
-
-/* From k-means of a part of the sample, or as params->start_codebook has them. */
+/* From k-means of a part of a sample of latents, or as params->start_codebook has them. */
 static semid_status start_codewords(rqvae_training *f, semid_error *err) {
     semid_status status = SEMID_OK;
     codebook_trainer *t = &f->trainer.codebooks;
@@ -228,15 +206,26 @@ static semid_status start_codewords(rqvae_training *f, semid_error *err) {
     if (n > f->source->n) n = f->source->n;
     size_t n_kmeans = n / 4 > START_MIN_ROWS ? n / 4 : START_MIN_ROWS;
     if (n_kmeans > n) n_kmeans = n;
-    float *z = NULL, *copy = NULL;
+    uint64_t *rows = NULL;
+    float *x = NULL, *z = NULL, *copy = NULL;
     semid_codebook *drawn = NULL;
     const semid_codebook *start = f->p->start_codebook;
-    TRY_GOTO(mem_alloc(&z, n, t->dim * sizeof *z, err));
-    TRY_GOTO(mem_alloc(&copy, n_kmeans, t->dim * sizeof *copy, err));
 
-    TRY_GOTO(sample_latents(f, n, z, err));
-    memcpy(copy, z, n_kmeans * t->dim * sizeof *copy);
+    /* Latents of n random rows in random order, by the encoder as it is now. */
+    rng random;
+    rng_init(&random, t->params->seed, STREAM_START);
+    TRY_GOTO(mem_alloc(&rows, n, sizeof *rows, err));
+    TRY_GOTO(mem_alloc(&x, n, f->source->dim * sizeof *x, err));
+    TRY_GOTO(mem_alloc(&z, n, t->dim * sizeof *z, err));
+    rng_sample_sorted(&random, f->source->n, n, rows);
+    rng_shuffle_u64(&random, rows, n);
+    TRY_GOTO(row_source_gather(f->source, rows, n, x, err));
+    TRY_GOTO(semid_model_project(NULL, f->model, x, n, z, err));
+
+    /* k-means works in its rows. */
     if (!start) {
+        TRY_GOTO(mem_alloc(&copy, n_kmeans, t->dim * sizeof *copy, err));
+        memcpy(copy, z, n_kmeans * t->dim * sizeof *copy);
         TRY_GOTO(codebook_trainer_kmeans(t, copy, n_kmeans, &drawn, err));
         start = drawn;
     }
@@ -247,6 +236,8 @@ static semid_status start_codewords(rqvae_training *f, semid_error *err) {
     f->checkpoint.quantizes = true;
 done:
     semid_codebook_free(drawn);
+    mem_free(rows);
+    mem_free(x);
     mem_free(z);
     mem_free(copy);
     return status;
@@ -290,7 +281,7 @@ static semid_status train_epoch(rqvae_training *f, size_t e, semid_rqvae_epoch *
     codebook_trainer *t = &f->trainer.codebooks;
     f->sums = (rqvae_sums){0};
     rng_init(&t->random, f->p->quantizer.seed, STREAM_EPOCHS + e);
-    shuffled_rows_reset(&f->rows);
+    shuffled_rows_reset(&f->rows); /* or the order would depend on all epochs before */
     shuffled_rows_shuffle(&f->rows, &t->random);
     TRY(codebook_trainer_epoch(t, train_batch, f, &f->shown, err));
 
@@ -354,21 +345,16 @@ static semid_status train(rqvae_training *f, semid_error *err) {
 
 /* ---- the public calls ---- */
 
-static semid_status prepare(rqvae_training *f, semid_error *err) {
-    const semid_rqvae_params *p = f->p;
-    size_t n_epochs = p->quantizer.n_epochs;
-    f->n_warm = p->start ? 0 : n_epochs / WARM_SHARE;
-    TRY(start_networks(f, err));
-    TRY(rqvae_trainer_init(&f->trainer, f->model, p, f->source->n, err));
-    TRY(shuffled_rows_init(&f->rows, f->source, f->trainer.codebooks.workspace.max_rows, err));
-
+static semid_status open_checkpoint(rqvae_training *f, semid_error *err) {
     rqvae_checkpoint *c = &f->checkpoint;
-    c->path = p->checkpoint;
-    c->trainer = &f->trainer;
+    size_t n_epochs = f->p->quantizer.n_epochs;
+    *c = (rqvae_checkpoint){.path = f->p->checkpoint, .trainer = &f->trainer};
     TRY(mem_alloc(&c->epochs, n_epochs, sizeof *c->epochs, err));
+
+    /* Nothing is described, and no row read for it, unless there is to be a file. */
     if (!c->path) return SEMID_OK;
-    TRY(rqvae_checkpoint_describe(c, p, f->source, err));
-    if (!p->resume || !path_exists(c->path)) return SEMID_OK;
+    TRY(rqvae_checkpoint_describe(c, f->p, f->source, err));
+    if (!f->p->resume || !path_exists(c->path)) return SEMID_OK;
     TRY(rqvae_checkpoint_load(c, err));
     log_info("%s: going on after epoch %zu of %zu", c->path, c->n_done, n_epochs);
     return SEMID_OK;
@@ -377,16 +363,21 @@ static semid_status prepare(rqvae_training *f, semid_error *err) {
 static semid_status fit(semid_codebook **codebook, semid_model **model, const row_source *rows,
                         const semid_rqvae_params *p, semid_rqvae_epoch *epochs, semid_error *err) {
     semid_status status = SEMID_OK;
-    rqvae_training f = {.p = p, .source = rows};
+    size_t n_epochs = p->quantizer.n_epochs;
+    rqvae_training f = {.p = p, .source = rows, .n_warm = p->start ? 0 : n_epochs / WARM_SHARE};
     TRY(check(p, rows, err));
-    progress_begin(&f.shown, "train", "rows", p->quantizer.n_epochs * rows->n);
-    TRY_GOTO(prepare(&f, err));
+    progress_begin(&f.shown, "train", "rows", n_epochs * rows->n);
+
+    TRY_GOTO(start_networks(&f, err));
+    TRY_GOTO(rqvae_trainer_init(&f.trainer, f.model, p, rows->n, err));
+    TRY_GOTO(shuffled_rows_init(&f.rows, rows, f.trainer.codebooks.workspace.max_rows, err));
+    TRY_GOTO(open_checkpoint(&f, err));
     TRY_GOTO(train(&f, err));
 
     TRY_GOTO(codebook_trainer_codebook(&f.trainer.codebooks, codebook, err));
     *model = f.model;
     f.model = NULL;
-    if (epochs) memcpy(epochs, f.checkpoint.epochs, p->quantizer.n_epochs * sizeof *epochs);
+    if (epochs) memcpy(epochs, f.checkpoint.epochs, n_epochs * sizeof *epochs);
 done:
     progress_end(&f.shown);
     rqvae_trainer_release(&f.trainer);

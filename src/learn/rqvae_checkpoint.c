@@ -25,23 +25,17 @@ enum { MAX_TENSORS = 10, EPOCH_FIGURES = 6, TEXT_BYTES = 64 };
 
 /* ---- the description of a training ---- */
 
-static semid_status data_checksum(const row_source *rows, json_int_t *out, semid_error *err) {
-    uint32_t crc = 0;
-    const float *x;
-    for (size_t row = 0, n; row < rows->n; row += n) {
-        TRY(row_source_block(rows, row, &x, &n, err));
-        crc = (uint32_t)crc32_z(crc, (const uint8_t *)x, n * rows->dim * sizeof *x);
-    }
-    *out = (json_int_t)crc;
-    return SEMID_OK;
-}
-
 semid_status rqvae_checkpoint_describe(rqvae_checkpoint *c, const semid_rqvae_params *p,
                                        const row_source *rows, semid_error *err) {
     const semid_ema_params *q = &p->quantizer;
     const mlp_shape *encoder = &c->trainer->model->encoder.shape;
-    json_int_t data = 0, start = 0;
-    TRY(data_checksum(rows, &data, err));
+    const float *x;
+    uint32_t data = 0;
+    json_int_t start = 0;
+    for (size_t row = 0, n; row < rows->n; row += n) {
+        TRY(row_source_block(rows, row, &x, &n, err));
+        data = (uint32_t)crc32_z(data, (const uint8_t *)x, n * rows->dim * sizeof *x);
+    }
     if (p->start)
         start = (json_int_t)crc32_z(model_codebook_mark(p->start_codebook),
                                     (const uint8_t *)p->start->params,
@@ -50,16 +44,18 @@ semid_status rqvae_checkpoint_describe(rqvae_checkpoint *c, const semid_rqvae_pa
     for (size_t i = 0; i <= encoder->n_layers; i++)
         json_array_append_new(widths, json_integer((json_int_t)encoder->sizes[i]));
 
+    /* In the order in which differences are looked for. */
     json_t *run = json_pack(
         "{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:o, s:s, s:s, s:f, s:f, s:I, s:I, s:f, s:f, s:f, "
-        "s:I}",
+        "s:f, s:f, s:I}",
         "version", semid_version(), "instruction set", kernels()->tier, "rows", (json_int_t)rows->n,
-        "data", data, "seed", (json_int_t)q->seed, "L", (json_int_t)q->n_levels, "K",
+        "data", (json_int_t)data, "seed", (json_int_t)q->seed, "L", (json_int_t)q->n_levels, "K",
         (json_int_t)q->n_codewords, "widths", widths, "gradient",
         p->gradient == SEMID_GRADIENT_ROTATION ? "rotation" : "ste", "codebook-update",
         p->update == SEMID_UPDATE_GRAD ? "grad" : "ema", "lr", p->lr, "weight-decay",
         p->weight_decay, "epochs", (json_int_t)q->n_epochs, "batch-size", (json_int_t)q->batch_rows,
-        "beta", q->beta, "decay", q->decay, "entropy-reg", q->entropy_reg, "start", start);
+        "beta", q->beta, "decay", q->decay, "entropy-reg", q->entropy_reg, "epsilon", q->epsilon,
+        "dead-share", q->dead_share, "start", start);
     char *text = run ? json_dumps(run, JSON_COMPACT) : NULL;
     json_decref(run);
     if (!text) FAIL(SEMID_ERR_NO_MEMORY, "out of memory: the checkpoint");
@@ -77,28 +73,14 @@ static const char *short_text(const json_t *v, char buf[TEXT_BYTES]) {
     return buf;
 }
 
-static semid_status compare_runs(const char *path, const json_t *ours, const json_t *theirs,
-                                 semid_error *err) {
-    const char *key;
-    const json_t *value;
-    char wanted[TEXT_BYTES], found[TEXT_BYTES];
-    if (!json_is_object(theirs))
-        FAIL(SEMID_ERR_FORMAT, "%s: expected a JSON object in tensor run", path);
-
-    json_object_foreach((json_t *)(uintptr_t)ours, key, value) {
-        const json_t *other = json_object_get(theirs, key);
-        if (json_equal(value, other)) continue;
-        FAIL(SEMID_ERR_DATA,
-             "%s: expected a checkpoint of this training (%s: %s), found one of another (%s); "
-             "delete it or give the same options and data",
-             path, key, short_text(value, wanted), short_text(other, found));
-    }
-    return SEMID_OK;
-}
-
+/* The first difference between our description and that in the file. */
 static semid_status check_run(const rqvae_checkpoint *c, const safetensors *file,
                               semid_error *err) {
+    semid_status status = SEMID_OK;
     array a;
+    const char *key;
+    json_t *value;
+    char wanted[TEXT_BYTES], found[TEXT_BYTES];
     TRY(safetensors_get(file, "run", &a, err));
     if (a.type != DTYPE_U8)
         FAIL(SEMID_ERR_FORMAT, "%s: tensor run: expected bytes, found %s", c->path,
@@ -106,7 +88,19 @@ static semid_status check_run(const rqvae_checkpoint *c, const safetensors *file
 
     json_t *ours = json_loads(c->run, 0, NULL);
     json_t *theirs = json_loadb(a.data, a.n_bytes, 0, NULL);
-    semid_status status = ours ? compare_runs(c->path, ours, theirs, err) : SEMID_ERR_NO_MEMORY;
+    if (!ours) FAIL_GOTO(SEMID_ERR_NO_MEMORY, "out of memory: the checkpoint");
+    if (!json_is_object(theirs))
+        FAIL_GOTO(SEMID_ERR_FORMAT, "%s: expected a JSON object in tensor run", c->path);
+
+    json_object_foreach(ours, key, value) {
+        const json_t *other = json_object_get(theirs, key);
+        if (json_equal(value, other)) continue;
+        FAIL_GOTO(SEMID_ERR_DATA,
+                  "%s: expected a checkpoint of this training (%s: %s), found one of another "
+                  "(%s); delete it or give the same options and data",
+                  c->path, key, short_text(value, wanted), short_text(other, found));
+    }
+done:
     json_decref(ours);
     json_decref(theirs);
     return status;
@@ -242,6 +236,7 @@ static semid_status load_epochs(rqvae_checkpoint *c, const safetensors *file, se
         FAIL(SEMID_ERR_SHAPE, "%s: tensor epochs: expected at most [%zu, %d] float64, found %s",
              c->path, max_epochs, EPOCH_FIGURES, array_describe(&a, found));
 
+    /* n_revived: converting a number out of the range of size_t is undefined. */
     const double *f = a.data;
     c->n_done = a.shape[0];
     for (size_t e = 0; e < c->n_done; e++, f += EPOCH_FIGURES)
@@ -282,6 +277,7 @@ semid_status rqvae_checkpoint_load(rqvae_checkpoint *c, semid_error *err) {
     c->quantizes = safetensors_has(file, "codewords");
     if (c->quantizes) TRY_GOTO(load_levels(c, &s, file, err));
 
+    /* One NaN would spread to every weight. */
     for (size_t i = 0; i < s.n; i++) {
         const state_tensor *t = &s.list[i];
         size_t n = 1, bad;

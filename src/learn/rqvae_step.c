@@ -133,6 +133,7 @@ static semid_status quantize_latents(rqvae_trainer *t, size_t n, rqvae_sums *sum
     no_decay.weight_decay = 0;
 
     parallel_chunks(n, ROWS_PER_CHUNK, load_latents, t);
+    /* NaN has no nearest codeword, and networks that diverge show here first. */
     if (rows_not_finite(c->workspace.r, n, latent_of(t), &bad) > 0)
         FAIL(SEMID_ERR_DATA, "training left the range of float32: lower the learning rate");
 
@@ -220,6 +221,7 @@ semid_status rqvae_gradients(rqvae_trainer *t, size_t n, bool quantize, rqvae_su
     float *decoder_grads = t->grads + mlp_param_count(&m->encoder.shape);
     gradient_task task = {t, n};
 
+    /* Without a quantizer the decoder sees the latents themselves. */
     mlp_forward(&m->encoder, &t->encoder_tape, n);
     if (quantize)
         TRY(quantize_latents(t, n, sums, err));
