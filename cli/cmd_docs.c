@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "pipeline/output_check.h"
 
 #include <string.h>
 
@@ -96,6 +97,9 @@ static semid_status run(const void *params, const step_context *ctx, json_t **re
     (void)ctx;
     (void)report;
     const docs_params *p = params;
+    const char *const outputs[] = {formats[p->format].main_name, NULL};
+    TRY(output_check_folder(p->out, outputs, err));
+
     TRY(write_file(p, NULL, err));
     if (!formats[p->format].command_name) return SEMID_OK;
     for (const command *const *c = all_commands; *c; c++) TRY(write_file(p, *c, err));

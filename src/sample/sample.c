@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/rng.h"
+#include "pipeline/output_check.h"
 #include "sample/items.h"
 
 #include <math.h>
@@ -198,6 +199,7 @@ done:
 
 semid_status step_sample(const sample_params *p, const step_context *ctx, json_t **report,
                          semid_error *err) {
+    static const char *const outputs[] = {"reviews.jsonl", "meta.jsonl", NULL};
     step_timer timer = step_begin();
     uint64_t n_users = (uint64_t)(p->users ? p->users : 2 * p->items);
     sample_catalogue c;
@@ -205,10 +207,11 @@ semid_status step_sample(const sample_params *p, const step_context *ctx, json_t
     json_t *figures = NULL;
     size_t n_meta = 0, n_reviews = 0;
     semid_status status = SEMID_OK;
+    TRY(output_check_folder(p->out, outputs, err));
 
     sample_catalogue_init(&c, (uint64_t)p->items, ctx->seed);
-    TRY_GOTO(path_join(&reviews, p->out, "reviews.jsonl", err));
-    TRY_GOTO(path_join(&meta, p->out, "meta.jsonl", err));
+    TRY_GOTO(path_join(&reviews, p->out, outputs[0], err));
+    TRY_GOTO(path_join(&meta, p->out, outputs[1], err));
     TRY_GOTO(write_meta_file(&c, p, meta, &n_meta, err));
     TRY_GOTO(write_reviews_file(&c, p, n_users, reviews, &n_reviews, err));
 
