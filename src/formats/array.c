@@ -103,6 +103,7 @@ static float f32_from_bf16(uint16_t h) {
 
 void dtype_to_f32(dtype t, const void *src, size_t n, float *out) {
     const uint8_t *bytes = src;
+
     switch (t) {
     case DTYPE_F16:
         CONVERT(uint16_t, f32_from_f16(v));
@@ -161,6 +162,7 @@ static semid_status floats_to_i64(dtype t, const uint8_t *bytes, size_t n, int64
             dtype_to_f32(t, bytes + i * dtype_bytes(t), 1, &f);
             v = (double)f;
         }
+
         if (v < -LIMIT || v >= LIMIT || floor(v) != v) /* NaN differs from itself */
             FAIL(SEMID_ERR_FORMAT, "expected whole numbers, found %g", v);
         out[i] = (int64_t)v;

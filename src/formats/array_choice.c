@@ -1,3 +1,7 @@
+/* Files are offered array by array and nothing of them is kept but the best candidate of each kind:
+ * the one that was named, the first usual name that is a matrix, the first usual name at all, the
+ * first matrix. The choice is then made in this order; where no array fits, but a usual name shows
+ * what was meant, that one is chosen, so that the message says what is wrong with it. */
 #include "formats/array_choice.h"
 
 #include <string.h>
@@ -6,36 +10,36 @@ static const char *const usual_names[] = {"emb",      "Z",         "arr_0", "emb
                                           "features", "embedding", "vector"};
 enum { N_USUAL = sizeof usual_names / sizeof *usual_names };
 
-static size_t rank_of(const char *name) {
-    size_t i = 0;
-    while (i < N_USUAL && strcmp(usual_names[i], name) != 0) i++;
-    return i;
-}
-
-/* As many as there is room for: a checkpoint may hold thousands. */
-static void list(array_choice *c, const char *name, const char *what) {
+/* Adds an array to the list for messages, as long as there is room: a checkpoint may hold
+ * thousands. */
+static void add_to_list(array_choice *c, const char *name, const char *what) {
     static const char more[] = ", ...";
-    size_t n = strlen(c->there), room = sizeof c->there - n;
+    size_t n = strlen(c->list), room = sizeof c->list - n;
     if (c->is_full) return;
-    int added = snprintf(c->there + n, room, "%s%s %s", n ? ", " : "", name, what);
+
+    int added = snprintf(c->list + n, room, "%s%s %s", n ? ", " : "", name, what);
     c->is_full = added < 0 || (size_t)added + sizeof more > room;
-    if (c->is_full) snprintf(c->there + n, room, "%s", n ? more : more + 2);
+    if (c->is_full) snprintf(c->list + n, room, "%s", n ? more : more + 2);
 }
 
 void array_choice_offer(array_choice *c, const char *name, bool is_matrix, const char *what,
                         const void *token) {
-    size_t rank = rank_of(name);
+    size_t rank = 0;
+    while (rank < N_USUAL && strcmp(usual_names[rank], name) != 0) rank++;
+    bool is_usual = rank < N_USUAL;
+
+    /* Of two arrays with a usual name, the one whose name stands earlier in the list. */
     if (c->key && strcmp(c->key, name) == 0) c->named = token;
-    if (rank < N_USUAL && (!c->usual || rank < c->usual_rank)) {
+    if (is_usual && (!c->usual || rank < c->usual_rank)) {
         c->usual = token;
         c->usual_rank = rank;
     }
-    if (is_matrix && rank < N_USUAL && (!c->usual_matrix || rank < c->usual_matrix_rank)) {
+    if (is_usual && is_matrix && (!c->usual_matrix || rank < c->usual_matrix_rank)) {
         c->usual_matrix = token;
         c->usual_matrix_rank = rank;
     }
     if (is_matrix && c->n_matrices++ == 0) c->matrix = token;
-    list(c, name, what);
+    add_to_list(c, name, what);
 }
 
 void array_choice_offer_strided(array_choice *c, const char *name, const strided *s,
@@ -47,20 +51,21 @@ void array_choice_offer_strided(array_choice *c, const char *name, const strided
 }
 
 semid_status array_choice_make(const array_choice *c, const void **token, semid_error *err) {
-    const char *there = *c->there ? c->there : "none";
+    const char *found = *c->list ? c->list : "none";
     const void *chosen = c->key               ? c->named
                          : c->usual_matrix    ? c->usual_matrix
                          : c->n_matrices == 1 ? c->matrix
                                               : NULL;
     /* Not what is needed, but what is meant: who opens it says what is wrong with it. */
     if (!c->key && !chosen && c->n_matrices == 0) chosen = c->usual;
+
     if (!chosen && c->key)
-        FAIL(SEMID_ERR_FORMAT, "%s: expected an array named %s, found %s", c->path, c->key, there);
+        FAIL(SEMID_ERR_FORMAT, "%s: expected an array named %s, found %s", c->path, c->key, found);
     if (!chosen)
         FAIL(SEMID_ERR_FORMAT,
              "%s: expected vectors named emb, Z, arr_0, embeddings or features, or a single matrix "
              "of them (FILE:NAME chooses one), found %s",
-             c->path, there);
+             c->path, found);
     *token = chosen;
     return SEMID_OK;
 }

@@ -15,7 +15,7 @@ typedef struct array_choice {
     const void *named, *usual_matrix, *usual, *matrix;
     size_t usual_matrix_rank, usual_rank, n_matrices;
     bool is_full;
-    char there[ARRAY_CHOICE_LIST_BYTES];
+    char list[ARRAY_CHOICE_LIST_BYTES]; /* of what was offered, for messages */
 } array_choice;
 
 /* An array with what it is ("[3, 2] float32"). `token` is handed back if it is chosen. */

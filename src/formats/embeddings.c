@@ -1,6 +1,8 @@
 /* Embeddings are one file (embeddings_file.h) or several side by side. A concatenation copies
- * nothing: each row is put together from a row of every part as it is read, scaled there, so that
- * matrices larger than memory can be concatenated. */
+ * nothing: each row is put together from a row of every part as it is read, scaled there (norms are
+ * summed in double, so that the result does not depend on how many rows are read at once), and
+ * matrices larger than memory can be concatenated. Parts must have the same number of rows and,
+ * where they carry ids, the same ids. */
 #include "formats/embeddings.h"
 
 #include "base/context.h"
@@ -28,6 +30,7 @@ semid_status embeddings_open(embeddings **out, const char *path, semid_error *er
     TRY_GOTO(embeddings_file_open(&e->file, path, err));
     e->n_rows = e->file.matrix.layout.shape[0];
     e->dim = e->file.matrix.layout.shape[1];
+
     *out = e;
     e = NULL;
 done:
@@ -140,6 +143,7 @@ semid_status embeddings_read(const embeddings *e, size_t row, size_t n, float *o
         return error_prefix(err, "%s", e->path);
     }
 
+    /* Several rows are read one after the other: from memory, not by a system call for each. */
     for (size_t i = row; i < row + n; i++)
         for (size_t p = 0; p < e->n_parts; p++) {
             const embeddings_part *part = &e->parts[p];
@@ -159,10 +163,13 @@ semid_status embeddings_gather(const embeddings *e, const uint64_t *rows, size_t
     enum { ROWS_BETWEEN_DROPS = 1024 };
     for (size_t begin = 0; begin < n; begin += ROWS_BETWEEN_DROPS) {
         size_t end = n - begin < ROWS_BETWEEN_DROPS ? n : begin + ROWS_BETWEEN_DROPS;
+
+        /* Rows that follow each other are read together. */
         for (size_t i = begin, n_run; i < end; i += n_run) {
             for (n_run = 1; i + n_run < end && rows[i + n_run] == rows[i] + n_run;) n_run++;
             TRY(embeddings_read(e, rows[i], n_run, out + i * e->dim, err));
         }
+
         if (embeddings_maps(e)) embeddings_drop(e, 0, e->n_rows);
         TRY(check_interrupted(err));
     }

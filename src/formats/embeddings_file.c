@@ -67,10 +67,21 @@ void embeddings_register(const char *extension, embeddings_loader load) {
     }
 }
 
-static semid_status load_block(embeddings_file *out, embeddings_loader load, const char *path,
-                               const char *name, semid_error *err) {
+static semid_status open_by_extension(embeddings_file *out, const char *path, const char *name,
+                                      semid_error *err) {
+    char extension[EXTENSION_BYTES];
+    path_extension(path, extension);
+    int i = 0;
+    while (i < MAX_FORMATS && strcmp(formats[i].extension, extension) != 0) i++;
+    if (i == MAX_FORMATS || !*extension)
+        FAIL(SEMID_ERR_UNSUPPORTED,
+             "%s: expected embeddings as .npy, .npz, .pt, .safetensors or .parquet, found %s%s",
+             path, *extension ? "." : "no extension", extension);
+    if (formats[i].open) return formats[i].open(out, path, name, err);
+
+    /* A loader of a higher layer reads the whole matrix into memory. */
     embeddings_block block = {0};
-    TRY(load(&block, path, name, err));
+    TRY(formats[i].load(&block, path, name, err));
     out->list = block.list;
     out->matrix.owned = block.data;
     out->matrix.layout = (strided){.type = DTYPE_F32,
@@ -79,19 +90,6 @@ static semid_status load_block(embeddings_file *out, embeddings_loader load, con
                                    .data = (const uint8_t *)block.data};
     strided_set_order(&out->matrix.layout, false);
     return SEMID_OK;
-}
-
-static semid_status open_by_extension(embeddings_file *out, const char *path, const char *name,
-                                      semid_error *err) {
-    char extension[EXTENSION_BYTES];
-    path_extension(path, extension);
-    for (int i = 0; i < MAX_FORMATS && *formats[i].extension; i++)
-        if (strcmp(formats[i].extension, extension) == 0)
-            return formats[i].open ? formats[i].open(out, path, name, err)
-                                   : load_block(out, formats[i].load, path, name, err);
-    FAIL(SEMID_ERR_UNSUPPORTED,
-         "%s: expected embeddings as .npy, .npz, .pt, .safetensors or .parquet, found %s%s", path,
-         *extension ? "." : "no extension", extension);
 }
 
 static semid_status check_matrix(const embeddings_file *f, const char *spec, semid_error *err) {
@@ -123,6 +121,7 @@ semid_status embeddings_file_open(embeddings_file *out, const char *spec, semid_
     TRY_GOTO(file_check_readable(path, err));
     TRY_GOTO(open_by_extension(&f, path, name, err));
     TRY_GOTO(check_matrix(&f, spec, err));
+
     *out = f;
     f = (embeddings_file){0};
 done:

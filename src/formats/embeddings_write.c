@@ -19,14 +19,6 @@ struct embeddings_writer {
     bool is_zip;
 };
 
-static semid_status begin_npy(embeddings_writer *w, semid_error *err) {
-    char header[NPY_HEADER_MAX_BYTES];
-    size_t shape[] = {w->n_rows, w->dim};
-    TRY(file_out_open(&w->file, w->path, err));
-    file_out_write(&w->file, header, npy_format_header(header, "<f4", 2, shape));
-    return SEMID_OK;
-}
-
 static semid_status begin_safetensors(embeddings_writer *w, semid_error *err) {
     safetensors_tensor t = {
         .name = "emb", .type = DTYPE_F32, .n_dims = 2, .shape = {w->n_rows, w->dim}};
@@ -43,13 +35,20 @@ static semid_status begin_safetensors(embeddings_writer *w, semid_error *err) {
 static semid_status begin(embeddings_writer *w, const ids *list, semid_error *err) {
     char extension[16];
     path_extension(w->path, extension);
-    if (strcmp(extension, "npy") == 0) return begin_npy(w, err);
+    if (strcmp(extension, "npy") == 0) {
+        char header[NPY_HEADER_MAX_BYTES];
+        size_t shape[] = {w->n_rows, w->dim};
+        TRY(file_out_open(&w->file, w->path, err));
+        file_out_write(&w->file, header, npy_format_header(header, "<f4", 2, shape));
+        return SEMID_OK;
+    }
     if (strcmp(extension, "safetensors") == 0) return begin_safetensors(w, err);
     if (strcmp(extension, "pt") == 0) {
         w->is_zip = true;
         TRY(zip_out_open(&w->zip, w->path, err));
         return pt_write_begin(&w->zip, w->n_rows, w->dim, list, err);
     }
+
     FAIL(SEMID_ERR_UNSUPPORTED,
          "%s: embeddings can be written as .npy, .pt or .safetensors, found %s%s", w->path,
          *extension ? "." : "no extension", extension);

@@ -12,6 +12,6 @@ semid_status embeddings_writer_open(embeddings_writer **out, const char *path, s
 semid_status embeddings_writer_append(embeddings_writer *w, const float *x, size_t n,
                                       semid_error *err);
 semid_status embeddings_writer_commit(embeddings_writer *w, semid_error *err);
-void embeddings_writer_free(embeddings_writer *w); /* without commit: nothing is left behind */
+void embeddings_writer_free(embeddings_writer *w); /* without commit: no file */
 
 #endif

@@ -1,5 +1,7 @@
-/* The list is one block of text and an array of offsets, both of which grow by halves: two
- * allocations, however many ids, and an id is found by its row in constant time. */
+/* The list is one block of text and an array of offsets into it, both of which grow by halves: two
+ * allocations however many ids there are, about 9 bytes per id besides its text, and an id is found
+ * by its row in constant time. Each is followed by a NUL, so that it can be handed out as a string.
+ */
 #include "formats/ids.h"
 
 #include "base/memory.h"

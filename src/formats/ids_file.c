@@ -12,29 +12,23 @@
 
 /* ---- text files: a line each ---- */
 
-static semid_status append_lines(ids *list, const char *at, size_t n_bytes, semid_error *err) {
-    for (const char *end = at + n_bytes; at < end;) {
-        const char *newline = memchr(at, '\n', (size_t)(end - at));
-        size_t n = (size_t)((newline ? newline : end) - at);
-        size_t shown = n > 0 && at[n - 1] == '\r' ? n - 1 : n;
-        if (shown == 0)
-            FAIL(SEMID_ERR_FORMAT, "line %zu: expected an id, found an empty line",
-                 list->n_ids + 1);
-
-        TRY(ids_append_checked(list, at, shown, err));
-        at += n + 1;
-    }
-    return SEMID_OK;
-}
-
 static semid_status load_text(ids *out, const char *path, semid_error *err) {
     file_map map;
     TRY(file_map_open(&map, path, err));
-
-    const char *text = (const char *)map.data;
-    size_t bom = map.n_bytes >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
     semid_status status = SEMID_OK;
-    if (map.n_bytes > bom) status = append_lines(out, text + bom, map.n_bytes - bom, err);
+    const char *at = (const char *)map.data, *end = at ? at + map.n_bytes : NULL;
+    if (map.n_bytes >= 3 && memcmp(at, "\xEF\xBB\xBF", 3) == 0) at += 3; /* byte order mark */
+
+    while (at < end && status == SEMID_OK) {
+        const char *newline = memchr(at, '\n', (size_t)(end - at));
+        size_t n = (size_t)((newline ? newline : end) - at);
+        size_t n_id = n > 0 && at[n - 1] == '\r' ? n - 1 : n;
+        status = n_id > 0
+                     ? ids_append_checked(out, at, n_id, err)
+                     : error_set(err, SEMID_ERR_FORMAT,
+                                 "line %zu: expected an id, found an empty line", out->n_ids + 1);
+        at = newline ? newline + 1 : end;
+    }
     if (status != SEMID_OK) error_prefix(err, "%s", path);
     file_map_close(&map);
     return status;

@@ -29,34 +29,36 @@ static semid_status load_objects(ids *out, const npy_header *h, const file_map *
     return status;
 }
 
-static semid_status load_mapped(ids *out, const file_map *map, const char *path, semid_error *err) {
-    npy_header h;
-    size_t expected;
-    char text[ARRAY_SHAPE_TEXT_BYTES];
-    TRY(npy_parse_header(&h, map->data, map->n_bytes, path, err));
-    if (h.n_dims != 1)
-        FAIL(SEMID_ERR_SHAPE, "%s: expected ids [N], found %s", path,
-             shape_describe(h.n_dims, h.shape, text));
-    if (h.kind == 'O') return load_objects(out, &h, map, path, err);
-
-    if (!ids_array_type(&h))
-        FAIL(SEMID_ERR_FORMAT, "%s: expected strings or integers, found dtype '%s'", path, h.descr);
-    size_t found = map->n_bytes - h.data_offset;
-    if (!size_mul(h.shape[0], h.item_bytes, &expected) || expected != found)
-        FAIL(SEMID_ERR_FORMAT, "%s: truncated or corrupt: %zu bytes of data for %zu ids '%s'", path,
-             found, h.shape[0], h.descr);
-    if (h.item_bytes == 0 && h.shape[0] > 0)
-        FAIL(SEMID_ERR_DATA, "%s: expected ids, found %zu empty strings", path, h.shape[0]);
-
-    semid_status status = ids_append_array(out, &h, map->data + h.data_offset, h.shape[0], err);
-    if (status != SEMID_OK) error_prefix(err, "%s", path);
-    return status;
-}
-
 semid_status ids_npy_load(ids *out, const char *path, semid_error *err) {
     file_map map;
+    npy_header h;
+    semid_status status;
     TRY(file_map_open(&map, path, err));
-    semid_status status = load_mapped(out, &map, path, err);
+    TRY_GOTO(npy_parse_header(&h, map.data, map.n_bytes, path, err));
+
+    char text[ARRAY_SHAPE_TEXT_BYTES];
+    if (h.n_dims != 1)
+        FAIL_GOTO(SEMID_ERR_SHAPE, "%s: expected ids [N], found %s", path,
+                  shape_describe(h.n_dims, h.shape, text));
+    if (h.kind == 'O') {
+        status = load_objects(out, &h, &map, path, err);
+        goto done;
+    }
+    if (!ids_array_type(&h))
+        FAIL_GOTO(SEMID_ERR_FORMAT, "%s: expected strings or integers, found dtype '%s'", path,
+                  h.descr);
+
+    /* The rest of the file must be exactly the elements. */
+    size_t expected, found = map.n_bytes - h.data_offset;
+    if (!size_mul(h.shape[0], h.item_bytes, &expected) || expected != found)
+        FAIL_GOTO(SEMID_ERR_FORMAT, "%s: truncated or corrupt: %zu bytes of data for %zu ids '%s'",
+                  path, found, h.shape[0], h.descr);
+    if (h.item_bytes == 0 && h.shape[0] > 0)
+        FAIL_GOTO(SEMID_ERR_DATA, "%s: expected ids, found %zu empty strings", path, h.shape[0]);
+
+    status = ids_append_array(out, &h, map.data + h.data_offset, h.shape[0], err);
+    if (status != SEMID_OK) error_prefix(err, "%s", path);
+done:
     file_map_close(&map);
     return status;
 }

@@ -52,11 +52,6 @@ static bool take_string(cursor *c, char *buf, size_t capacity) {
     return true;
 }
 
-static bool take_bool(cursor *c, bool *out) {
-    *out = take(c, "True");
-    return *out || take(c, "False");
-}
-
 static bool take_size(cursor *c, size_t *out) {
     skip_space(c);
     size_t v = 0;
@@ -111,13 +106,14 @@ static bool take_item(cursor *c, npy_header *h, int *seen) {
         ok = take_string(c, h->descr, sizeof h->descr) && parse_descr(h);
     } else if (strcmp(key, "fortran_order") == 0) {
         which = KEY_ORDER;
-        ok = take_bool(c, &h->fortran);
+        h->fortran = take(c, "True");
+        ok = h->fortran || take(c, "False");
     } else if (strcmp(key, "shape") == 0) {
         which = KEY_SHAPE;
         ok = take_shape(c, h);
     }
 
-    if (!ok || (*seen & which)) return false;
+    if (!ok || (*seen & which)) return false; /* another key, or one that repeats */
     *seen |= which;
     return true;
 }
@@ -168,23 +164,15 @@ semid_status npy_parse_header(npy_header *out, const uint8_t *data, size_t n_byt
     return SEMID_OK;
 }
 
-static bool numeric_dtype(const npy_header *h, dtype *out) {
-    static const struct {
-        char kind;
-        size_t n_bytes;
-        dtype type;
-    } known[] = {
-        {'f', 2, DTYPE_F16}, {'f', 4, DTYPE_F32}, {'f', 8, DTYPE_F64}, {'i', 1, DTYPE_I8},
-        {'u', 1, DTYPE_U8},  {'i', 2, DTYPE_I16}, {'u', 2, DTYPE_U16}, {'i', 4, DTYPE_I32},
-        {'u', 4, DTYPE_U32}, {'i', 8, DTYPE_I64}, {'u', 8, DTYPE_U64}, {'b', 1, DTYPE_BOOL},
-    };
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if (known[i].kind == h->kind && known[i].n_bytes == h->item_bytes) {
-            *out = known[i].type;
-            return true;
-        }
-    return false;
-}
+static const struct {
+    char kind;
+    size_t n_bytes;
+    dtype type;
+} numeric_types[] = {
+    {'f', 2, DTYPE_F16}, {'f', 4, DTYPE_F32}, {'f', 8, DTYPE_F64}, {'i', 1, DTYPE_I8},
+    {'u', 1, DTYPE_U8},  {'i', 2, DTYPE_I16}, {'u', 2, DTYPE_U16}, {'i', 4, DTYPE_I32},
+    {'u', 4, DTYPE_U32}, {'i', 8, DTYPE_I64}, {'u', 8, DTYPE_U64}, {'b', 1, DTYPE_BOOL},
+};
 
 semid_status npy_parse_head(strided *out, const uint8_t *data, size_t n_bytes, size_t n_total,
                             const char *label, semid_error *err) {
@@ -197,9 +185,15 @@ semid_status npy_parse_head(strided *out, const uint8_t *data, size_t n_bytes, s
              "%s: expected numbers, found dtype '%s': 2 bytes of a type that .npy cannot name; if "
              "it is bfloat16, save x.view(ml_dtypes.bfloat16).astype(numpy.float32)",
              label, h.descr);
-    if (!numeric_dtype(&h, &s.type))
+    size_t n_types = sizeof numeric_types / sizeof *numeric_types, i = 0;
+    while (i < n_types &&
+           (numeric_types[i].kind != h.kind || numeric_types[i].n_bytes != h.item_bytes))
+        i++;
+    if (i == n_types)
         FAIL(SEMID_ERR_FORMAT, "%s: expected numbers, found dtype '%s'", label, h.descr);
 
+    /* Shape and type give the length of the data. */
+    s.type = numeric_types[i].type;
     memcpy(s.shape, h.shape, sizeof s.shape);
     size_t expected, found = n_total - h.data_offset;
     char text[ARRAY_SHAPE_TEXT_BYTES];
@@ -262,6 +256,7 @@ size_t npy_format_header(char buf[NPY_HEADER_MAX_BYTES], const char *descr, size
                        n_dims == 1 ? "," : (i + 1 < n_dims ? ", " : ""));
     at += snprintf(buf + at, NPY_HEADER_MAX_BYTES - (size_t)at, "), }");
 
+    /* Spaces and a newline up to the next multiple of 64; then what comes before the dict. */
     size_t total = ((size_t)at + 1 + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     memset(buf + at, ' ', total - (size_t)at);
     buf[total - 1] = '\n';

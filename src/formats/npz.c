@@ -87,6 +87,7 @@ static semid_status offer_member(array_choice *choice, const zip_archive *z, con
     size_t n = m->name_bytes, n_suffix = sizeof suffix - 1, n_head;
     if (n < n_suffix || memcmp(m->name + n - n_suffix, suffix, n_suffix) != 0) return SEMID_OK;
 
+    /* Its header tells type and shape; the data is not looked at. */
     uint8_t head[HEAD_BYTES];
     char *name;
     strided s;
@@ -107,6 +108,7 @@ semid_status npz_open_vectors(stored_array *out, const char *path, const char *n
     semid_status status = SEMID_OK;
     array_choice choice = {.path = path, .key = name};
     const void *m;
+
     for (size_t i = 0; i < z.n_members; i++)
         TRY_GOTO(offer_member(&choice, &z, &z.members[i], err));
     TRY_GOTO(array_choice_make(&choice, &m, err));

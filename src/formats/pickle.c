@@ -1,5 +1,14 @@
-/* A stack machine, one small function an opcode. Values are numbered; containers hold numbers, so
- * that shared and even cyclic structures cost nothing and nothing here recurses. */
+/* A pickle is a program for a stack machine (Python's pickletools.py describes it): opcodes push
+ * numbers and text, collect the values above a mark into containers, store and fetch values in a
+ * memo, and call functions by name. The harm of pickles is in the calls; here a call only becomes a
+ * value that holds which known name it is of and its arguments. Any other name or opcode is
+ * refused.
+ *
+ * Values are numbered in the order in which they are made, and containers hold numbers: shared and
+ * even cyclic structures cost nothing, and nothing here recurses. Text is borrowed from the input.
+ * Every opcode takes at least a byte and makes at most one value or one reference, lengths are
+ * checked against the rest of the input, and a memo index against its length, so time and memory
+ * are proportional to the input, whatever it claims. */
 #include "formats/pickle.h"
 
 #include "base/memory.h"
@@ -18,7 +27,7 @@ typedef struct machine {
     size_t stack_capacity, marks_capacity, memo_capacity;
 } machine;
 
-#define UNSET UINT32_MAX /* a memo place that was not filled */
+#define UNSET UINT32_MAX /* in the memo: nothing was stored there */
 
 /* ---- names ---- */
 
@@ -110,15 +119,18 @@ static semid_status pop_mark(machine *m, size_t *n_above, semid_error *err) {
     return SEMID_OK;
 }
 
-/* Moves the n topmost values behind the items of v. Capacities are powers of two, from 4 on. */
+/* Moves the n topmost values to the end of the items of a value. Capacities are powers of two, from
+ * 4 on, so that they need not be stored. */
 static semid_status extend(machine *m, uint32_t index, size_t n, semid_error *err) {
     size_t have = m->p->values[index].n, old = 0, wanted = 4;
     if (have)
         for (old = 4; old < have;) old *= 2;
     while (wanted < have + n) wanted *= 2;
     if (have + n > UINT32_MAX) return corrupt(m, "too many items", err);
+
     uint32_t *items = m->p->values[index].as.items;
     if (wanted > old) TRY(mem_resize(&items, have, wanted, sizeof *items, err));
+
     m->n_stack -= n;
     if (n) memcpy(items + have, m->stack + m->n_stack, n * sizeof *items);
     m->p->values[index].as.items = items;
@@ -264,28 +276,25 @@ static semid_status op_appends(machine *m, semid_error *err) {
 
 /* ---- opcodes: the memo ---- */
 
-static semid_status put_memo(machine *m, uint64_t place, semid_error *err) {
+static semid_status op_put(machine *m, semid_error *err) {
+    uint64_t index = m->n_memo;
+    if (m->opcode != 0x94) TRY(take_uint(m, m->opcode == 'q' ? 1 : 4, &index, err));
     TRY(need(m, 1, err));
-    /* Each place takes an opcode to fill, so no honest number exceeds the length of the pickle. */
-    if (place >= (size_t)(m->end - m->begin)) return corrupt(m, "a memo place far outside", err);
-    TRY(mem_reserve(&m->memo, &m->memo_capacity, place + 1, sizeof *m->memo, err));
-    while (m->n_memo <= place) m->memo[m->n_memo++] = UNSET;
-    m->memo[place] = m->stack[m->n_stack - 1];
+    /* Each index takes an opcode to fill, so no honest one exceeds the length of the pickle. */
+    if (index >= (size_t)(m->end - m->begin)) return corrupt(m, "a memo place far outside", err);
+
+    TRY(mem_reserve(&m->memo, &m->memo_capacity, index + 1, sizeof *m->memo, err));
+    while (m->n_memo <= index) m->memo[m->n_memo++] = UNSET;
+    m->memo[index] = m->stack[m->n_stack - 1];
     return SEMID_OK;
 }
 
-static semid_status op_put(machine *m, semid_error *err) {
-    uint64_t place = m->n_memo;
-    if (m->opcode != 0x94) TRY(take_uint(m, m->opcode == 'q' ? 1 : 4, &place, err));
-    return put_memo(m, place, err);
-}
-
 static semid_status op_get(machine *m, semid_error *err) {
-    uint64_t place;
-    TRY(take_uint(m, m->opcode == 'h' ? 1 : 4, &place, err));
-    if (place >= m->n_memo || m->memo[place] == UNSET)
+    uint64_t index;
+    TRY(take_uint(m, m->opcode == 'h' ? 1 : 4, &index, err));
+    if (index >= m->n_memo || m->memo[index] == UNSET)
         return corrupt(m, "a memo place that is empty", err);
-    return push_index(m, m->memo[place], err);
+    return push_index(m, m->memo[index], err);
 }
 
 /* ---- opcodes: names and calls ---- */
@@ -336,6 +345,8 @@ static semid_status push_latin1(machine *m, const pickle_value *args, semid_erro
     const pickle_value *text = pickle_item(m->p, args, 0);
     if (!text || text->kind != PICKLE_STR || !pickle_is_str(pickle_item(m->p, args, 1), "latin1"))
         return corrupt(m, "an encoding other than latin1", err);
+
+    /* The text is UTF-8 here; latin1 has a byte for each of its first 256 code points. */
     const char *s = text->as.bytes;
     size_t n = text->n, length = 0;
     char *bytes;
@@ -350,6 +361,7 @@ static semid_status push_latin1(machine *m, const pickle_value *args, semid_erro
         bytes[length++] = (char)c;
         at += step;
     }
+
     pickle_value v = {
         .kind = PICKLE_BYTES, .owned = true, .n = (uint32_t)length, .as.bytes = bytes};
     semid_status status = push(m, v, err);
@@ -362,9 +374,12 @@ static semid_status op_reduce(machine *m, semid_error *err) {
     const pickle_value *callee = top(m, 1), *args = top(m, 0);
     if (callee->kind != PICKLE_GLOBAL || args->kind != PICKLE_TUPLE)
         return corrupt(m, "a call of what is no function", err);
+
     uint8_t global = callee->global;
     uint32_t args_index = m->stack[m->n_stack - 1];
     m->n_stack -= 2;
+
+    /* Bytes and ordered dicts are spelled as calls, and made at once. */
     if (global == GLOBAL_ENCODE) return push_latin1(m, args, err);
     if (global == GLOBAL_ORDERED_DICT) {
         if (args->n > 0) return corrupt(m, "an OrderedDict with arguments", err);
@@ -392,7 +407,7 @@ static semid_status op_persistent(machine *m, semid_error *err) {
     return gather(m, PICKLE_PERSISTENT, 0, 1, err);
 }
 
-/* ---- opcodes: the frame of it all ---- */
+/* ---- opcodes: protocol and frames ---- */
 
 static semid_status op_proto(machine *m, semid_error *err) {
     uint64_t version;
@@ -427,12 +442,15 @@ static semid_status run(machine *m, semid_error *err) {
         if (m->at == m->end) return corrupt(m, "truncated", err);
         m->opcode = *m->at++;
         if (m->opcode == STOP) break;
+
         opcode_fn fn = opcodes[m->opcode];
         if (!fn)
             FAIL(SEMID_ERR_FORMAT, "%s: refused: pickle opcode 0x%02x at byte %zu is not allowed",
                  m->label, m->opcode, (size_t)(m->at - m->begin) - 1);
         TRY(fn(m, err));
     }
+
+    /* What is left on the stack is the object that was pickled. */
     if (m->n_stack != 1 || m->n_marks != 0) return corrupt(m, "expected one value at the end", err);
     m->p->root = m->stack[0];
     m->p->n_bytes = (size_t)(m->at - m->begin);

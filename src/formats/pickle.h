@@ -74,7 +74,7 @@ semid_status pickle_parse(pickle *out, const uint8_t *data, size_t n_bytes, cons
 void pickle_release(pickle *p);
 
 const pickle_value *pickle_root(const pickle *p);
-/* The i-th item, NULL if there are not so many or v holds none. */
+/* The i-th item; NULL if v has no items, or not as many. */
 const pickle_value *pickle_item(const pickle *p, const pickle_value *v, size_t i);
 /* The value of a key in a dict; NULL if missing. */
 const pickle_value *pickle_find(const pickle *p, const pickle_value *dict, const char *key);

@@ -35,20 +35,6 @@ typedef struct pt_file {
 
 /* ---- the container ---- */
 
-/* Before PyTorch 1.6, torch.save wrote a bare pickle. */
-static semid_status refuse_old_format(const char *path, semid_error *err) {
-    file_map map;
-    if (file_map_open(&map, path, NULL) != SEMID_OK) return SEMID_OK;
-    bool old = map.n_bytes > 2 && map.data[0] == 0x80 && map.data[1] <= 5;
-    file_map_close(&map);
-    if (old)
-        FAIL(SEMID_ERR_UNSUPPORTED,
-             "%s: expected PyTorch's zip format, found a bare pickle: save it again with PyTorch "
-             "1.6 or newer",
-             path);
-    return SEMID_OK;
-}
-
 static semid_status find_member(const pt_file *f, const char *name, const zip_member **out,
                                 semid_error *err) {
     char *full;
@@ -99,9 +85,22 @@ static semid_status read_description(pt_file *f, semid_error *err) {
 
 static semid_status open_file(pt_file *out, const char *path, semid_error *err) {
     pt_file f = {.path = path};
-    TRY(refuse_old_format(path, err));
-    TRY(zip_open(&f.zip, path, err));
-    semid_status status = read_description(&f, err);
+    semid_status status = zip_open(&f.zip, path, err);
+    if (status == SEMID_ERR_FORMAT) {
+        /* Before PyTorch 1.6, torch.save wrote a bare pickle. */
+        file_map map;
+        TRY(file_map_open(&map, path, err));
+        bool is_pickle = map.n_bytes > 2 && map.data[0] == 0x80 && map.data[1] <= 5;
+        file_map_close(&map);
+        if (is_pickle)
+            FAIL(SEMID_ERR_UNSUPPORTED,
+                 "%s: expected PyTorch's zip format, found a bare pickle: save it again with "
+                 "PyTorch 1.6 or newer",
+                 path);
+    }
+    TRY(status);
+
+    status = read_description(&f, err);
     if (status == SEMID_OK)
         *out = f;
     else
@@ -111,39 +110,33 @@ static semid_status open_file(pt_file *out, const char *path, semid_error *err) 
 
 /* ---- tensors ---- */
 
-static bool storage_type(const pickle_value *v, dtype *out) {
-    static const struct {
-        pickle_global global;
-        dtype type;
-    } known[] = {
-        {GLOBAL_STORAGE_F16, DTYPE_F16}, {GLOBAL_STORAGE_BF16, DTYPE_BF16},
-        {GLOBAL_STORAGE_F32, DTYPE_F32}, {GLOBAL_STORAGE_F64, DTYPE_F64},
-        {GLOBAL_STORAGE_I8, DTYPE_I8},   {GLOBAL_STORAGE_U8, DTYPE_U8},
-        {GLOBAL_STORAGE_I16, DTYPE_I16}, {GLOBAL_STORAGE_I32, DTYPE_I32},
-        {GLOBAL_STORAGE_I64, DTYPE_I64}, {GLOBAL_STORAGE_BOOL, DTYPE_BOOL},
-    };
-    if (!v || v->kind != PICKLE_GLOBAL) return false;
-
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if (known[i].global == v->global) {
-            *out = known[i].type;
-            return true;
-        }
-    return false;
-}
+static const struct {
+    pickle_global global;
+    dtype type;
+} storage_types[] = {
+    {GLOBAL_STORAGE_F16, DTYPE_F16}, {GLOBAL_STORAGE_BF16, DTYPE_BF16},
+    {GLOBAL_STORAGE_F32, DTYPE_F32}, {GLOBAL_STORAGE_F64, DTYPE_F64},
+    {GLOBAL_STORAGE_I8, DTYPE_I8},   {GLOBAL_STORAGE_U8, DTYPE_U8},
+    {GLOBAL_STORAGE_I16, DTYPE_I16}, {GLOBAL_STORAGE_I32, DTYPE_I32},
+    {GLOBAL_STORAGE_I64, DTYPE_I64}, {GLOBAL_STORAGE_BOOL, DTYPE_BOOL},
+};
 
 /* ("storage", type, key, location, elements) names the member data/<key>. */
 static semid_status find_storage(const pt_file *f, const pickle_value *v, dtype *type,
                                  const zip_member **out, semid_error *err) {
     const pickle *p = &f->pickle;
     const pickle_value *id = v && v->kind == PICKLE_PERSISTENT ? pickle_item(p, v, 0) : NULL;
-    const pickle_value *key = pickle_item(p, id, 2);
-    size_t n_elements, n_bytes;
-    if (!pickle_is_str(pickle_item(p, id, 0), "storage") ||
-        !storage_type(pickle_item(p, id, 1), type) || !key || key->kind != PICKLE_STR ||
-        key->n > 32 || !pickle_size(pickle_item(p, id, 4), &n_elements))
+    const pickle_value *name_of_type = pickle_item(p, id, 1), *key = pickle_item(p, id, 2);
+    size_t n_types = sizeof storage_types / sizeof *storage_types, t = 0, n_elements, n_bytes;
+    if (name_of_type && name_of_type->kind == PICKLE_GLOBAL)
+        while (t < n_types && storage_types[t].global != name_of_type->global) t++;
+    else
+        t = n_types;
+    if (!pickle_is_str(pickle_item(p, id, 0), "storage") || t == n_types || !key ||
+        key->kind != PICKLE_STR || key->n > 32 || !pickle_size(pickle_item(p, id, 4), &n_elements))
         FAIL(SEMID_ERR_FORMAT, "%s: corrupt: a tensor without a storage", f->path);
 
+    *type = storage_types[t].type;
     char name[64];
     snprintf(name, sizeof name, "data/%.*s", (int)key->n, key->as.bytes);
     TRY(find_member(f, name, out, err));
@@ -262,12 +255,14 @@ semid_status pt_load_ids(ids *out, const char *path, semid_error *err) {
     TRY(open_file(&f, path, err));
     semid_status status;
     const pickle_value *root = pickle_root(&f.pickle);
+
     if (root->kind == PICKLE_DICT) {
         root = pickle_find(&f.pickle, root, "ids");
         if (!root)
             FAIL_GOTO(SEMID_ERR_FORMAT,
                       "%s: expected a list of ids or a dict with ids, found a dict without", path);
     }
+
     TRY_GOTO(append_ids(out, &f, root, err));
 done:
     close_file(&f);
@@ -318,11 +313,13 @@ static semid_status choose_tensor(const pt_file *f, const char *name, const pick
     const pickle_value *root = pickle_root(&f->pickle);
     *tensor = root;
     *list = NULL;
+
     if (root->kind == PICKLE_DICT) {
         tensor_choice c = {.file = f, .choice = {.path = f->path, .key = name}};
         const void *chosen;
         TRY(offer_dict(&c, "", root, 0, err));
         TRY(array_choice_make(&c.choice, &chosen, err));
+
         *tensor = chosen;
         *list = pickle_find(&f->pickle, root, "ids");
         if (*list == *tensor) *list = NULL;

@@ -48,7 +48,8 @@ static void put_tensor(opcode_text *t, size_t n_rows, size_t dim) {
     put_str(t, "cpu");
     put_int(t, n_rows * dim);
     put_opcodes(t, "tQ");
-    put_int(t, 0);
+
+    put_int(t, 0); /* the offset */
     put_int(t, n_rows);
     put_int(t, dim);
     put_opcodes(t, "\x86");

@@ -54,15 +54,6 @@ static const char *const type_names[] = {
     [DTYPE_I32] = "I32",  [DTYPE_U32] = "U32",   [DTYPE_I64] = "I64", [DTYPE_U64] = "U64",
     [DTYPE_BOOL] = "BOOL"};
 
-static bool find_type(const char *name, dtype *out) {
-    for (size_t i = 0; i < sizeof type_names / sizeof *type_names; i++)
-        if (strcmp(type_names[i], name) == 0) {
-            *out = (dtype)i;
-            return true;
-        }
-    return false;
-}
-
 /* ---- reading the header ---- */
 
 static semid_status read_json(safetensors *s, json_t **out, semid_error *err) {
@@ -112,10 +103,14 @@ static semid_status read_entry(const safetensors *s, entry *e, const json_t *val
         n_offsets != 2)
         FAIL(SEMID_ERR_FORMAT, "%s: tensor %s: expected dtype, shape and data_offsets", s->path,
              e->name);
-    if (!find_type(type, &t->type))
+    size_t n_types = sizeof type_names / sizeof *type_names, i = 0;
+    while (i < n_types && strcmp(type_names[i], type) != 0) i++;
+    if (i == n_types)
         FAIL(SEMID_ERR_UNSUPPORTED, "%s: tensor %s: dtype %.20s is not supported", s->path, e->name,
              type);
 
+    /* The shape's bytes must be those that it claims, and lie in the file. */
+    t->type = (dtype)i;
     e->begin = offsets[0];
     e->end = offsets[1];
     if (!shape_bytes(t->n_dims, t->shape, dtype_bytes(t->type), &n_bytes) || e->begin > e->end ||
@@ -201,13 +196,6 @@ static semid_status read_bytes(safetensors *s, semid_error *err) {
 done:
     json_decref(header);
     return status;
-}
-
-static semid_status read_file(safetensors *s, semid_error *err) {
-    TRY(file_map_open(&s->map, s->path, err));
-    s->data = s->map.data;
-    s->n_bytes = s->map.n_bytes;
-    return read_bytes(s, err);
 }
 
 /* ---- an index of several files: {"weight_map": {tensor: file}} ---- */
@@ -301,7 +289,15 @@ static semid_status open_unaligned(safetensors **out, const char *path, semid_er
     char extension[16];
     bool is_index = strcmp(path_extension(path, extension), "json") == 0;
     TRY(new_safetensors(&s, path, err));
-    semid_status status = is_index ? read_index(s, err) : read_file(s, err);
+    semid_status status;
+    if (is_index) {
+        status = read_index(s, err);
+    } else {
+        status = file_map_open(&s->map, path, err);
+        s->data = s->map.data;
+        s->n_bytes = s->map.n_bytes;
+        if (status == SEMID_OK) status = read_bytes(s, err);
+    }
     if (status == SEMID_OK)
         *out = s;
     else
@@ -338,6 +334,7 @@ semid_status safetensors_open_memory(safetensors **out, const void *data, size_t
     TRY(new_safetensors(&s, label, err));
     s->data = data;
     s->n_bytes = n_bytes;
+
     semid_status status = read_bytes(s, err);
     if (status != SEMID_OK) {
         safetensors_close(s);

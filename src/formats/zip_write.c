@@ -1,3 +1,10 @@
+/* The layout is that of zip_read.c. A member is written from front to back in one pass: its length
+ * is known before its data, its checksum after it, and is filled into the local header then. An
+ * extra field pads the header so that the data starts at a multiple of 64 bytes of the archive,
+ * which lets readers use arrays in a mapped file in place; PyTorch pads in the same way. Sizes and
+ * offsets that 32 bits do not hold go into 64-bit extra fields and a 64-bit end record
+ * (APPNOTE.TXT, 4.5.3 and 4.3.14). Dates are fixed, and nothing else varies: equal contents give
+ * equal bytes. */
 #include "formats/zip_write.h"
 
 #include "base/memory.h"
@@ -53,16 +60,19 @@ semid_status zip_out_begin(zip_out *z, const char *name, uint64_t n_bytes, semid
     *m = (zip_out_member){.header_offset = z->at, .n_bytes = n_bytes};
     TRY(mem_strdup(&m->name, name, err));
     z->n_members++;
+
     bool wide = n_bytes >= UINT32_MAX;
     size_t extra = (wide ? WIDE_EXTRA_BYTES : 0) + EXTRA_HEAD_BYTES;
     uint64_t unpadded = z->at + LOCAL_BYTES + strlen(name) + extra;
     size_t padding = (size_t)(-unpadded % ALIGNMENT);
+
     record r = {0};
     put(&r, 0x04034b50, 4);
     put_common(&r, m, wide, extra + padding);
-    z->crc_offset = z->at + 14;
+    z->crc_offset = z->at + 14; /* zero for now */
     write_raw(z, r.bytes, r.n);
     write_raw(z, name, strlen(name));
+
     r.n = 0;
     if (wide) {
         put(&r, 1, 2);
@@ -73,6 +83,7 @@ semid_status zip_out_begin(zip_out *z, const char *name, uint64_t n_bytes, semid
     put(&r, 0x4246, 2); /* the padding that PyTorch uses too */
     put(&r, padding, 2);
     write_raw(z, r.bytes, r.n);
+
     static const uint8_t zeros[ALIGNMENT];
     write_raw(z, zeros, padding);
     z->data_offset = z->at;
@@ -100,6 +111,7 @@ semid_status zip_out_end(zip_out *z, semid_error *err) {
 static void write_entry(zip_out *z, const zip_out_member *m) {
     bool wide_size = m->n_bytes >= UINT32_MAX, wide_offset = m->header_offset >= UINT32_MAX;
     size_t wide_bytes = 16u * wide_size + 8u * wide_offset;
+
     record r = {0};
     put(&r, 0x02014b50, 4);
     put(&r, VERSION_WIDE, 2); /* made by */
@@ -111,6 +123,8 @@ static void write_entry(zip_out *z, const zip_out_member *m) {
     put(&r, wide_offset ? UINT32_MAX : m->header_offset, 4);
     write_raw(z, r.bytes, r.n);
     write_raw(z, m->name, strlen(m->name));
+
+    /* The 64-bit extra field has only the fields that need it. */
     r.n = 0;
     if (wide_bytes) {
         put(&r, 1, 2);
@@ -124,31 +138,29 @@ static void write_entry(zip_out *z, const zip_out_member *m) {
     write_raw(z, r.bytes, r.n);
 }
 
-static void write_end64(zip_out *z, uint64_t offset, uint64_t n_bytes) {
-    record r = {0};
-    uint64_t at = z->at;
-    put(&r, 0x06064b50, 4);
-    put(&r, 44, 8); /* bytes of this record that follow */
-    put(&r, VERSION_WIDE, 2);
-    put(&r, VERSION_WIDE, 2);
-    put(&r, 0, 4);
-    put(&r, 0, 4);
-    put(&r, z->n_members, 8);
-    put(&r, z->n_members, 8);
-    put(&r, n_bytes, 8);
-    put(&r, offset, 8);
-    put(&r, 0x07064b50, 4);
-    put(&r, 0, 4);
-    put(&r, at, 8);
-    put(&r, 1, 4);
-    write_raw(z, r.bytes, r.n);
-}
-
+/* The end of an archive whose directory is n_bytes from `offset` on. */
 static void write_end(zip_out *z, uint64_t offset, uint64_t n_bytes) {
     bool wide = offset >= UINT32_MAX || z->n_members >= UINT16_MAX;
-    uint64_t count = wide ? UINT16_MAX : z->n_members;
-    if (wide) write_end64(z, offset, n_bytes);
+    uint64_t at = z->at, count = wide ? UINT16_MAX : z->n_members;
     record r = {0};
+    if (wide) { /* a 64-bit end record, and the locator that says where it begins */
+        put(&r, 0x06064b50, 4);
+        put(&r, 44, 8); /* bytes of this record that follow */
+        put(&r, VERSION_WIDE, 2);
+        put(&r, VERSION_WIDE, 2);
+        put(&r, 0, 4);
+        put(&r, 0, 4);
+        put(&r, z->n_members, 8);
+        put(&r, z->n_members, 8);
+        put(&r, n_bytes, 8);
+        put(&r, offset, 8);
+
+        put(&r, 0x07064b50, 4);
+        put(&r, 0, 4);
+        put(&r, at, 8);
+        put(&r, 1, 4);
+    }
+
     put(&r, 0x06054b50, 4);
     put(&r, 0, 4);
     put(&r, count, 2);

@@ -129,9 +129,9 @@ static void long_lists_are_cut(void **state) {
     array_choice c = {.path = "p"};
     for (int i = 0; i < 1000; i++) array_choice_offer(&c, "layer.weight", true, "[3, 2]", "t");
     assert_null(made(&c));
-    size_t n = strlen(c.there);
+    size_t n = strlen(c.list);
     assert_true(n < ARRAY_CHOICE_LIST_BYTES);
-    assert_string_equal(c.there + n - 5, ", ...");
+    assert_string_equal(c.list + n - 5, ", ...");
 }
 
 static void failed_allocations_leak_nothing(void **state) {
