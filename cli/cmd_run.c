@@ -75,7 +75,7 @@ static const option options[] = {
      .offset = AT(concat),
      .metavar = "FILE",
      .file = FILE_READ,
-     .help = "More vectors of the same items, joined to --in row by row, for train, build-faiss "
+     .help = "More vectors of the same items, appended row by row, for train, build-faiss "
              "and eval"},
     {.name = "concat-weights",
      .type = OPTION_LIST,

@@ -78,8 +78,8 @@ static const option options[] = {
      .default_value = "0",
      .min = 0,
      .max = 0.9,
-     .help = "Hold out this share of the rows, chosen at random, from training, and report their "
-             "figures too"},
+     .help = "Hold out this share of the rows, chosen at random, from training, and report the "
+             "figures of those rows as well"},
     {.name = "pca",
      .type = OPTION_INT,
      AT(pca),
@@ -164,7 +164,7 @@ static const option options[] = {
      .min = 0,
      .max = 1e6,
      .help = "rqvae, vqvae: weight of the commitment loss; with --entropy-reg, a larger weight "
-             "makes near codewords count more"},
+             "favours near codewords over even use"},
     {.name = "decay",
      .type = OPTION_REAL,
      AT(decay),

@@ -9,8 +9,9 @@
     {                                                                                              \
         .name = "concat", .type = OPTION_LIST, .offset = offsetof(params, concat.files),           \
         .metavar = "FILE", .file = FILE_READ,                                                      \
-        .help = "More vectors of the same items, such as those of images, joined to the first "    \
-                "row by row"                                                                       \
+        .help =                                                                                    \
+            "More vectors of the same items, such as those of images, appended to each row of "    \
+            "the first file"                                                                       \
     }
 
 #define OPTION_CONCAT_WEIGHTS(params)                                                              \
