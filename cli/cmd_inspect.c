@@ -1,6 +1,7 @@
 /* The printed report: the health of each level as a table, then, with --prefix, the items under it,
  * one per line. Codes repeat where items share one and are printed once; titles are cut so that an
  * item stays on its line. */
+#include "base/utf8.h"
 #include "cli/health_table.h"
 #include "cli/options.h"
 #include "pipeline/inspect.h"
@@ -87,9 +88,7 @@ static int widest(const json_t *items, const char *key) {
 /* At most MAX_TITLE_BYTES of `s`, not ending inside a UTF-8 character. */
 static int line_bytes(const char *s) {
     size_t n = strlen(s);
-    if (n <= MAX_TITLE_BYTES) return (int)n;
-    for (n = MAX_TITLE_BYTES; n > 0 && ((unsigned char)s[n] & 0xC0) == 0x80;) n--;
-    return (int)n;
+    return (int)(n <= MAX_TITLE_BYTES ? n : utf8_boundary(s, MAX_TITLE_BYTES));
 }
 
 /* Items in the order of their codes; a code that repeats is left blank. */

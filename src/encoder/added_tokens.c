@@ -1,6 +1,7 @@
 #include "encoder/added_tokens.h"
 
 #include "base/memory.h"
+#include "base/utf8.h"
 #include "encoder/unicode.h"
 
 #include <string.h>
@@ -132,9 +133,7 @@ static uint32_t character_at(const char *text, size_t at, size_t n_bytes, size_t
 }
 
 static uint32_t character_before(const char *text, size_t at, size_t *previous) {
-    size_t begin = at - 1, next;
-    while (begin > 0 && at - begin < UTF8_MAX_BYTES && ((uint8_t)text[begin] & 0xc0) == 0x80)
-        begin--;
+    size_t begin = utf8_boundary(text, at - 1), next;
     uint32_t c = character_at(text, begin, at, &next);
     *previous = next == at ? begin : at - 1;
     return next == at ? c : 0xfffd;

@@ -38,9 +38,10 @@ static inline void fuzz_read_matrix(const strided *m) {
 
 /* Calls body with the bytes as they are, and, if they are a zip file, with checksums that match,
  * which a fuzzer would hardly find by itself. */
-static inline void fuzz_zip(const uint8_t *data, size_t n, void (*body)(const char *path)) {
+static inline void fuzz_zip(const uint8_t *data, size_t n,
+                            void (*body)(const char *path, const uint8_t *data, size_t n)) {
     enum { CENTRAL_BYTES = 46, CRC_AT = 16, LOCAL_BYTES = 30 };
-    body(fuzz_file(data, n));
+    body(fuzz_file(data, n), data, n);
     zip_archive z;
     uint8_t *copy = malloc(n ? n : 1);
     if (!copy) return;
@@ -58,7 +59,7 @@ static inline void fuzz_zip(const uint8_t *data, size_t n, void (*body)(const ch
             memcpy(copy + entry + CRC_AT, &crc, sizeof crc);
         }
         zip_close(&z);
-        body(fuzz_file(copy, n));
+        body(fuzz_file(copy, n), copy, n);
     }
     free(copy);
 }

@@ -3,7 +3,8 @@
 
 #include "fuzz_input.h"
 
-static void load(const char *path) {
+static void load(const char *path, const uint8_t *data, size_t n) {
+    (void)data, (void)n;
     stored_array a = {0};
     ids list = {0};
     if (pt_open_vectors(&a, &list, path, NULL, NULL) == SEMID_OK) fuzz_read_matrix(&a.layout);

@@ -1,4 +1,3 @@
-#include "base/finite.h"
 #include "base/memory.h"
 #include "formats/embeddings.h"
 #include "formats/embeddings_file.h"
@@ -6,7 +5,6 @@
 #include "formats/npy.h"
 #include "support/support.h"
 
-#include <math.h>
 #include <string.h>
 
 static semid_error err;
@@ -121,17 +119,6 @@ static void writers_leave_nothing_half_done(void **state) {
                  SEMID_ERR_UNSUPPORTED, "found .csv");
 }
 
-static void rows_with_nan_are_counted(void **state) {
-    (void)state;
-    const float bad[8] = {1, 2, NAN, 3, 4, 5, 6, -INFINITY};
-    size_t first = 0;
-    assert_int_equal(rows_not_finite(bad, 4, 2, &first), 2);
-    assert_int_equal(first, 1);
-    assert_int_equal(rows_not_finite(x, 3, 2, &first), 0);
-    assert_false(rows_are_finite(bad, 4, 2));
-    assert_true(rows_are_finite(x, 3, 2));
-}
-
 static semid_status load_fake(embeddings_block *out, const char *path, const char *name,
                               semid_error *e) {
     (void)path;
@@ -159,7 +146,6 @@ int main(void) {
         cmocka_unit_test(other_types_are_converted),
         cmocka_unit_test(wrong_shapes_are_refused),
         cmocka_unit_test(writers_leave_nothing_half_done),
-        cmocka_unit_test(rows_with_nan_are_counted),
         cmocka_unit_test(registered_formats_are_used),
     };
     return cmocka_run_group_tests_name("embeddings", tests, NULL, NULL);
