@@ -6,85 +6,86 @@
 
 #include <string.h>
 
+/* Added tokens are found before the text is split: leftmost first, and of those that start at one
+ * place the longest, as the Aho-Corasick automaton of the library `tokenizers` matches them. A trie
+ * and a table of the bytes that can start a token do the same here, since tokens are few and most
+ * texts contain none: where all start with one byte, memchr finds the next candidate.
+ *
+ * Pieces come out in order and cover the text. A match that fails its conditions (single_word) is
+ * passed over as a whole, as in the library. Cost: linear in the text, times the longest token
+ * where many candidates start. */
+
 /* ---- building ---- */
 
-/* The wanted tokens, special ones first: of equal contents the first is the one that is found. */
-static size_t select_tokens(added_token *out, const added_token *tokens, size_t n_tokens,
-                            bool normalized) {
-    size_t n = 0;
-    for (int special = 1; special >= 0; special--)
-        for (size_t i = 0; i < n_tokens; i++)
-            if (tokens[i].normalized == normalized && tokens[i].special == special)
-                out[n++] = tokens[i];
-    return n;
-}
-
-/* Append what is left of a token's content after normalisation. */
-static semid_status append_normalized(text_buffer *text, const char *content, const normalizer *n,
-                                      const spm_normalizer *spm, semid_error *err) {
+/* The contents as they are looked for; those that are matched in normalised text are normalised
+ * into `text`. */
+static semid_status make_keys(trie_key *keys, const token_matcher *m, const normalizer *n,
+                              const spm_normalizer *spm, text_buffer *text, semid_error *err) {
     text_buffer plain = {0}, done = {0};
     semid_status status = SEMID_OK;
-    TRY_GOTO(mem_reserve(&plain.bytes, &plain.capacity, NORMALIZER_ROOM(strlen(content)), 1, err));
-    plain.n_bytes = normalizer_run(n, content, strlen(content), plain.bytes);
-    TRY_GOTO(spm_normalizer_run(spm, plain.bytes, plain.n_bytes, &done, err));
-    if (done.n_bytes == 0)
-        FAIL_GOTO(SEMID_ERR_UNSUPPORTED,
-                  "added token \"%s\": nothing is left of it after normalisation", content);
-    TRY_GOTO(mem_reserve(&text->bytes, &text->capacity, text->n_bytes + done.n_bytes, 1, err));
-    memcpy(text->bytes + text->n_bytes, done.bytes, done.n_bytes);
-    text->n_bytes += done.n_bytes;
+
+    for (size_t i = 0; i < m->n_tokens; i++) {
+        const char *content = m->tokens[i].content;
+        keys[i] = (trie_key){content, strlen(content), (int32_t)i};
+        if (!m->tokens[i].normalized) continue;
+
+        TRY_GOTO(
+            mem_reserve(&plain.bytes, &plain.capacity, NORMALIZER_ROOM(keys[i].n_bytes), 1, err));
+        plain.n_bytes = normalizer_run(n, content, keys[i].n_bytes, plain.bytes);
+        TRY_GOTO(spm_normalizer_run(spm, plain.bytes, plain.n_bytes, &done, err));
+        if (done.n_bytes == 0)
+            FAIL_GOTO(SEMID_ERR_UNSUPPORTED,
+                      "added token \"%s\": nothing is left of it after normalisation", content);
+        keys[i].n_bytes = done.n_bytes;
+        TRY_GOTO(mem_reserve(&text->bytes, &text->capacity, text->n_bytes + done.n_bytes, 1, err));
+        memcpy(text->bytes + text->n_bytes, done.bytes, done.n_bytes);
+        text->n_bytes += done.n_bytes;
+    }
+
+    /* only now does `text` stay where it is */
+    const char *bytes = text->bytes;
+    for (size_t i = 0; i < m->n_tokens; i++) {
+        if (!m->tokens[i].normalized) continue;
+        keys[i].bytes = bytes;
+        bytes += keys[i].n_bytes;
+    }
+
 done:
     mem_free(plain.bytes);
     mem_free(done.bytes);
     return status;
 }
 
-/* The contents as they are looked for, normalised into `text`. */
-static semid_status make_keys(trie_key *keys, const token_matcher *m, const normalizer *n,
-                              const spm_normalizer *spm, text_buffer *text, semid_error *err) {
-    for (size_t i = 0; i < m->n_tokens; i++) {
-        const added_token *token = &m->tokens[i];
-        size_t n_before = text->n_bytes;
-        keys[i] = (trie_key){token->content, strlen(token->content), (int32_t)i};
-        if (!token->normalized) continue;
-        TRY(append_normalized(text, token->content, n, spm, err));
-        keys[i].n_bytes = text->n_bytes - n_before;
-    }
-    const char *bytes = text->bytes; /* it moves no more */
-    for (size_t i = 0; i < m->n_tokens; i++) {
-        if (!m->tokens[i].normalized) continue;
-        keys[i].bytes = bytes;
-        bytes += keys[i].n_bytes;
-    }
-    return SEMID_OK;
-}
-
-static void note_starts(token_matcher *m, const trie_key *keys) {
-    int n_starts = 0;
-    for (size_t i = 0; i < m->n_tokens; i++) m->starts[(uint8_t)keys[i].bytes[0]] = 1;
-    for (int byte = 0; byte < 256; byte++) {
-        if (!m->starts[byte]) continue;
-        m->only_start = byte;
-        n_starts++;
-    }
-    if (n_starts != 1) m->only_start = -1;
-}
-
 semid_status token_matcher_init(token_matcher *out, const added_token *tokens, size_t n_tokens,
                                 bool normalized, const normalizer *n, const spm_normalizer *spm,
                                 semid_error *err) {
-    token_matcher m = {0};
+    token_matcher m = {.only_start = -1};
     trie_key *keys = NULL;
     text_buffer text = {0};
     semid_status status = SEMID_OK;
+
+    /* special ones first: of equal contents the first is the one that is found */
     TRY_GOTO(mem_alloc(&m.tokens, n_tokens, sizeof *m.tokens, err));
-    m.n_tokens = select_tokens(m.tokens, tokens, n_tokens, normalized);
+    for (int special = 1; special >= 0; special--)
+        for (size_t i = 0; i < n_tokens; i++)
+            if (tokens[i].normalized == normalized && tokens[i].special == special)
+                m.tokens[m.n_tokens++] = tokens[i];
+
     TRY_GOTO(mem_alloc(&keys, m.n_tokens, sizeof *keys, err));
     TRY_GOTO(make_keys(keys, &m, n, spm, &text, err));
-    note_starts(&m, keys);
+
+    int n_starts = 0;
+    for (size_t i = 0; i < m.n_tokens; i++) {
+        uint8_t byte = (uint8_t)keys[i].bytes[0];
+        if (m.starts[byte]) continue;
+        m.starts[byte] = 1;
+        m.only_start = n_starts++ == 0 ? byte : -1;
+    }
+
     TRY_GOTO(trie_build(&m.contents, keys, m.n_tokens, err));
     for (size_t i = 0; i < m.n_tokens; i++) m.tokens[i].content = NULL;
     *out = m;
+
 done:
     mem_free(keys);
     mem_free(text.bytes);
@@ -100,19 +101,19 @@ void token_matcher_release(token_matcher *m) {
 
 /* ---- matching ---- */
 
-static size_t next_start(const token_matcher *m, const char *text, size_t at, size_t n_bytes) {
-    if (m->only_start >= 0 && at < n_bytes) {
-        const char *found = memchr(text + at, m->only_start, n_bytes - at);
-        return found ? (size_t)(found - text) : n_bytes;
-    }
-    while (at < n_bytes && !m->starts[(uint8_t)text[at]]) at++;
-    return at;
-}
-
 /* The first match from `at` on. */
-static const added_token *find(const token_matcher *m, const char *text, size_t at, size_t n_bytes,
-                               size_t *begin, size_t *end) {
-    while ((at = next_start(m, text, at, n_bytes)) < n_bytes) {
+static const added_token *find_match(const token_matcher *m, const char *text, size_t at,
+                                     size_t n_bytes, size_t *begin, size_t *end) {
+    for (; at < n_bytes; at++) {
+        if (m->only_start >= 0) {
+            const char *start = memchr(text + at, m->only_start, n_bytes - at);
+            if (!start) return NULL;
+            at = (size_t)(start - text);
+        } else {
+            while (at < n_bytes && !m->starts[(uint8_t)text[at]]) at++;
+            if (at == n_bytes) return NULL;
+        }
+
         size_t n_matched;
         int32_t found = trie_longest(&m->contents, TRIE_ROOT, text + at, n_bytes - at, &n_matched);
         if (found != TRIE_NONE) {
@@ -120,7 +121,6 @@ static const added_token *find(const token_matcher *m, const char *text, size_t 
             *end = at + n_matched;
             return &m->tokens[found];
         }
-        at++;
     }
     return NULL;
 }
@@ -132,11 +132,12 @@ static uint32_t character_at(const char *text, size_t at, size_t n_bytes, size_t
     return c;
 }
 
-static uint32_t character_before(const char *text, size_t at, size_t *previous) {
+/* The character that ends at `at` > 0, and its start; one invalid byte counts as a character. */
+static uint32_t character_before(const char *text, size_t at, size_t *start) {
     size_t begin = utf8_boundary(text, at - 1), next;
     uint32_t c = character_at(text, begin, at, &next);
-    *previous = next == at ? begin : at - 1;
-    return next == at ? c : 0xfffd;
+    *start = next == at ? begin : at - 1;
+    return next == at ? c : UTF8_REPLACEMENT;
 }
 
 static bool is_whitespace(uint32_t c) {
@@ -149,36 +150,32 @@ static bool stands_alone(const char *text, size_t n_bytes, size_t begin, size_t 
     return end == n_bytes || !unicode_is_word(character_at(text, end, n_bytes, &neighbour));
 }
 
-/* White space before `begin` that no token has taken yet. */
-static size_t strip_left(const char *text, size_t begin, size_t taken) {
-    size_t previous;
-    while (begin > taken && is_whitespace(character_before(text, begin, &previous)))
-        begin = previous;
-    return begin;
-}
-
-static size_t strip_right(const char *text, size_t n_bytes, size_t end) {
-    size_t next;
-    while (end < n_bytes && is_whitespace(character_at(text, end, n_bytes, &next))) end = next;
-    return end;
-}
-
 bool token_matcher_next(const token_matcher *m, const char *text, size_t n_bytes,
                         match_state *state, text_piece *piece) {
+    size_t begin, end, edge;
+    const added_token *token;
+
     if (state->pending) {
         state->pending = false;
         *piece = state->token;
         return true;
     }
-    size_t begin, end;
-    const added_token *token;
-    while ((token = find(m, text, state->searched, n_bytes, &begin, &end))) {
+
+    while ((token = find_match(m, text, state->searched, n_bytes, &begin, &end))) {
         state->searched = end;
         if (token->single_word && !stands_alone(text, n_bytes, begin, end)) continue;
-        if (token->lstrip) begin = strip_left(text, begin, state->taken);
-        /* what is taken already lies before the end only if it is white space */
-        if (token->rstrip)
-            end = strip_right(text, n_bytes, end > state->taken ? end : state->taken);
+
+        /* White space on the left that no token has taken yet. On the right, an earlier token may
+         * have taken more than this one matched, all of it white space. */
+        if (token->lstrip)
+            while (begin > state->taken && is_whitespace(character_before(text, begin, &edge)))
+                begin = edge;
+        if (token->rstrip) {
+            end = end > state->taken ? end : state->taken;
+            while (end < n_bytes && is_whitespace(character_at(text, end, n_bytes, &edge)))
+                end = edge;
+        }
+
         text_piece gap = {state->taken, begin, -1};
         state->token = (text_piece){begin, end, token->id};
         state->taken = end;
@@ -186,6 +183,7 @@ bool token_matcher_next(const token_matcher *m, const char *text, size_t n_bytes
         *piece = state->pending ? gap : state->token;
         return true;
     }
+
     *piece = (text_piece){state->taken, n_bytes, -1};
     state->searched = n_bytes;
     state->taken = n_bytes;

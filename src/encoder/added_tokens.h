@@ -14,7 +14,7 @@ typedef struct added_token {
     bool special;        /* goes before others of the same text */
     bool normalized;     /* looked for in the normalised text, not in the raw one */
     bool single_word;    /* not next to word characters */
-    bool lstrip, rstrip; /* takes the white space before / behind it along */
+    bool lstrip, rstrip; /* takes the white space before / after it along */
 } added_token;
 
 /* Finds those with one value of `normalized`, leftmost first, longest of those. */
@@ -39,8 +39,8 @@ typedef struct text_piece {
 
 /* Starts zeroed. */
 typedef struct match_state {
-    size_t searched, taken;
-    bool pending;
+    size_t searched, taken; /* up to where the text was searched, and given out */
+    bool pending;           /* `token` comes next: what lay before it was given out */
     text_piece token;
 } match_state;
 

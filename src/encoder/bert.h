@@ -1,6 +1,6 @@
 /* encoder/bert.h - the forward pass of the BERT family over packed sequences: the tokens of several
- * texts follow each other without padding, so that nothing is computed for tokens that are not
- * there. The vector of a text depends on that text alone, to the last bit. */
+ * texts follow each other, without padding that would have to be computed. The vector of a text
+ * depends on that text alone, to the last bit. */
 #ifndef ENCODER_BERT_H
 #define ENCODER_BERT_H
 
@@ -14,7 +14,7 @@ typedef struct packed_texts {
     const int32_t *tokens;
 } packed_texts;
 
-/* Scratch space, a piece for each worker; allocated once for texts of at most max_len tokens. */
+/* Buffers of all workers, allocated once for texts of at most max_len tokens. */
 typedef struct bert_workspace bert_workspace;
 semid_status bert_workspace_new(bert_workspace **out, const text_model *m, size_t max_len,
                                 semid_error *err);

@@ -1,44 +1,38 @@
 #include "encoder/bpe.h"
 
 #include "base/memory.h"
+#include "base/utf8.h"
 #include "encoder/unicode.h"
 
 #include <string.h>
 
-/* ---- bytes as characters ---- */
-
-/* vocab.json writes a byte as the printable Latin-1 character it is, and the others in order as
+/* A text is split into words by GPT-2's pattern; each word starts as its bytes' tokens, and the
+ * adjacent pair with the lowest rank is merged until none is left (Sennrich et al. 2016).
+ *
+ * A word is a linked list of symbols with a heap of possible merges, by rank, then position: each
+ * merge creates at most two new pairs, so a word of n bytes takes O(n log n), where searching the
+ * list for each merge would take O(n^2). Candidates are never removed from the heap; one is stale
+ * when the pair at its position would now make another token.
+ *
+ * Most words of a text are tokens that their own merges produce. These are found at opening and
+ * kept in a trie: such a word costs one walk over its bytes.
+ *
+ * vocab.json writes each byte as a character: printable Latin-1 as itself, the other 68 in order as
  * U+0100, U+0101, ... */
-static bool is_printable(int byte) {
-    return (byte >= 0x21 && byte <= 0x7e) || (byte >= 0xa1 && byte != 0xad);
-}
-
-static void list_byte_characters(uint32_t characters[256]) {
-    uint32_t next = 0x100;
-    for (int byte = 0; byte < 256; byte++)
-        characters[byte] = is_printable(byte) ? (uint32_t)byte : next++;
-}
 
 enum { N_CHARACTERS = 0x100 + 68 };
 
-static void list_character_bytes(int16_t bytes[N_CHARACTERS]) {
-    uint32_t characters[256];
-    list_byte_characters(characters);
-    for (int i = 0; i < N_CHARACTERS; i++) bytes[i] = -1;
-    for (int byte = 0; byte < 256; byte++) bytes[characters[byte]] = (int16_t)byte;
+static void list_byte_characters(uint32_t characters[256]) {
+    uint32_t next = 0x100;
+    for (int byte = 0; byte < 256; byte++) {
+        bool printable = (byte >= 0x21 && byte <= 0x7e) || (byte >= 0xa1 && byte != 0xad);
+        characters[byte] = printable ? (uint32_t)byte : next++;
+    }
 }
 
-static void find_byte_ids(bpe *b, const trie *vocabulary) {
-    uint32_t characters[256];
-    char text[UTF8_MAX_BYTES];
-    list_byte_characters(characters);
-    for (int byte = 0; byte < 256; byte++)
-        b->byte_ids[byte] =
-            trie_find(vocabulary, text, (size_t)(utf8_put(text, characters[byte]) - text));
-}
+/* ---- pairs ---- */
 
-/* ---- merges ---- */
-
+/* Where the pair is, or where it would be put. */
 static size_t slot_of(const bpe *b, int32_t left, int32_t right) {
     uint64_t key = (uint64_t)(uint32_t)left << 32 | (uint32_t)right;
     size_t slot = (size_t)(key * 0x9e3779b97f4a7c15u >> 20) & (b->n_slots - 1);
@@ -48,68 +42,64 @@ static size_t slot_of(const bpe *b, int32_t left, int32_t right) {
     return slot;
 }
 
-static int32_t find_joined(const trie *vocabulary, const bpe_merge *m) {
-    uint32_t node = trie_walk(vocabulary, TRIE_ROOT, m->left, m->n_left);
-    if (node != UINT32_MAX) node = trie_walk(vocabulary, node, m->right, m->n_right);
-    return node == UINT32_MAX ? TRIE_NONE : vocabulary->values[node];
-}
-
-static semid_status add_merge(bpe *b, const trie *vocabulary, const bpe_merge *m, size_t rank,
-                              semid_error *err) {
-    bpe_pair pair = {.left = trie_find(vocabulary, m->left, m->n_left),
-                     .right = trie_find(vocabulary, m->right, m->n_right),
-                     .rank = (uint32_t)rank,
-                     .merged = find_joined(vocabulary, m)};
-    if (pair.left < 0 || pair.right < 0 || pair.merged < 0)
-        FAIL(SEMID_ERR_FORMAT,
-             "merge %zu (\"%.*s\" and \"%.*s\"): expected both and what they make in the "
-             "vocabulary",
-             rank + 1, (int)m->n_left, m->left, (int)m->n_right, m->right);
-    b->pairs[slot_of(b, pair.left, pair.right)] = pair;
-    return SEMID_OK;
-}
-
 static semid_status build_pairs(bpe *b, const trie *vocabulary, const bpe_merge *merges,
                                 size_t n_merges, semid_error *err) {
     for (b->n_slots = 16; b->n_slots < 2 * n_merges;) b->n_slots *= 2;
     TRY(mem_alloc(&b->pairs, b->n_slots, sizeof *b->pairs, err));
     for (size_t i = 0; i < b->n_slots; i++) b->pairs[i].left = -1;
-    for (size_t i = 0; i < n_merges; i++) TRY(add_merge(b, vocabulary, &merges[i], i, err));
+
+    for (size_t i = 0; i < n_merges; i++) {
+        const bpe_merge *m = &merges[i];
+        uint32_t node = trie_walk(vocabulary, TRIE_ROOT, m->left, m->n_left);
+        if (node != UINT32_MAX) node = trie_walk(vocabulary, node, m->right, m->n_right);
+
+        bpe_pair pair = {.left = trie_find(vocabulary, m->left, m->n_left),
+                         .right = trie_find(vocabulary, m->right, m->n_right),
+                         .rank = (uint32_t)i,
+                         .merged = node == UINT32_MAX ? TRIE_NONE : vocabulary->values[node]};
+        if (pair.left < 0 || pair.right < 0 || pair.merged < 0)
+            FAIL(SEMID_ERR_FORMAT,
+                 "merge %zu (\"%.*s\" and \"%.*s\"): expected both and what they make in the "
+                 "vocabulary",
+                 i + 1, (int)m->n_left, m->left, (int)m->n_right, m->right);
+        b->pairs[slot_of(b, pair.left, pair.right)] = pair;
+    }
     return SEMID_OK;
 }
 
-/* A list of the symbols of a word, and a heap of the merges that are possible in it. */
+/* ---- merging ---- */
+
 typedef struct symbol {
-    int32_t id;
+    int32_t id;              /* -1: merged into the one before it */
     uint32_t previous, next; /* NONE at the ends */
 } symbol;
 
-typedef struct candidate {
+typedef struct merge_candidate {
     uint32_t rank, at; /* the left of the two symbols */
     int32_t merged;
-} candidate;
+} merge_candidate;
 
 typedef struct word {
     symbol *symbols;
-    candidate *heap;
+    merge_candidate *heap;
     size_t n_symbols, n_heap;
 } word;
 
 static const uint32_t NONE = UINT32_MAX;
 
-static bool comes_before(const candidate *a, const candidate *b) {
+static bool comes_before(const merge_candidate *a, const merge_candidate *b) {
     return a->rank != b->rank ? a->rank < b->rank : a->at < b->at;
 }
 
-static void heap_push(word *w, candidate c) {
+static void heap_push(word *w, merge_candidate c) {
     size_t at = w->n_heap++;
     for (size_t parent; at > 0 && comes_before(&c, &w->heap[parent = (at - 1) / 2]); at = parent)
         w->heap[at] = w->heap[parent];
     w->heap[at] = c;
 }
 
-static candidate heap_pop(word *w) {
-    candidate top = w->heap[0], last = w->heap[--w->n_heap];
+static merge_candidate heap_pop(word *w) {
+    merge_candidate top = w->heap[0], last = w->heap[--w->n_heap];
     size_t at = 0;
     for (size_t child; (child = 2 * at + 1) < w->n_heap; at = child) {
         if (child + 1 < w->n_heap && comes_before(&w->heap[child + 1], &w->heap[child])) child++;
@@ -120,6 +110,7 @@ static candidate heap_pop(word *w) {
     return top;
 }
 
+/* The pair of the symbol at `at` and the next one, or NULL if they do not merge. */
 static const bpe_pair *find_pair(const bpe *b, const word *w, uint32_t at) {
     if (at == NONE || w->symbols[at].next == NONE) return NULL;
     const symbol *left = &w->symbols[at];
@@ -127,124 +118,107 @@ static const bpe_pair *find_pair(const bpe *b, const word *w, uint32_t at) {
     return pair->left >= 0 ? pair : NULL;
 }
 
-static void offer(const bpe *b, word *w, uint32_t at) {
+static void push_candidate(const bpe *b, word *w, uint32_t at) {
     const bpe_pair *pair = find_pair(b, w, at);
-    if (pair) heap_push(w, (candidate){pair->rank, at, pair->merged});
+    if (pair) heap_push(w, (merge_candidate){pair->rank, at, pair->merged});
 }
 
-static void merge_next(word *w, uint32_t at, int32_t merged) {
-    symbol *left = &w->symbols[at], *right = &w->symbols[left->next];
-    left->id = merged;
-    left->next = right->next;
-    right->id = -1;
-    right->next = NONE;
-    if (left->next != NONE) w->symbols[left->next].previous = at;
-}
-
-/* A candidate is out of date when the pair that now stands there would make another token: what a
- * pair covers only grows. */
 static void merge_all(const bpe *b, word *w) {
-    for (uint32_t i = 0; i + 1 < w->n_symbols; i++) offer(b, w, i);
+    for (uint32_t i = 0; i + 1 < w->n_symbols; i++) push_candidate(b, w, i);
+
     while (w->n_heap > 0) {
-        candidate c = heap_pop(w);
+        /* Stale if its symbols were merged otherwise: what a pair covers only grows, so the pair
+         * that is there now would make another token. */
+        merge_candidate c = heap_pop(w);
         if (w->symbols[c.at].id < 0) continue;
         const bpe_pair *pair = find_pair(b, w, c.at);
         if (!pair || pair->merged != c.merged) continue;
-        merge_next(w, c.at, c.merged);
-        offer(b, w, w->symbols[c.at].previous);
-        offer(b, w, c.at);
+
+        symbol *left = &w->symbols[c.at], *right = &w->symbols[left->next];
+        left->id = c.merged;
+        left->next = right->next;
+        right->id = -1;
+        right->next = NONE;
+        if (left->next != NONE) w->symbols[left->next].previous = c.at;
+
+        push_candidate(b, w, left->previous);
+        push_candidate(b, w, c.at);
     }
-}
-
-/* ---- words ---- */
-
-static void add_symbol(word *w, int32_t id) {
-    w->symbols[w->n_symbols++] = (symbol){.id = id};
-}
-
-static void list_symbols(const bpe *b, const char *bytes, size_t n_bytes, word *w) {
-    bool after_unknown = false;
-    for (size_t i = 0; i < n_bytes; i++) {
-        int32_t id = b->byte_ids[(uint8_t)bytes[i]];
-        bool unknown = id < 0 && b->unknown_id >= 0;
-        if (id >= 0) add_symbol(w, id);
-        if (unknown && !(after_unknown && b->fuse_unknown)) add_symbol(w, b->unknown_id);
-        after_unknown = unknown;
-    }
-    for (uint32_t i = 0; i < w->n_symbols; i++) {
-        w->symbols[i].previous = i > 0 ? i - 1 : NONE;
-        w->symbols[i].next = i + 1 < w->n_symbols ? i + 1 : NONE;
-    }
-}
-
-/* There is a candidate for every pair at first, and at most two new ones a merge. */
-static semid_status word_init(word *w, size_t n_bytes, token_ids *room, semid_error *err) {
-    size_t one = sizeof(symbol) + 3 * sizeof(candidate);
-    if (n_bytes >= UINT32_MAX / 4)
-        FAIL(SEMID_ERR_NO_MEMORY, "out of memory: a word of %zu bytes", n_bytes);
-    TRY(mem_reserve(&room->work, &room->work_bytes, n_bytes * one, 1, err));
-    *w = (word){.symbols = room->work};
-    w->heap = (candidate *)(void *)(w->symbols + n_bytes);
-    return SEMID_OK;
 }
 
 static semid_status append_merged(const bpe *b, const char *bytes, size_t n_bytes, token_ids *out,
                                   semid_error *err) {
-    word w;
-    TRY(word_init(&w, n_bytes, out, err));
+    /* There is a candidate for every pair at first, and at most two new ones per merge. */
+    size_t one = sizeof(symbol) + 3 * sizeof(merge_candidate);
+    if (n_bytes >= UINT32_MAX / 4)
+        FAIL(SEMID_ERR_NO_MEMORY, "out of memory: a word of %zu bytes", n_bytes);
+    TRY(mem_reserve(&out->workspace, &out->workspace_bytes, n_bytes * one, 1, err));
     TRY(mem_reserve(&out->ids, &out->capacity, out->n_ids + n_bytes, sizeof *out->ids, err));
-    list_symbols(b, bytes, n_bytes, &w);
+    word w = {.symbols = out->workspace};
+    w.heap = (merge_candidate *)(void *)(w.symbols + n_bytes);
+
+    bool after_unknown = false;
+    for (size_t i = 0; i < n_bytes; i++) {
+        int32_t id = b->byte_ids[(uint8_t)bytes[i]];
+        bool unknown = id < 0 && b->unknown_id >= 0;
+        if (unknown && !(after_unknown && b->fuse_unknown)) id = b->unknown_id;
+        if (id >= 0) w.symbols[w.n_symbols++] = (symbol){.id = id};
+        after_unknown = unknown;
+    }
+    for (uint32_t i = 0; i < w.n_symbols; i++) {
+        w.symbols[i].previous = i > 0 ? i - 1 : NONE;
+        w.symbols[i].next = i + 1 < w.n_symbols ? i + 1 : NONE;
+    }
+
     merge_all(b, &w);
     for (uint32_t i = w.n_symbols > 0 ? 0 : NONE; i != NONE; i = w.symbols[i].next)
         out->ids[out->n_ids++] = w.symbols[i].id;
     return SEMID_OK;
 }
 
-static semid_status append_word(const bpe *b, const char *bytes, size_t n_bytes, token_ids *out,
-                                semid_error *err) {
-    int32_t id = trie_find(&b->words, bytes, n_bytes);
-    if (id == TRIE_NONE) return append_merged(b, bytes, n_bytes, out, err);
-    TRY(mem_reserve(&out->ids, &out->capacity, out->n_ids + 1, sizeof *out->ids, err));
-    out->ids[out->n_ids++] = id;
-    return SEMID_OK;
-}
+/* ---- building ---- */
 
-/* ---- the tokens that come out whole ---- */
-
-/* The bytes of a token as vocab.json writes it; 0 if it holds other characters. */
-static size_t decode_token(const int16_t bytes[N_CHARACTERS], const trie_key *token, char *out) {
-    size_t n = 0;
-    for (const char *p = token->bytes, *end = p + token->n_bytes; p < end;) {
-        uint32_t c = utf8_next(&p, end);
-        if (c >= N_CHARACTERS || bytes[c] < 0) return 0;
-        out[n++] = (char)bytes[c];
-    }
-    return n;
-}
-
+/* The trie of words that are one token: all tokens, or those that their own merges produce. */
 static semid_status build_words(bpe *b, const trie_key *tokens, size_t n_tokens, bool all,
                                 semid_error *err) {
+    uint32_t characters[256];
     int16_t bytes[N_CHARACTERS];
-    size_t n_keys = 0, n_room = 0;
+    size_t n_keys = 0, n_text = 0;
     trie_key *keys = NULL;
     char *text = NULL, *at;
     token_ids ids = {0};
     semid_status status = SEMID_OK;
-    for (size_t i = 0; i < n_tokens; i++) n_room += tokens[i].n_bytes;
-    list_character_bytes(bytes);
+
+    list_byte_characters(characters);
+    for (int i = 0; i < N_CHARACTERS; i++) bytes[i] = -1;
+    for (int byte = 0; byte < 256; byte++) bytes[characters[byte]] = (int16_t)byte;
+    for (size_t i = 0; i < n_tokens; i++) n_text += tokens[i].n_bytes;
     TRY_GOTO(mem_alloc(&keys, n_tokens, sizeof *keys, err));
-    TRY_GOTO(mem_alloc(&text, n_room, 1, err));
+    TRY_GOTO(mem_alloc(&text, n_text, 1, err));
+
     at = text;
     for (size_t i = 0; i < n_tokens; i++) {
-        size_t n = decode_token(bytes, &tokens[i], at);
-        ids.n_ids = 0;
+        /* the token's bytes; no word contains one with other characters */
+        size_t n = 0;
+        const char *p = tokens[i].bytes, *end = p + tokens[i].n_bytes;
+        while (p < end) {
+            uint32_t c = utf8_next(&p, end);
+            if (c >= N_CHARACTERS || bytes[c] < 0) {
+                n = 0;
+                break;
+            }
+            at[n++] = (char)bytes[c];
+        }
         if (n == 0) continue;
+
+        ids.n_ids = 0;
         TRY_GOTO(append_merged(b, at, n, &ids, err));
         if (!all && (ids.n_ids != 1 || ids.ids[0] != tokens[i].value)) continue;
         keys[n_keys++] = (trie_key){at, n, tokens[i].value};
         at += n;
     }
     TRY_GOTO(trie_build(&b->words, keys, n_keys, err));
+
 done:
     mem_free(keys);
     mem_free(text);
@@ -261,14 +235,23 @@ semid_status bpe_init(bpe *out, const trie *vocabulary, const trie_key *tokens, 
              .kinds = unicode_kinds()};
     semid_status status = SEMID_OK;
     const char *unknown = options.unknown_token;
+
     if (unknown) b.unknown_id = trie_find(vocabulary, unknown, strlen(unknown));
     if (unknown && b.unknown_id < 0)
         FAIL(SEMID_ERR_FORMAT, "expected the unknown token %s in the vocabulary, found none",
              unknown);
-    find_byte_ids(&b, vocabulary);
+
+    uint32_t characters[256];
+    char text[UTF8_MAX_BYTES];
+    list_byte_characters(characters);
+    for (int byte = 0; byte < 256; byte++)
+        b.byte_ids[byte] =
+            trie_find(vocabulary, text, (size_t)(utf8_put(text, characters[byte]) - text));
+
     TRY_GOTO(build_pairs(&b, vocabulary, merges, n_merges, err));
     TRY_GOTO(build_words(&b, tokens, n_tokens, options.whole_words, err));
     *out = b;
+
 done:
     if (status != SEMID_OK) bpe_release(&b);
     return status;
@@ -313,39 +296,43 @@ static const char *space_end(const bpe *b, const char *p, const char *end) {
 static const char *word_end(const bpe *b, const char *p, const char *end) {
     const char *contraction = contraction_end(p, end), *next = p;
     if (contraction) return contraction;
+
     uint8_t kind = next_kind(b, &next, end);
     if (*p == ' ' && next < end) {
-        const char *behind = next;
-        uint8_t following = next_kind(b, &behind, end);
-        if (following != KIND_SPACE) return run_end(b, behind, end, following);
+        const char *after = next;
+        uint8_t following = next_kind(b, &after, end);
+        if (following != KIND_SPACE) return run_end(b, after, end, following);
     }
     return kind == KIND_SPACE ? space_end(b, p, end) : run_end(b, next, end, kind);
 }
 
-static semid_status append_words(const bpe *b, const char *text, size_t n_bytes, size_t enough,
+static semid_status append_words(const bpe *b, const char *text, size_t n_bytes, size_t limit,
                                  token_ids *out, semid_error *err) {
     const char *end = text + n_bytes, *stop;
-    for (const char *p = text; p < end && out->n_ids < enough; p = stop) {
+    for (const char *p = text; p < end && out->n_ids < limit; p = stop) {
         stop = word_end(b, p, end);
-        TRY(append_word(b, p, (size_t)(stop - p), out, err));
+        int32_t id = trie_find(&b->words, p, (size_t)(stop - p));
+        TRY(id != TRIE_NONE ? token_ids_append(out, &id, 1, err)
+                            : append_merged(b, p, (size_t)(stop - p), out, err));
     }
     return SEMID_OK;
 }
 
-semid_status bpe_append(const bpe *b, const char *text, size_t n_bytes, bool begins, size_t enough,
+semid_status bpe_append(const bpe *b, const char *text, size_t n_bytes, bool begins, size_t limit,
                         token_ids *out, semid_error *err) {
     char *copy;
     if (!begins || !b->prefix_space || n_bytes == 0 || text[0] == ' ')
-        return append_words(b, text, n_bytes, enough, out, err);
+        return append_words(b, text, n_bytes, limit, out, err);
+
     TRY(mem_alloc(&copy, n_bytes + 1, 1, err));
     copy[0] = ' ';
     memcpy(copy + 1, text, n_bytes);
-    semid_status status = append_words(b, copy, n_bytes + 1, enough, out, err);
+    semid_status status = append_words(b, copy, n_bytes + 1, limit, out, err);
     mem_free(copy);
     return status;
 }
 
-/* Before a space behind a visible character: no word reaches across. */
+/* Before a space after a visible character: no word spans it. */
 static bool can_cut(const char *text, size_t at) {
     return text[at] == ' ' && text[at - 1] > ' ' && text[at - 1] < 0x7f;
 }

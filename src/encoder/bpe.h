@@ -3,10 +3,12 @@
 #ifndef ENCODER_BPE_H
 #define ENCODER_BPE_H
 
-#include "encoder/tokenizer.h"
+#include "encoder/token_ids.h"
 #include "encoder/trie.h"
 
-/* Two neighbouring tokens that become one; the earlier in the list, the sooner. */
+#include <stdbool.h>
+
+/* Two neighbouring tokens that become one; those earlier in the list go first. */
 typedef struct bpe_merge {
     const char *left, *right;
     size_t n_left, n_right; /* bytes */
@@ -20,7 +22,7 @@ typedef struct bpe_options {
 } bpe_options;
 
 typedef struct bpe_pair {
-    int32_t left, right; /* tokens; left < 0: a free place */
+    int32_t left, right; /* tokens; left < 0: a free slot */
     uint32_t rank;
     int32_t merged;
 } bpe_pair;
@@ -29,9 +31,9 @@ typedef struct bpe {
     int32_t byte_ids[256]; /* -1: none */
     int32_t unknown_id;    /* -1: none */
     bool fuse_unknown, prefix_space;
-    bpe_pair *pairs; /* [n_slots], a power of two: hashed, the next place if one is taken */
+    bpe_pair *pairs; /* [n_slots], a power of two: a hash table with linear probing */
     size_t n_slots;
-    trie words; /* the bytes of the tokens that come out whole, which most words of a text are */
+    trie words; /* the bytes of the words that become one token, as most words of a text do */
     const uint8_t *kinds;
 } bpe;
 
@@ -42,9 +44,9 @@ semid_status bpe_init(bpe *out, const trie *vocabulary, const trie_key *tokens, 
                       semid_error *err);
 void bpe_release(bpe *b);
 
-/* Append the tokens of a text (valid UTF-8); stops early once n_ids reaches `enough`. begins: it is
+/* Appends the tokens of a text (valid UTF-8); stops early once n_ids reaches `limit`. begins: it is
  * the start of a text, not what follows a part that ended at bpe_part_end. */
-semid_status bpe_append(const bpe *b, const char *text, size_t n_bytes, bool begins, size_t enough,
+semid_status bpe_append(const bpe *b, const char *text, size_t n_bytes, bool begins, size_t limit,
                         token_ids *out, semid_error *err);
 
 /* Where a text can be cut after at most n_most bytes without a change of its tokens, or, if it

@@ -1,18 +1,27 @@
 #include "encoder/normalizer.h"
 
+#include "base/utf8.h"
 #include "encoder/unicode.h"
 
 #include <string.h>
 
-/* Where the output stands. Characters of combining class other than 0 that accent stripping keeps
- * form a run, which canonical ordering sorts by class before the next character follows. */
-typedef struct writer {
+/* The library runs up to four passes: cleaning, spaces around ideographs, NFD without marks, lower
+ * case. Here each character goes through all of them at once; one byte of properties per code point
+ * tells which of them concern it, for most characters none.
+ *
+ * The one thing that looks at more than a character is NFD's canonical ordering: characters of
+ * combining class other than 0 that accent stripping keeps form a run, which is sorted by class
+ * when another character follows. Runs are short and nearly always in order already.
+ *
+ * ASCII is copied by a table. The output is at most three times the input (NORMALIZER_ROOM). */
+
+typedef struct normal_writer {
     const normalizer *n;
-    char *out;
+    char *out; /* the end of what is written */
     char *run; /* NULL: none is open */
     uint8_t run_class;
     bool run_disordered;
-} writer;
+} normal_writer;
 
 void normalizer_init(normalizer *n, normalizer_options options) {
     *n = (normalizer){.properties = unicode_properties()};
@@ -20,6 +29,7 @@ void normalizer_init(normalizer *n, normalizer_options options) {
     if (options.handle_chinese_chars) n->mask |= CHAR_CHINESE;
     if (options.strip_accents) n->mask |= CHAR_MARK | CHAR_DECOMPOSES | CHAR_NONSTARTER;
     if (options.lowercase) n->mask |= CHAR_UPPER;
+
     for (uint32_t c = 0; c < 128; c++) {
         uint8_t work = n->properties[c] & n->mask;
         uint32_t low[2] = {c};
@@ -29,11 +39,12 @@ void normalizer_init(normalizer *n, normalizer_options options) {
     }
 }
 
-/* Stable sort by class through a copy behind the end; one pass for each class that occurs. */
-static void sort_run(writer *w) {
+/* Stable sort by class through a copy after the end; one pass for each class that occurs. */
+static void sort_run(normal_writer *w) {
     size_t n_bytes = (size_t)(w->out - w->run);
     const char *copy = w->out, *end = copy + n_bytes;
     memcpy(w->out, w->run, n_bytes);
+
     char *out = w->run;
     for (int done = 0, next; done < 256; done = next) {
         next = 256;
@@ -46,37 +57,35 @@ static void sort_run(writer *w) {
     }
 }
 
-static void close_run(writer *w) {
+static void close_run(normal_writer *w) {
     if (w->run && w->run_disordered) sort_run(w);
     w->run = NULL;
 }
 
-static void write_nonstarter(writer *w, uint32_t c) {
-    uint8_t combining_class = unicode_combining_class(c);
-    if (!w->run) {
-        w->run = w->out;
-        w->run_disordered = false;
-    } else if (combining_class < w->run_class) {
-        w->run_disordered = true;
-    }
-    w->run_class = combining_class;
-    w->out = utf8_put(w->out, c);
-}
-
-/* A character that stays: only its case is left to change. */
-static void write_kept(writer *w, uint32_t c) {
+/* A character that stays: only its case may change. */
+static void write_kept(normal_writer *w, uint32_t c) {
     uint8_t work = w->n->properties[c] & w->n->mask;
+
     if (work & CHAR_NONSTARTER) {
-        write_nonstarter(w, c);
+        uint8_t combining_class = unicode_combining_class(c);
+        if (!w->run) {
+            w->run = w->out;
+            w->run_disordered = false;
+        } else if (combining_class < w->run_class) {
+            w->run_disordered = true;
+        }
+        w->run_class = combining_class;
+        w->out = utf8_put(w->out, c);
         return;
     }
+
     close_run(w);
     uint32_t low[2] = {c};
     size_t n_low = work & CHAR_UPPER ? unicode_lower(c, low) : 1;
     for (size_t i = 0; i < n_low; i++) w->out = utf8_put(w->out, low[i]);
 }
 
-static void write_stripped(writer *w, uint32_t c, uint8_t work) {
+static void write_stripped(normal_writer *w, uint32_t c, uint8_t work) {
     uint32_t parts[3] = {c};
     if (work & CHAR_MARK) {
         if (!(work & CHAR_NONSTARTER)) close_run(w);
@@ -86,13 +95,14 @@ static void write_stripped(writer *w, uint32_t c, uint8_t work) {
     for (size_t i = 0; i < n_parts; i++) write_kept(w, parts[i]);
 }
 
-static void write_space(writer *w) {
+static void write_space(normal_writer *w) {
     close_run(w);
     *w->out++ = ' ';
 }
 
-static void write_character(writer *w, uint32_t c) {
+static void write_character(normal_writer *w, uint32_t c) {
     uint8_t work = w->n->properties[c] & w->n->mask;
+
     if (work == 0) {
         close_run(w);
         w->out = utf8_put(w->out, c);
@@ -109,25 +119,24 @@ static void write_character(writer *w, uint32_t c) {
     }
 }
 
-static const char *write_ascii(writer *w, const char *p, const char *end) {
-    const normalizer *n = w->n;
-    char *out = w->out;
-    for (; p < end && (uint8_t)*p < 0x80; p++) {
-        *out = (char)n->ascii[(uint8_t)*p];
-        out += n->kept[(uint8_t)*p];
-    }
-    w->out = out;
-    return p;
-}
-
 size_t normalizer_run(const normalizer *n, const char *text, size_t n_bytes, char *out) {
-    writer w = {.n = n, .out = out};
+    normal_writer w = {.n = n, .out = out};
+
     for (const char *p = text, *end = text + n_bytes; p < end;) {
-        if ((uint8_t)*p < 0x80 && !w.run)
-            p = write_ascii(&w, p, end);
-        else
+        if ((uint8_t)*p >= 0x80 || w.run) {
             write_character(&w, utf8_next(&p, end));
+            continue;
+        }
+
+        /* ASCII in which nothing can join an open run: written by table, whether it stays or not */
+        char *to = w.out;
+        for (; p < end && (uint8_t)*p < 0x80; p++) {
+            *to = (char)n->ascii[(uint8_t)*p];
+            to += n->kept[(uint8_t)*p];
+        }
+        w.out = to;
     }
+
     close_run(&w);
     return (size_t)(w.out - out);
 }

@@ -1,36 +1,42 @@
 #include "encoder/spm_normalizer.h"
 
 #include "base/memory.h"
+#include "base/utf8.h"
 #include "encoder/unicode.h"
 
 #include <string.h>
 
-/* ---- base64 ---- */
+/* SentencePiece compiles its normalisation (NFKC and more) into a table from strings to strings: a
+ * double array of darts-clone and a pool of results, in base64 in tokenizer.json. The file is
+ * untrusted: every index is checked against the array, every result ends with a NUL.
+ *
+ * The library applies the table as `tokenizers` does: a grapheme cluster of fewer than six bytes is
+ * looked up as a whole first, then, if it is not found, each of its characters. The lookup takes
+ * the shortest key that starts the text, not the longest, even if that is not all of it; models
+ * were trained with this, so it is kept. ASCII that the table does not map and that starts no
+ * larger cluster is copied in runs.
+ *
+ * Steps alternate between two buffers, each as long as the text has become. */
 
-static int base64_value(char c) {
-    if (c >= 'A' && c <= 'Z') return c - 'A';
-    if (c >= 'a' && c <= 'z') return c - 'a' + 26;
-    if (c >= '0' && c <= '9') return c - '0' + 52;
-    if (c == '+') return 62;
-    return c == '/' ? 63 : -1;
-}
+/* ---- the table ---- */
 
 /* out: [3/4 of n_chars, rounded up]. False if the text is no base64. */
 static bool base64_decode(const char *text, size_t n_chars, uint8_t *out, size_t *n_bytes) {
+    static const char alphabet[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     uint32_t bits = 0;
     size_t n = 0;
+
     while (n_chars > 0 && text[n_chars - 1] == '=') n_chars--;
     for (size_t i = 0; i < n_chars; i++) {
-        int value = base64_value(text[i]);
-        if (value < 0) return false;
-        bits = bits << 6 | (uint32_t)value;
+        const char *at = memchr(alphabet, text[i], sizeof alphabet - 1);
+        if (!at) return false;
+        bits = bits << 6 | (uint32_t)(at - alphabet);
         if (i % 4 != 0) out[n++] = (uint8_t)(bits >> (6 - 2 * (i % 4)));
     }
     *n_bytes = n;
     return n_chars % 4 != 1;
 }
-
-/* ---- the table ---- */
 
 static uint32_t unit_offset(uint32_t unit) {
     return unit >> 10 << ((unit >> 9 & 1) * 8);
@@ -38,15 +44,18 @@ static uint32_t unit_offset(uint32_t unit) {
 
 /* What the shortest key at the start of a text becomes, NUL-terminated, or NULL. That it is the
  * shortest and not the longest is the library's way, and the models were trained with it. */
-static const char *find(const charsmap *m, const char *text, size_t n_bytes) {
+static const char *charsmap_find(const charsmap *m, const char *text, size_t n_bytes) {
     static const uint32_t label_bits = 0x800000ff;
     size_t at = unit_offset(m->units[0]);
+
     for (size_t i = 0; i < n_bytes && text[i]; i++) {
         at ^= (uint8_t)text[i];
         if (at >= m->n_units || (m->units[at] & label_bits) != (uint8_t)text[i]) return NULL;
         uint32_t unit = m->units[at];
         at ^= unit_offset(unit);
         if (at >= m->n_units) return NULL;
+
+        /* a key ends here: its value is in the unit that the label 0 leads to */
         if (!(unit >> 8 & 1)) continue;
         size_t string = m->units[at] & 0x7fffffff;
         return string <= m->n_string_bytes ? m->strings + string : NULL;
@@ -54,33 +63,33 @@ static const char *find(const charsmap *m, const char *text, size_t n_bytes) {
     return NULL;
 }
 
-/* Four bytes: the size of the array; the array; the strings. */
-static semid_status split_charsmap(charsmap *out, const uint8_t *bytes, size_t n_bytes,
-                                   semid_error *err) {
+static semid_status charsmap_init(charsmap *out, const char *base64, semid_error *err) {
+    size_t n_chars = strlen(base64), n_bytes = 0;
     uint32_t n_array = 0;
+    uint8_t *bytes;
+    semid_status status = SEMID_OK;
+
+    TRY(mem_alloc(&bytes, n_chars / 4 * 3 + 3, 1, err));
+    if (!base64_decode(base64, n_chars, bytes, &n_bytes))
+        FAIL_GOTO(SEMID_ERR_FORMAT, "precompiled_charsmap: expected base64");
+
+    /* four bytes: the size of the array; the array; the strings */
     if (n_bytes >= sizeof n_array) memcpy(&n_array, bytes, sizeof n_array);
     if (n_array < sizeof(uint32_t) || n_array % sizeof(uint32_t) != 0 ||
         n_array > n_bytes - sizeof n_array)
-        FAIL(SEMID_ERR_FORMAT, "precompiled_charsmap: expected an array and strings");
+        FAIL_GOTO(SEMID_ERR_FORMAT, "precompiled_charsmap: expected an array and strings");
     out->n_units = n_array / sizeof(uint32_t);
     out->n_string_bytes = n_bytes - sizeof n_array - n_array;
-    TRY(mem_alloc(&out->units, out->n_units, sizeof(uint32_t), err));
-    TRY(mem_alloc(&out->strings, out->n_string_bytes + 1, 1, err));
+    TRY_GOTO(mem_alloc(&out->units, out->n_units, sizeof(uint32_t), err));
+    TRY_GOTO(mem_alloc(&out->strings, out->n_string_bytes + 1, 1, err));
     memcpy(out->units, bytes + sizeof n_array, n_array);
     memcpy(out->strings, bytes + sizeof n_array + n_array, out->n_string_bytes);
     out->strings[out->n_string_bytes] = '\0';
-    for (int c = 1; c < 128; c++) out->ascii_mapped[c] = find(out, &(char){(char)c}, 1) != NULL;
-    return SEMID_OK;
-}
 
-static semid_status charsmap_init(charsmap *out, const char *base64, semid_error *err) {
-    size_t n_chars = strlen(base64), n_bytes;
-    uint8_t *bytes;
-    TRY(mem_alloc(&bytes, n_chars / 4 * 3 + 3, 1, err));
-    semid_status status =
-        base64_decode(base64, n_chars, bytes, &n_bytes)
-            ? split_charsmap(out, bytes, n_bytes, err)
-            : error_set(err, SEMID_ERR_FORMAT, "precompiled_charsmap: expected base64");
+    for (int c = 1; c < 128; c++)
+        out->ascii_mapped[c] = charsmap_find(out, &(char){(char)c}, 1) != NULL;
+
+done:
     mem_free(bytes);
     return status;
 }
@@ -91,6 +100,7 @@ semid_status spm_normalizer_init(spm_normalizer *out, const spm_options *options
         .n_steps = options->n_steps, .kinds = unicode_kinds(), .keeps_visible_ascii = true};
     memcpy(out->steps, options->steps, sizeof out->steps);
     if (!options->charsmap) return SEMID_OK;
+
     TRY(charsmap_init(&out->map, options->charsmap, err));
     for (int c = '!'; c <= '~'; c++)
         if (out->map.ascii_mapped[c]) out->keeps_visible_ascii = false;
@@ -118,19 +128,7 @@ static const char *skip_extending(const spm_normalizer *s, const char *p, const 
     return p;
 }
 
-static bool ends_with_joiner(const char *begin, const char *end) {
-    return end - begin >= 3 && memcmp(end - 3, "\xe2\x80\x8d", 3) == 0;
-}
-
-/* Behind a picture: what belongs to it, and further pictures that are joined to it. */
-static const char *pictures_end(const spm_normalizer *s, const char *p, const char *end) {
-    for (const char *next;; p = next) {
-        const char *stop = skip_extending(s, p, end);
-        next = stop;
-        if (stop == end || !ends_with_joiner(p, stop)) return stop;
-        if (!(s->kinds[utf8_next(&next, end)] & CLUSTER_PICTURE)) return stop;
-    }
-}
+enum { SHORT_CLUSTER = 5 };
 
 /* The end of the grapheme cluster that starts at p. Clusters are told apart where it matters: those
  * of several characters and at most SHORT_CLUSTER bytes. */
@@ -138,6 +136,7 @@ static const char *cluster_end(const spm_normalizer *s, const char *p, const cha
     bool line_end = *p == '\r' && end - p > 1 && p[1] == '\n';
     uint8_t kind = s->kinds[utf8_next(&p, end)];
     if (line_end) return p + 1;
+
     while (kind & CLUSTER_PREPENDS && p < end) {
         const char *next = p;
         uint8_t following = s->kinds[utf8_next(&next, end)];
@@ -146,41 +145,43 @@ static const char *cluster_end(const spm_normalizer *s, const char *p, const cha
         p = next;
     }
     if (kind & CLUSTER_CLOSED) return p;
-    return kind & CLUSTER_PICTURE ? pictures_end(s, p, end) : skip_extending(s, p, end);
-}
+    if (!(kind & CLUSTER_PICTURE)) return skip_extending(s, p, end);
 
-enum { SHORT_CLUSTER = 5 };
-
-static semid_status map_characters(const spm_normalizer *s, const char *p, const char *end,
-                                   text_buffer *out, semid_error *err) {
-    for (const char *next = p; p < end; p = next) {
-        utf8_next(&next, end);
-        const char *found = find(&s->map, p, (size_t)(next - p));
-        TRY(found ? append(out, found, strlen(found), err)
-                  : append(out, p, (size_t)(next - p), err));
+    /* what belongs to a picture, and further pictures that a zero width joiner attaches to it */
+    for (const char *next;; p = next) {
+        const char *stop = skip_extending(s, p, end);
+        bool joined = stop - p >= 3 && memcmp(stop - 3, "\xe2\x80\x8d", 3) == 0;
+        next = stop;
+        if (stop == end || !joined) return stop;
+        if (!(s->kinds[utf8_next(&next, end)] & CLUSTER_PICTURE)) return stop;
     }
-    return SEMID_OK;
-}
-
-/* ASCII that stays as it is and that nothing can belong to. */
-static const char *skip_plain(const spm_normalizer *s, const char *p, const char *end) {
-    while (p < end && (uint8_t)*p < 0x80 && *p != '\r' && !s->map.ascii_mapped[(uint8_t)*p] &&
-           (p + 1 == end || (uint8_t)p[1] < 0x80))
-        p++;
-    return p;
 }
 
 static semid_status run_charsmap(const spm_normalizer *s, const char *text, size_t n_bytes,
                                  text_buffer *out, semid_error *err) {
-    const char *end = text + n_bytes;
-    for (const char *p = text, *stop; p < end; p = stop) {
-        stop = skip_plain(s, p, end);
+    const char *end = text + n_bytes, *found;
+
+    for (const char *p = text, *stop = text; p < end; p = stop) {
+        /* ASCII that stays as it is and that nothing can belong to */
+        while (stop < end && (uint8_t)*stop < 0x80 && *stop != '\r' &&
+               !s->map.ascii_mapped[(uint8_t)*stop] && (stop + 1 == end || (uint8_t)stop[1] < 0x80))
+            stop++;
         TRY(append(out, p, (size_t)(stop - p), err));
         if (stop > p) continue;
+
         stop = cluster_end(s, p, end);
         size_t n = (size_t)(stop - p);
-        const char *found = n <= SHORT_CLUSTER ? find(&s->map, p, n) : NULL;
-        TRY(found ? append(out, found, strlen(found), err) : map_characters(s, p, stop, out, err));
+        if (n <= SHORT_CLUSTER && (found = charsmap_find(&s->map, p, n))) {
+            TRY(append(out, found, strlen(found), err));
+            continue;
+        }
+
+        for (const char *next = p; p < stop; p = next) {
+            utf8_next(&next, stop);
+            n = (size_t)(next - p);
+            found = charsmap_find(&s->map, p, n);
+            TRY(found ? append(out, found, strlen(found), err) : append(out, p, n, err));
+        }
     }
     return SEMID_OK;
 }
@@ -200,8 +201,7 @@ static semid_status squeeze_spaces(const char *squeezed, const char *text, size_
 
 static void strip_right(const spm_normalizer *s, text_buffer *text) {
     while (text->n_bytes > 0) {
-        size_t begin = text->n_bytes - 1;
-        while (begin > 0 && ((uint8_t)text->bytes[begin] & 0xc0) == 0x80) begin--;
+        size_t begin = utf8_boundary(text->bytes, text->n_bytes - 1);
         const char *p = text->bytes + begin;
         uint32_t last = utf8_next(&p, text->bytes + text->n_bytes);
         if ((s->kinds[last] & KIND_MASK) != KIND_SPACE) return;
@@ -209,29 +209,30 @@ static void strip_right(const spm_normalizer *s, text_buffer *text) {
     }
 }
 
-static semid_status run_step(const spm_normalizer *s, const text_step *step, text_buffer *text,
-                             text_buffer *other, semid_error *err) {
-    if (step->kind == STEP_STRIP_RIGHT) {
-        strip_right(s, text);
-        return SEMID_OK;
-    }
-    other->n_bytes = 0;
-    TRY(step->kind == STEP_CHARSMAP
-            ? run_charsmap(s, text->bytes, text->n_bytes, other, err)
-            : squeeze_spaces(step->squeezed, text->bytes, text->n_bytes, other, err));
-    text_buffer done = *other;
-    *other = *text;
-    *text = done;
-    return SEMID_OK;
-}
-
 semid_status spm_normalizer_run(const spm_normalizer *s, const char *text, size_t n_bytes,
                                 text_buffer *out, semid_error *err) {
     text_buffer other = {0};
+    semid_status status = SEMID_OK;
+
     out->n_bytes = 0;
-    semid_status status = append(out, text, n_bytes, err);
-    for (size_t i = 0; status == SEMID_OK && i < s->n_steps; i++)
-        status = run_step(s, &s->steps[i], out, &other, err);
+    TRY_GOTO(append(out, text, n_bytes, err));
+    for (size_t i = 0; i < s->n_steps; i++) {
+        const text_step *step = &s->steps[i];
+        if (step->kind == STEP_STRIP_RIGHT) {
+            strip_right(s, out);
+            continue;
+        }
+
+        other.n_bytes = 0;
+        TRY_GOTO(step->kind == STEP_CHARSMAP
+                     ? run_charsmap(s, out->bytes, out->n_bytes, &other, err)
+                     : squeeze_spaces(step->squeezed, out->bytes, out->n_bytes, &other, err));
+        text_buffer result = other;
+        other = *out;
+        *out = result;
+    }
+
+done:
     mem_free(other.bytes);
     return status;
 }

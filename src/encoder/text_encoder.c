@@ -10,12 +10,20 @@
 
 #include <string.h>
 
+/* A batch of texts goes through in three steps: workers tokenize each text into a list of its own,
+ * the lists are packed one after the other, and bert_embed runs over the packed tokens. All buffers
+ * belong to the encoder and are reused, so that batches after the first allocate next to nothing;
+ * hence one call at a time per encoder.
+ *
+ * Truncation: one token more than allowed is requested. A text that fills it was cut, and loses its
+ * last token before what goes after every text. */
+
 /* Tokens of one text; several workers fill an array of these. */
-typedef struct tokenized {
+typedef struct tokenized_text {
     token_ids tokens;
     bool truncated;
     semid_status status;
-} tokenized;
+} tokenized_text;
 
 struct text_encoder {
     text_model *m;
@@ -26,7 +34,7 @@ struct text_encoder {
     bool normalize;
     const char *prefix;
     /* reused between calls */
-    tokenized *texts;
+    tokenized_text *texts;
     size_t n_texts;
     int32_t *tokens;
     size_t tokens_capacity;
@@ -36,7 +44,9 @@ struct text_encoder {
 
 /* ---- opening ---- */
 
-static semid_status check_max_len(const text_encoder *e, semid_error *err) {
+/* Whether the tokenizer, the model and the parameters go together. */
+static semid_status check_parts(const text_encoder *e, const text_encoder_params *params,
+                                semid_error *err) {
     const text_model_config *c = &e->m->config;
     size_t least = tokenizer_n_before(e->words) + tokenizer_n_after(e->words) + 1;
     size_t most = text_model_config_max_tokens(c);
@@ -46,50 +56,45 @@ static semid_status check_max_len(const text_encoder *e, semid_error *err) {
     if (c->max_seq_length && e->max_len > c->max_seq_length)
         log_warn("max-len %zu is above the %zu tokens this model was made for", e->max_len,
                  c->max_seq_length);
-    return SEMID_OK;
-}
 
-static semid_status check_parts(const text_encoder *e, const char *model_dir, semid_error *err) {
-    TRY(check_max_len(e, err));
     if (e->pool == POOLING_POOLER && e->m->pooler.n_out == 0)
         FAIL(SEMID_ERR_UNSUPPORTED,
              "%s: no pooler in this model: expected tensor "
              "pooler.dense.weight; use mean or cls",
-             model_dir);
+             params->model_dir);
     size_t n_words = tokenizer_vocab_size(e->words);
-    if (n_words > e->m->config.n_words)
+    if (n_words > c->n_words)
         FAIL(SEMID_ERR_SHAPE,
-             "%s: the tokenizer has %zu tokens, expected at most the %zu of config.json", model_dir,
-             n_words, e->m->config.n_words);
-    return SEMID_OK;
-}
+             "%s: the tokenizer has %zu tokens, expected at most the %zu of config.json",
+             params->model_dir, n_words, c->n_words);
 
-static void warn_of_emulation(precision kind) {
-    const kernel_table *tier = kernels();
-    if (kind == PRECISION_BF16 && !tier->bf16_native)
+    if (params->kind == PRECISION_BF16 && !kernels()->bf16_native)
         log_warn(
             "bf16: the instructions in use (%s) have no bfloat16 product (AVX512_BF16 is one); "
             "float32 stands in for it, slower than --dtype f32; int8 is the fast one here",
-            tier->tier);
+            kernels()->tier);
+    return SEMID_OK;
 }
 
 semid_status text_encoder_open(text_encoder **out, const text_encoder_params *params,
                                semid_error *err) {
     text_encoder *e = NULL;
     semid_status status = SEMID_OK;
+
     TRY(mem_calloc(&e, 1, sizeof *e, err));
     TRY_GOTO(text_model_open(&e->m, params->model_dir, params->kind, err));
     TRY_GOTO(tokenizer_open(&e->words, params->model_dir, err));
+
     const text_model_config *c = &e->m->config;
     e->max_len = params->max_len;
     e->prefix = params->prefix ? params->prefix : c->prompt;
     e->pool = params->pool == POOLING_AUTO ? c->pool : params->pool;
     e->normalize =
         params->normalize == TRISTATE_UNSET ? c->normalize : params->normalize == TRISTATE_YES;
-    TRY_GOTO(check_parts(e, params->model_dir, err));
-    warn_of_emulation(params->kind);
+    TRY_GOTO(check_parts(e, params, err));
     TRY_GOTO(bert_workspace_new(&e->workspace, e->m, e->max_len, err));
     *out = e;
+
 done:
     if (status != SEMID_OK) text_encoder_close(e);
     return status;
@@ -97,10 +102,12 @@ done:
 
 void text_encoder_close(text_encoder *e) {
     if (!e) return;
+
     for (size_t i = 0; i < e->n_texts; i++) token_ids_release(&e->texts[i].tokens);
     mem_free(e->texts);
     mem_free(e->tokens);
     mem_free(e->starts);
+
     bert_workspace_free(e->workspace);
     tokenizer_close(e->words);
     text_model_close(e->m);
@@ -125,57 +132,47 @@ const char *text_encoder_prefix(const text_encoder *e) {
 
 /* ---- tokens ---- */
 
-/* One more than allowed is asked for: a text that fills it was cut, and loses its last word piece
- * before what goes after every text. */
-static semid_status tokenize_text(const text_encoder *e, const char *text, size_t n_bytes,
-                                  tokenized *out) {
+static semid_status tokenize(const text_encoder *e, const char *text, size_t n_bytes,
+                             tokenized_text *out) {
+    size_t n_prefix = strlen(e->prefix), n_after = tokenizer_n_after(e->words);
     token_ids *t = &out->tokens;
-    size_t n_after = tokenizer_n_after(e->words);
-    TRY(tokenizer_encode(e->words, text, n_bytes, e->max_len + 1, t, NULL));
+    char *prefixed = NULL;
+    semid_status status = SEMID_OK;
+
+    if (n_prefix > 0) {
+        TRY(mem_alloc(&prefixed, n_prefix + n_bytes, 1, NULL));
+        memcpy(prefixed, e->prefix, n_prefix);
+        memcpy(prefixed + n_prefix, text, n_bytes);
+        text = prefixed;
+    }
+    TRY_GOTO(tokenizer_encode(e->words, text, n_prefix + n_bytes, e->max_len + 1, t, NULL));
+
     out->truncated = t->n_ids > e->max_len;
     if (out->truncated) {
         int32_t *after = t->ids + t->n_ids - n_after;
         memmove(after - 1, after, n_after * sizeof *after);
         t->n_ids--;
     }
-    return SEMID_OK;
-}
 
-static semid_status tokenize_prefixed(const text_encoder *e, const char *text, size_t n_bytes,
-                                      tokenized *out) {
-    size_t n_prefix = strlen(e->prefix);
-    char *whole = NULL;
-    if (n_prefix == 0) return tokenize_text(e, text, n_bytes, out);
-    TRY(mem_alloc(&whole, n_prefix + n_bytes, 1, NULL));
-    memcpy(whole, e->prefix, n_prefix);
-    memcpy(whole + n_prefix, text, n_bytes);
-    semid_status status = tokenize_text(e, whole, n_prefix + n_bytes, out);
-    mem_free(whole);
+done:
+    mem_free(prefixed);
     return status;
 }
 
-typedef struct tokenize_job {
+typedef struct tokenize_task {
     text_encoder *e;
     const ids *texts;
-} tokenize_job;
+} tokenize_task;
 
 static void tokenize_chunk(void *user, size_t chunk, size_t begin, size_t end) {
     (void)chunk;
-    tokenize_job *job = user;
+    tokenize_task *task = user;
     for (size_t i = begin; i < end; i++) {
         size_t n_bytes;
-        const char *text = ids_get(job->texts, i, &n_bytes);
-        tokenized *out = &job->e->texts[i];
-        out->status = tokenize_prefixed(job->e, text, n_bytes, out);
+        const char *text = ids_get(task->texts, i, &n_bytes);
+        tokenized_text *out = &task->e->texts[i];
+        out->status = tokenize(task->e, text, n_bytes, out);
     }
-}
-
-static semid_status reserve_texts(text_encoder *e, size_t n, semid_error *err) {
-    if (n <= e->n_texts) return SEMID_OK;
-    TRY(mem_resize(&e->texts, e->n_texts, n, sizeof *e->texts, err));
-    memset(e->texts + e->n_texts, 0, (n - e->n_texts) * sizeof *e->texts);
-    e->n_texts = n;
-    return SEMID_OK;
 }
 
 /* All tokens of the first n texts, one text after the other. */
@@ -190,6 +187,7 @@ static semid_status pack_tokens(text_encoder *e, size_t n, text_encoder_counts *
         counts->n_truncated += e->texts[i].truncated;
     }
     counts->n_tokens += e->starts[n];
+
     TRY(mem_reserve(&e->tokens, &e->tokens_capacity, e->starts[n], sizeof *e->tokens, err));
     for (size_t i = 0; i < n; i++)
         memcpy(e->tokens + e->starts[i], e->texts[i].tokens.ids,
@@ -200,11 +198,17 @@ static semid_status pack_tokens(text_encoder *e, size_t n, text_encoder_counts *
 semid_status text_encoder_embed(text_encoder *e, const ids *texts, float *out,
                                 text_encoder_counts *counts, semid_error *err) {
     size_t n = texts->n_ids, bad;
-    TRY(reserve_texts(e, n, err));
-    parallel_chunks(n, 16, tokenize_chunk, &(tokenize_job){e, texts});
+    if (n > e->n_texts) {
+        TRY(mem_resize(&e->texts, e->n_texts, n, sizeof *e->texts, err));
+        memset(e->texts + e->n_texts, 0, (n - e->n_texts) * sizeof *e->texts);
+        e->n_texts = n;
+    }
+
+    parallel_chunks(n, 16, tokenize_chunk, &(tokenize_task){e, texts});
     TRY(pack_tokens(e, n, counts, err));
     packed_texts packed = {.n_texts = n, .starts = e->starts, .tokens = e->tokens};
     TRY(bert_embed(e->m, e->workspace, &packed, e->pool, e->normalize, out, err));
+
     if (rows_not_finite(out, n, text_encoder_dim(e), &bad) > 0)
         FAIL(SEMID_ERR_DATA, "the model gives a vector that is not finite for the text \"%.60s\"",
              ids_get(texts, bad, NULL));

@@ -1,5 +1,5 @@
-/* encoder/text_encoder.h - texts to vectors with a model folder: tokenizer, transformer, pooling.
- */
+/* encoder/text_encoder.h - texts to vectors with a model folder: tokenizer, transformer and pooling
+ * in one object. */
 #ifndef ENCODER_TEXT_ENCODER_H
 #define ENCODER_TEXT_ENCODER_H
 
@@ -28,7 +28,7 @@ semid_status text_encoder_open(text_encoder **out, const text_encoder_params *pa
 void text_encoder_close(text_encoder *e);
 
 size_t text_encoder_dim(const text_encoder *e);
-/* What POOLING_AUTO, TRISTATE_UNSET and a prefix of NULL came to. */
+/* What POOLING_AUTO, TRISTATE_UNSET and a prefix of NULL stand for in this model. */
 pooling text_encoder_pooling(const text_encoder *e);
 bool text_encoder_normalizes(const text_encoder *e);
 const char *text_encoder_prefix(const text_encoder *e);

@@ -8,7 +8,7 @@
 
 #include <stddef.h>
 
-/* What the weights are held in and multiplied as. */
+/* The numbers that weights are held in and multiplied in. */
 typedef enum precision { PRECISION_F32, PRECISION_BF16, PRECISION_INT8 } precision;
 
 /* y = x W + b; W packed for the product of its precision, all else padded like it. */
@@ -32,7 +32,7 @@ typedef struct text_model_layer {
 
 typedef struct text_model {
     text_model_config config;
-    precision kind; /* of the layers; the pooler, one row a text, is float32 always */
+    precision kind; /* of the layers; the pooler, one row per text, is always float32 */
     safetensors *file;
     array words;                /* [n_words, hidden], a view into file */
     float *position_embeddings; /* [n_positions, hidden]: position + type 0 */

@@ -7,11 +7,18 @@
 
 #include <string.h>
 
+/* The library's order of things: added tokens that are matched in the raw text cut it first; what
+ * lies between is normalised; added tokens that are matched in normalised text cut it again; the
+ * rest goes through the model (WordPiece, BPE or Unigram). Ids of a template go around it all.
+ *
+ * Long texts are processed in parts of about PART_BYTES that end at a space, where that cannot
+ * change the tokens: what truncation cuts off is never looked at, and the parts stay in the cache.
+ * Normalising takes memory on the stack for such a part, and an allocation for a longer one.
+ *
+ * A tokenizer is read-only once built; what a call works in belongs to its token_ids. */
+
 static const size_t MAX_FILE_BYTES = (size_t)64 << 20;
 static const uint32_t NO_TOKEN = UINT32_MAX;
-
-/* Long texts are worked on in parts that end at a space: what truncation cuts off is not looked at,
- * and the parts stay in the cache. */
 enum { PART_BYTES = 4096 };
 
 struct tokenizer {
@@ -31,13 +38,49 @@ struct tokenizer {
 
 /* ---- building ---- */
 
-static size_t id_limit(const tokenizer_spec *spec) {
-    int32_t highest = -1;
+/* The vocabulary without its empty token, if it has one: no text contains it. */
+static semid_status build_vocabulary(tokenizer *t, const tokenizer_spec *spec, semid_error *err) {
+    trie_key *keys = NULL;
+    size_t n_keys = 0;
+    semid_status status = SEMID_OK;
+
+    TRY_GOTO(mem_alloc(&keys, spec->n_tokens, sizeof *keys, err));
     for (size_t i = 0; i < spec->n_tokens; i++)
-        if (spec->tokens[i].value > highest) highest = spec->tokens[i].value;
-    for (size_t i = 0; i < spec->n_added; i++)
-        if (spec->added[i].id > highest) highest = spec->added[i].id;
-    return (size_t)(highest + 1);
+        if (spec->tokens[i].n_bytes > 0) keys[n_keys++] = spec->tokens[i];
+    TRY_GOTO(trie_build(&t->vocabulary, keys, n_keys, err));
+
+    /* they are sorted by now */
+    for (size_t i = 1; i < n_keys; i++)
+        if (keys[i].n_bytes == keys[i - 1].n_bytes &&
+            memcmp(keys[i].bytes, keys[i - 1].bytes, keys[i].n_bytes) == 0)
+            FAIL_GOTO(SEMID_ERR_FORMAT, "token \"%.*s\" has two ids, %d and %d",
+                      (int)keys[i].n_bytes, keys[i].bytes, keys[i - 1].value, keys[i].value);
+
+done:
+    mem_free(keys);
+    return status;
+}
+
+/* The id must be the one that the library gives an added token, whatever the file says: its id in
+ * the vocabulary, else the next one. */
+static semid_status check_added(const tokenizer *t, const tokenizer_spec *spec, size_t index,
+                                semid_error *err) {
+    const added_token *added = &spec->added[index];
+
+    for (size_t i = 0; i < index; i++)
+        if (strcmp(spec->added[i].content, added->content) == 0)
+            FAIL(SEMID_ERR_FORMAT, "added token \"%s\" is there twice", added->content);
+
+    int32_t expected = trie_find(&t->vocabulary, added->content, strlen(added->content));
+    if (expected == TRIE_NONE) {
+        expected = (int32_t)spec->n_tokens;
+        for (size_t i = 0; i < index; i++)
+            if (spec->added[i].id >= expected) expected = spec->added[i].id + 1;
+    }
+    if (added->id != expected)
+        FAIL(SEMID_ERR_FORMAT, "added token \"%s\": expected id %d, found %d", added->content,
+             expected, added->id);
+    return SEMID_OK;
 }
 
 static semid_status add_name(tokenizer *t, const char *bytes, size_t n_bytes, int32_t id,
@@ -53,39 +96,24 @@ static semid_status add_name(tokenizer *t, const char *bytes, size_t n_bytes, in
     return SEMID_OK;
 }
 
-/* The id that the library gives an added token, whatever the file says: its id in the vocabulary,
- * else the next one. */
-static int32_t expected_id(const tokenizer *t, const tokenizer_spec *spec, size_t index) {
-    const char *content = spec->added[index].content;
-    int32_t id = trie_find(&t->vocabulary, content, strlen(content));
-    if (id != TRIE_NONE) return id;
-    int32_t next = (int32_t)spec->n_tokens;
-    for (size_t i = 0; i < index; i++)
-        if (spec->added[i].id >= next) next = spec->added[i].id + 1;
-    return next;
-}
-
-static semid_status check_added(const tokenizer *t, const tokenizer_spec *spec, size_t index,
-                                semid_error *err) {
-    const added_token *added = &spec->added[index];
-    for (size_t i = 0; i < index; i++)
-        if (strcmp(spec->added[i].content, added->content) == 0)
-            FAIL(SEMID_ERR_FORMAT, "added token \"%s\" is there twice", added->content);
-    int32_t expected = expected_id(t, spec, index);
-    if (added->id != expected)
-        FAIL(SEMID_ERR_FORMAT, "added token \"%s\": expected id %d, found %d", added->content,
-             expected, added->id);
-    return SEMID_OK;
-}
-
 static semid_status build_names(tokenizer *t, const tokenizer_spec *spec, semid_error *err) {
     size_t n_bytes = 0, used = 0;
-    for (size_t i = 0; i < spec->n_tokens; i++) n_bytes += spec->tokens[i].n_bytes + 1;
-    for (size_t i = 0; i < spec->n_added; i++) n_bytes += strlen(spec->added[i].content) + 1;
-    t->n_ids = id_limit(spec);
+    int32_t highest = -1;
+
+    for (size_t i = 0; i < spec->n_tokens; i++) {
+        n_bytes += spec->tokens[i].n_bytes + 1;
+        if (spec->tokens[i].value > highest) highest = spec->tokens[i].value;
+    }
+    for (size_t i = 0; i < spec->n_added; i++) {
+        n_bytes += strlen(spec->added[i].content) + 1;
+        if (spec->added[i].id > highest) highest = spec->added[i].id;
+    }
+
+    t->n_ids = (size_t)(highest + 1);
     TRY(mem_alloc(&t->names, n_bytes, 1, err));
     TRY(mem_alloc(&t->name_offsets, t->n_ids, sizeof *t->name_offsets, err));
     for (size_t i = 0; i < t->n_ids; i++) t->name_offsets[i] = NO_TOKEN;
+
     for (size_t i = 0; i < spec->n_tokens; i++)
         TRY(add_name(t, spec->tokens[i].bytes, spec->tokens[i].n_bytes, spec->tokens[i].value,
                      &used, err));
@@ -109,48 +137,23 @@ static semid_status take_template(id_list *out, id_list *from, const tokenizer *
     return SEMID_OK;
 }
 
-static semid_status check_duplicates(const trie_key *keys, size_t n_keys, semid_error *err) {
-    for (size_t i = 1; i < n_keys; i++)
-        if (keys[i].n_bytes == keys[i - 1].n_bytes &&
-            memcmp(keys[i].bytes, keys[i - 1].bytes, keys[i].n_bytes) == 0)
-            FAIL(SEMID_ERR_FORMAT, "token \"%.*s\" has two ids, %d and %d", (int)keys[i].n_bytes,
-                 keys[i].bytes, keys[i - 1].value, keys[i].value);
-    return SEMID_OK;
-}
-
-/* The vocabulary without its empty token, if it has one: no text contains it. */
-static semid_status build_vocabulary(tokenizer *t, const tokenizer_spec *spec, semid_error *err) {
-    trie_key *keys = NULL;
-    size_t n_keys = 0;
-    semid_status status = SEMID_OK;
-    TRY_GOTO(mem_alloc(&keys, spec->n_tokens, sizeof *keys, err));
-    for (size_t i = 0; i < spec->n_tokens; i++)
-        if (spec->tokens[i].n_bytes > 0) keys[n_keys++] = spec->tokens[i];
-    TRY_GOTO(trie_build(&t->vocabulary, keys, n_keys, err));
-    TRY_GOTO(check_duplicates(keys, n_keys, err)); /* they are sorted by now */
-done:
-    mem_free(keys);
-    return status;
-}
-
-static semid_status build_model(tokenizer *t, const tokenizer_spec *spec, semid_error *err) {
-    t->model = spec->model;
-    if (spec->model == MODEL_BPE)
-        return bpe_init(&t->bpe, &t->vocabulary, spec->tokens, spec->n_tokens, spec->merges,
-                        spec->n_merges, spec->bpe, err);
-    if (spec->model == MODEL_UNIGRAM)
-        return unigram_init(&t->unigram, &t->vocabulary, &spec->unigram, err);
-    return wordpiece_init(&t->wordpiece, &t->vocabulary, spec->wordpiece, err);
-}
-
 semid_status tokenizer_from_spec(tokenizer **out, tokenizer_spec *spec, semid_error *err) {
     tokenizer *t;
     TRY(mem_calloc(&t, 1, sizeof *t, err));
     semid_status status = SEMID_OK;
+
     normalizer_init(&t->normalizer, spec->normalizer);
     TRY_GOTO(spm_normalizer_init(&t->spm, &spec->spm, err));
     TRY_GOTO(build_vocabulary(t, spec, err));
-    TRY_GOTO(build_model(t, spec, err));
+    t->model = spec->model;
+    if (spec->model == MODEL_BPE)
+        TRY_GOTO(bpe_init(&t->bpe, &t->vocabulary, spec->tokens, spec->n_tokens, spec->merges,
+                          spec->n_merges, spec->bpe, err));
+    else if (spec->model == MODEL_UNIGRAM)
+        TRY_GOTO(unigram_init(&t->unigram, &t->vocabulary, &spec->unigram, err));
+    else
+        TRY_GOTO(wordpiece_init(&t->wordpiece, &t->vocabulary, spec->wordpiece, err));
+
     TRY_GOTO(build_names(t, spec, err));
     TRY_GOTO(take_template(&t->before, &spec->before, t, err));
     TRY_GOTO(take_template(&t->after, &spec->after, t, err));
@@ -159,56 +162,47 @@ semid_status tokenizer_from_spec(tokenizer **out, tokenizer_spec *spec, semid_er
     TRY_GOTO(token_matcher_init(&t->normalized_tokens, spec->added, spec->n_added, true,
                                 &t->normalizer, &t->spm, err));
     *out = t;
+
 done:
     if (status != SEMID_OK) tokenizer_close(t);
     return status;
 }
 
-static semid_status open_json(tokenizer **out, const char *path, semid_error *err) {
-    tokenizer_spec spec = {0};
-    char *text;
-    size_t n_bytes;
-    TRY(file_read_all(path, MAX_FILE_BYTES, &text, &n_bytes, err));
-    semid_status status = tokenizer_spec_read_json(&spec, text, n_bytes, err);
-    mem_free(text);
-    if (status == SEMID_OK) status = tokenizer_from_spec(out, &spec, err);
-    if (status != SEMID_OK) error_prefix(err, "%s", path);
-    tokenizer_spec_release(&spec);
-    return status;
-}
+/* ---- opening ---- */
 
-static semid_status open_vocab(tokenizer **out, const char *path, const char *config_path,
-                               semid_error *err) {
-    tokenizer_spec spec = {0};
-    json_t *config = NULL;
-    char *text;
-    size_t n_bytes;
-    if (path_exists(config_path)) TRY(json_file_load(&config, config_path, err));
-    semid_status status = file_read_all(path, MAX_FILE_BYTES, &text, &n_bytes, err);
-    if (status == SEMID_OK) {
-        status = tokenizer_spec_read_vocab(&spec, text, n_bytes, config, err);
-        if (status == SEMID_OK) status = tokenizer_from_spec(out, &spec, err);
-        if (status != SEMID_OK) error_prefix(err, "%s", path);
-    }
-    tokenizer_spec_release(&spec);
-    json_decref(config);
-    return status;
-}
+/* The files that a folder can contain. */
+enum { TOKENIZER_JSON, VOCAB_TXT, VOCAB_JSON, MERGES_TXT, CONFIG_JSON, N_FILES };
 
-static semid_status open_merges(tokenizer **out, const char *vocab_path, const char *merges_path,
-                                const char *config_path, semid_error *err) {
+/* An error of the contents names the main file; those of reading a file name it themselves. */
+static semid_status open_files(tokenizer **out, char *const paths[N_FILES], semid_error *err) {
     tokenizer_spec spec = {0};
     json_t *config = NULL, *vocab = NULL;
     char *text = NULL;
     size_t n_bytes;
     semid_status status = SEMID_OK;
-    if (path_exists(config_path)) TRY_GOTO(json_file_load(&config, config_path, err));
-    TRY_GOTO(json_file_load(&vocab, vocab_path, err));
-    TRY_GOTO(file_read_all(merges_path, MAX_FILE_BYTES, &text, &n_bytes, err));
-    status = tokenizer_spec_read_merges(&spec, vocab, text, n_bytes, config, err);
-    vocab = NULL;
+    bool is_json = path_exists(paths[TOKENIZER_JSON]);
+    bool is_lines = !is_json && path_exists(paths[VOCAB_TXT]);
+    int main_file = is_json ? TOKENIZER_JSON : is_lines ? VOCAB_TXT : VOCAB_JSON;
+
+    if (!is_json && path_exists(paths[CONFIG_JSON]))
+        TRY_GOTO(json_file_load(&config, paths[CONFIG_JSON], err));
+    if (main_file == VOCAB_JSON) TRY_GOTO(json_file_load(&vocab, paths[VOCAB_JSON], err));
+    TRY_GOTO(file_read_all(paths[main_file == VOCAB_JSON ? MERGES_TXT : main_file], MAX_FILE_BYTES,
+                           &text, &n_bytes, err));
+
+    /* the spec takes over `text` and `vocab` where it borrows from them */
+    if (is_json) {
+        status = tokenizer_spec_read_json(&spec, text, n_bytes, err);
+        mem_free(text);
+    } else if (is_lines) {
+        status = tokenizer_spec_read_vocab(&spec, text, n_bytes, config, err);
+    } else {
+        status = tokenizer_spec_read_merges(&spec, vocab, text, n_bytes, config, err);
+        vocab = NULL;
+    }
     if (status == SEMID_OK) status = tokenizer_from_spec(out, &spec, err);
-    if (status != SEMID_OK) error_prefix(err, "%s", vocab_path);
+    if (status != SEMID_OK) error_prefix(err, "%s", paths[main_file]);
+
 done:
     tokenizer_spec_release(&spec);
     json_decref(vocab);
@@ -216,21 +210,12 @@ done:
     return status;
 }
 
-/* What a folder can hold. */
-enum { TOKENIZER_JSON, VOCAB_TXT, VOCAB_JSON, MERGES_TXT, CONFIG_JSON, N_FILES };
-
-static semid_status open_files(tokenizer **out, char *const paths[N_FILES], semid_error *err) {
-    if (path_exists(paths[TOKENIZER_JSON])) return open_json(out, paths[TOKENIZER_JSON], err);
-    if (path_exists(paths[VOCAB_TXT]))
-        return open_vocab(out, paths[VOCAB_TXT], paths[CONFIG_JSON], err);
-    return open_merges(out, paths[VOCAB_JSON], paths[MERGES_TXT], paths[CONFIG_JSON], err);
-}
-
 semid_status tokenizer_open(tokenizer **out, const char *model_dir, semid_error *err) {
     static const char *const names[N_FILES] = {"tokenizer.json", "vocab.txt", "vocab.json",
                                                "merges.txt", "tokenizer_config.json"};
     char *paths[N_FILES] = {NULL};
     semid_status status = SEMID_OK;
+
     for (int i = 0; i < N_FILES; i++) TRY_GOTO(path_join(&paths[i], model_dir, names[i], err));
     if (!path_exists(paths[TOKENIZER_JSON]) && !path_exists(paths[VOCAB_TXT]) &&
         !(path_exists(paths[VOCAB_JSON]) && path_exists(paths[MERGES_TXT])))
@@ -242,6 +227,7 @@ semid_status tokenizer_open(tokenizer **out, const char *model_dir, semid_error 
                   : path_is_dir(model_dir) ? "none of them"
                                            : "a file");
     TRY_GOTO(open_files(out, paths, err));
+
 done:
     for (int i = 0; i < N_FILES; i++) mem_free(paths[i]);
     return status;
@@ -255,6 +241,7 @@ void tokenizer_close(tokenizer *t) {
     spm_normalizer_release(&t->spm);
     token_matcher_release(&t->raw_tokens);
     token_matcher_release(&t->normalized_tokens);
+
     mem_free(t->before.ids);
     mem_free(t->after.ids);
     mem_free(t->names);
@@ -281,99 +268,84 @@ size_t tokenizer_n_after(const tokenizer *t) {
 
 /* ---- encoding ---- */
 
-static semid_status append_ids(token_ids *out, const int32_t *ids, size_t n_ids, semid_error *err) {
-    TRY(mem_reserve(&out->ids, &out->capacity, out->n_ids + n_ids, sizeof *out->ids, err));
-    if (n_ids) memcpy(out->ids + out->n_ids, ids, n_ids * sizeof *ids);
-    out->n_ids += n_ids;
-    return SEMID_OK;
-}
+/* Where a part stands: at the start of the whole text, or of what follows an added token. */
+typedef struct part_position {
+    bool first, begins;
+} part_position;
 
-/* Where a part of at most PART_BYTES ends: behind a space; without one, behind the next. */
-static size_t wordpiece_part_end(const char *text, size_t n_bytes) {
+/* Where a part of at most PART_BYTES ends: after a space; without one, after the next. */
+static size_t part_end(const tokenizer *t, const char *text, size_t n_bytes) {
+    if (t->model != MODEL_WORDPIECE) return bpe_part_end(text, n_bytes, PART_BYTES);
     if (n_bytes <= PART_BYTES) return n_bytes;
     const char *space = memrchr(text, ' ', PART_BYTES);
     if (!space) space = memchr(text + PART_BYTES, ' ', n_bytes - PART_BYTES);
     return space ? (size_t)(space - text) + 1 : n_bytes;
 }
 
-static size_t part_end(const tokenizer *t, const char *text, size_t n_bytes) {
-    return t->model == MODEL_WORDPIECE ? wordpiece_part_end(text, n_bytes)
-                                       : bpe_part_end(text, n_bytes, PART_BYTES);
-}
-
-/* Whether parts of a text between raw added tokens give the same tokens as all of it. */
-static bool can_part(const tokenizer *t) {
-    if (t->normalized_tokens.n_tokens > 0) return false; /* they may hold spaces */
-    return t->model != MODEL_UNIGRAM || (t->unigram.split_marks && t->spm.keeps_visible_ascii);
-}
-
-/* Where a part of a text stands: at the start of all of it, or of what follows an added token. */
-typedef struct part_place {
-    bool first, begins;
-} part_place;
-
-/* Normalised text between added tokens. */
-static semid_status append_pieces(const tokenizer *t, const char *text, size_t n_bytes,
-                                  part_place place, size_t enough, token_ids *out,
-                                  semid_error *err) {
-    if (t->model == MODEL_BPE)
-        return bpe_append(&t->bpe, text, n_bytes, place.begins, enough, out, err);
-    if (t->model == MODEL_UNIGRAM)
-        return unigram_append(&t->unigram, text, n_bytes, place.first, enough, out, err);
-    return wordpiece_append(&t->wordpiece, text, n_bytes, enough, out, err);
-}
-
+/* Normalised text, which may contain added tokens that are matched in it. */
 static semid_status append_normal(const tokenizer *t, const char *text, size_t n_bytes,
-                                  part_place place, size_t enough, token_ids *out,
+                                  part_position at, size_t limit, token_ids *out,
                                   semid_error *err) {
     match_state state = {0};
     text_piece piece;
-    while (out->n_ids < enough &&
+
+    while (out->n_ids < limit &&
            token_matcher_next(&t->normalized_tokens, text, n_bytes, &state, &piece)) {
-        part_place here = {place.first && piece.begin == 0, place.begins};
-        TRY(piece.id >= 0 ? append_ids(out, &piece.id, 1, err)
-                          : append_pieces(t, text + piece.begin, piece.end - piece.begin, here,
-                                          enough, out, err));
+        const char *words = text + piece.begin;
+        size_t n = piece.end - piece.begin;
+        if (piece.id >= 0)
+            TRY(token_ids_append(out, &piece.id, 1, err));
+        else if (t->model == MODEL_BPE)
+            TRY(bpe_append(&t->bpe, words, n, at.begins, limit, out, err));
+        else if (t->model == MODEL_UNIGRAM)
+            TRY(unigram_append(&t->unigram, words, n, at.first && piece.begin == 0, limit, out,
+                               err));
+        else
+            TRY(wordpiece_append(&t->wordpiece, words, n, limit, out, err));
     }
     return SEMID_OK;
 }
 
-static semid_status append_spm(const tokenizer *t, const char *text, size_t n_bytes,
-                               part_place place, size_t enough, token_ids *out, semid_error *err) {
-    text_buffer normal = {0};
-    semid_status status = spm_normalizer_run(&t->spm, text, n_bytes, &normal, err);
-    if (status == SEMID_OK)
-        status = append_normal(t, normal.bytes, normal.n_bytes, place, enough, out, err);
-    mem_free(normal.bytes);
-    return status;
-}
-
-/* Text that holds no raw added token, in one go. */
+/* Text that contains no raw added token, in one go. */
 static semid_status append_part(const tokenizer *t, const char *text, size_t n_bytes,
-                                part_place place, size_t enough, token_ids *out, semid_error *err) {
+                                part_position at, size_t limit, token_ids *out, semid_error *err) {
     char usual[NORMALIZER_ROOM(PART_BYTES)], *large = NULL;
     if (n_bytes > PART_BYTES) {
         if (n_bytes > SIZE_MAX / 8)
             FAIL(SEMID_ERR_NO_MEMORY, "out of memory: a text of %zu bytes", n_bytes);
         TRY(mem_alloc(&large, NORMALIZER_ROOM(n_bytes), 1, err));
     }
-    char *normal = large ? large : usual;
-    size_t n_normal = normalizer_run(&t->normalizer, text, n_bytes, normal);
-    semid_status status = t->spm.n_steps > 0
-                              ? append_spm(t, normal, n_normal, place, enough, out, err)
-                              : append_normal(t, normal, n_normal, place, enough, out, err);
+
+    text_buffer spm = {0};
+    semid_status status = SEMID_OK;
+    const char *normal = large ? large : usual;
+    size_t n_normal = normalizer_run(&t->normalizer, text, n_bytes, large ? large : usual);
+    if (t->spm.n_steps > 0) {
+        TRY_GOTO(spm_normalizer_run(&t->spm, normal, n_normal, &spm, err));
+        normal = spm.bytes;
+        n_normal = spm.n_bytes;
+    }
+    TRY_GOTO(append_normal(t, normal, n_normal, at, limit, out, err));
+
+done:
+    mem_free(spm.bytes);
     mem_free(large);
     return status;
 }
 
-/* first: nothing stands before it, not even an added token. */
+/* Text between raw added tokens. first: nothing stands before it, not even such a token. */
 static semid_status append_text(const tokenizer *t, const char *text, size_t n_bytes, bool first,
-                                size_t enough, token_ids *out, semid_error *err) {
-    bool whole = !can_part(t);
-    for (size_t at = 0, n; at < n_bytes && out->n_ids < enough; at += n) {
-        n = whole ? n_bytes : part_end(t, text + at, n_bytes - at);
-        part_place place = {first && at == 0, at == 0};
-        TRY(append_part(t, text + at, n, place, enough, out, err));
+                                size_t limit, token_ids *out, semid_error *err) {
+    /* Whether parts give the same tokens as the whole: not where added tokens, which may contain
+     * spaces, are matched in normalised text, nor where words of Unigram do not end at spaces. */
+    bool in_parts =
+        t->normalized_tokens.n_tokens == 0 &&
+        (t->model != MODEL_UNIGRAM || (t->unigram.split_marks && t->spm.keeps_visible_ascii));
+
+    for (size_t at = 0, n; at < n_bytes && out->n_ids < limit; at += n) {
+        n = in_parts ? part_end(t, text + at, n_bytes - at) : n_bytes;
+        part_position position = {first && at == 0, at == 0};
+        TRY(append_part(t, text + at, n, position, limit, out, err));
     }
     return SEMID_OK;
 }
@@ -384,21 +356,18 @@ semid_status tokenizer_encode(const tokenizer *t, const char *text, size_t n_byt
     if (max_len > 0 && max_len < n_around)
         FAIL(SEMID_ERR_ARGUMENT, "expected a maximal length of at least %zu, found %zu", n_around,
              max_len);
-    size_t enough = max_len > 0 ? max_len - t->after.n_ids : SIZE_MAX;
+    size_t limit = max_len > 0 ? max_len - t->after.n_ids : SIZE_MAX;
+
     out->n_ids = 0;
-    TRY(append_ids(out, t->before.ids, t->before.n_ids, err));
+    TRY(token_ids_append(out, t->before.ids, t->before.n_ids, err));
+
     match_state state = {0};
     text_piece piece;
-    while (out->n_ids < enough && token_matcher_next(&t->raw_tokens, text, n_bytes, &state, &piece))
-        TRY(piece.id >= 0 ? append_ids(out, &piece.id, 1, err)
+    while (out->n_ids < limit && token_matcher_next(&t->raw_tokens, text, n_bytes, &state, &piece))
+        TRY(piece.id >= 0 ? token_ids_append(out, &piece.id, 1, err)
                           : append_text(t, text + piece.begin, piece.end - piece.begin,
-                                        piece.begin == 0, enough, out, err));
-    if (out->n_ids > enough) out->n_ids = enough;
-    return append_ids(out, t->after.ids, t->after.n_ids, err);
-}
+                                        piece.begin == 0, limit, out, err));
 
-void token_ids_release(token_ids *ids) {
-    mem_free(ids->ids);
-    mem_free(ids->work);
-    *ids = (token_ids){0};
+    if (out->n_ids > limit) out->n_ids = limit;
+    return token_ids_append(out, t->after.ids, t->after.n_ids, err);
 }

@@ -3,30 +3,28 @@
 #ifndef ENCODER_TOKENIZER_H
 #define ENCODER_TOKENIZER_H
 
-#include "base/error.h"
+#include "encoder/token_ids.h"
 
 #include <stddef.h>
 #include <stdint.h>
 
 typedef struct tokenizer tokenizer;
 
-/* Token ids of one text, with those around it ([CLS] and [SEP]); grows as needed and is reused
- * between calls. Starts zeroed. */
-typedef struct token_ids {
-    int32_t *ids; /* [n_ids] */
-    size_t n_ids, capacity;
-    void *work; /* room that the work on a word or a text takes */
-    size_t work_bytes;
-} token_ids;
-
 /* Reads tokenizer.json, else vocab.txt or vocab.json and merges.txt (+ tokenizer_config.json), from
  * a model folder. Its padding and truncation are ignored. SEMID_ERR_UNSUPPORTED names what is not
  * supported, SEMID_ERR_FORMAT what is wrong. */
 semid_status tokenizer_open(tokenizer **out, const char *model_dir, semid_error *err);
 
-/* text: n_bytes of UTF-8 (invalid bytes become U+FFFD). max_len counts [CLS] and [SEP]; 0: no
- * truncation; a max_len that has no room for them is SEMID_ERR_ARGUMENT. Replaces the contents of
- * `out`. Callable from several threads. */
+/* The same from what was read already; checks that it all fits together. Takes the lists of ids
+ * around a text over from the spec (tokenizer_spec.h). */
+struct tokenizer_spec;
+semid_status tokenizer_from_spec(tokenizer **out, struct tokenizer_spec *spec, semid_error *err);
+
+void tokenizer_close(tokenizer *t);
+
+/* text: n_bytes of UTF-8 (invalid bytes become U+FFFD). max_len counts what is put around a text,
+ * such as [CLS] and [SEP]; 0: no truncation; a max_len that has no room for them is
+ * SEMID_ERR_ARGUMENT. Replaces the contents of `out`. Callable from several threads. */
 semid_status tokenizer_encode(const tokenizer *t, const char *text, size_t n_bytes, size_t max_len,
                               token_ids *out, semid_error *err);
 
@@ -37,8 +35,5 @@ size_t tokenizer_n_before(const tokenizer *t);
 size_t tokenizer_n_after(const tokenizer *t);
 /* The highest id + 1. */
 size_t tokenizer_vocab_size(const tokenizer *t);
-
-void token_ids_release(token_ids *ids);
-void tokenizer_close(tokenizer *t);
 
 #endif

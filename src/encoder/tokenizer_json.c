@@ -1,34 +1,25 @@
-/* tokenizer.json, the format of Hugging Face's library `tokenizers`. */
+/* tokenizer.json, the format of Hugging Face's library `tokenizers`: its added tokens and its
+ * post_processor; tokenizer_json_model.c reads what splits a text and its words.
+ *
+ * A type that is not known is refused by name, with those that are: what it would do to a text is
+ * unknown, and a wrong id would go unnoticed. */
+#include "encoder/json_member.h"
 #include "encoder/tokenizer_spec.h"
 
 #include <string.h>
 
 static semid_status read_added_tokens(tokenizer_spec *spec, const json_t *root, semid_error *err) {
     const json_t *list = json_object_get(root, "added_tokens"), *entry;
+    size_t i;
+
     if (!list || json_is_null(list)) return SEMID_OK;
     if (!json_is_array(list)) FAIL(SEMID_ERR_FORMAT, "added_tokens: expected an array");
-    size_t i;
     json_array_foreach(list, i, entry) {
-        added_token added = {0};
         int64_t id;
-        TRY(json_added_token(entry, &added, err));
         TRY(json_member_integer(entry, "added token", "id", &id, err));
-        if (id < 0 || id > INT32_MAX)
-            FAIL(SEMID_ERR_FORMAT, "added token \"%s\": id %lld is out of range", added.content,
-                 (long long)id);
-        added.id = (int32_t)id;
-        TRY(tokenizer_spec_add_added(spec, added, err));
+        TRY(tokenizer_spec_add_added_json(spec, entry, id, err));
     }
     return SEMID_OK;
-}
-
-/* ["[CLS]", 101] */
-static semid_status read_bert_token(id_list *out, const json_t *object, const char *key,
-                                    semid_error *err) {
-    const json_t *id = json_array_get(json_object_get(object, key), 1);
-    if (!json_is_integer(id))
-        FAIL(SEMID_ERR_FORMAT, "post_processor.%s: expected [token, id]", key);
-    return id_list_add(out, json_integer_value(id), err);
 }
 
 /* The ids that the template's table gives a special token. */
@@ -40,6 +31,7 @@ static semid_status read_special(id_list *out, const json_t *template, const jso
     const json_t *ids = json_object_get(entry, "ids"), *id;
     if (!json_is_array(ids))
         FAIL(SEMID_ERR_FORMAT, "post_processor.special_tokens: expected the ids of \"%s\"", name);
+
     size_t i;
     json_array_foreach(ids, i, id) {
         if (!json_is_integer(id))
@@ -54,6 +46,7 @@ static semid_status read_template(tokenizer_spec *spec, const json_t *template, 
     const json_t *single = json_object_get(template, "single"), *piece;
     int n_texts = 0;
     size_t i;
+
     json_array_foreach(single, i, piece) {
         const json_t *special = json_object_get(piece, "SpecialToken");
         const json_t *sequence = json_object_get(piece, "Sequence");
@@ -64,6 +57,8 @@ static semid_status read_template(tokenizer_spec *spec, const json_t *template, 
         if (type_id != 0)
             FAIL(SEMID_ERR_UNSUPPORTED, "post_processor: type_id %lld; supported: 0",
                  (long long)type_id);
+
+        /* special tokens go before the text until it was seen, then after it */
         if (special) {
             TRY(read_special(n_texts ? &spec->after : &spec->before, template, special, err));
             continue;
@@ -71,28 +66,28 @@ static semid_status read_template(tokenizer_spec *spec, const json_t *template, 
         TRY(json_member_string(sequence, "post_processor Sequence", "id", &name, err));
         n_texts += strcmp(name, "A") == 0 ? 1 : 2;
     }
+
     if (n_texts != 1)
         FAIL(SEMID_ERR_FORMAT, "post_processor.single: expected the sequence A exactly once");
     return SEMID_OK;
 }
 
-static semid_status read_post_processor(tokenizer_spec *spec, const json_t *root,
-                                        semid_error *err) {
-    static const char *const supported[] = {"TemplateProcessing", "BertProcessing",
-                                            "RobertaProcessing", NULL};
-    const json_t *object = json_object_get(root, "post_processor");
-    const char *type;
-    if (json_is_null(object)) return SEMID_OK; /* nothing is put around a text */
-    TRY(json_check_type(object, "post_processor", supported,
-                        "TemplateProcessing, BertProcessing, RobertaProcessing, null", &type, err));
-    if (strcmp(type, "TemplateProcessing") == 0) return read_template(spec, object, err);
-    TRY(read_bert_token(&spec->before, object, "cls", err));
-    return read_bert_token(&spec->after, object, "sep", err);
+/* ["[CLS]", 101] */
+static semid_status read_bert_token(id_list *out, const json_t *object, const char *key,
+                                    semid_error *err) {
+    const json_t *id = json_array_get(json_object_get(object, key), 1);
+    if (!json_is_integer(id))
+        FAIL(SEMID_ERR_FORMAT, "post_processor.%s: expected [token, id]", key);
+    return id_list_add(out, json_integer_value(id), err);
 }
 
 semid_status tokenizer_spec_read_json(tokenizer_spec *spec, const char *text, size_t n_bytes,
                                       semid_error *err) {
+    static const char *const supported[] = {"TemplateProcessing", "BertProcessing",
+                                            "RobertaProcessing", NULL};
     json_error_t where;
+    const char *type;
+
     spec->json = json_loadb(text, n_bytes, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &where);
     if (!spec->json)
         FAIL(SEMID_ERR_FORMAT, "expected JSON, found at line %d column %d: %s", where.line,
@@ -100,5 +95,12 @@ semid_status tokenizer_spec_read_json(tokenizer_spec *spec, const char *text, si
     if (!json_is_object(spec->json)) FAIL(SEMID_ERR_FORMAT, "expected an object, found an array");
     TRY(tokenizer_spec_read_model(spec, spec->json, err));
     TRY(read_added_tokens(spec, spec->json, err));
-    return read_post_processor(spec, spec->json, err);
+
+    const json_t *around = json_object_get(spec->json, "post_processor");
+    if (json_is_null(around)) return SEMID_OK; /* nothing is put around a text */
+    TRY(json_check_type(around, "post_processor", supported,
+                        "TemplateProcessing, BertProcessing, RobertaProcessing, null", &type, err));
+    if (strcmp(type, "TemplateProcessing") == 0) return read_template(spec, around, err);
+    TRY(read_bert_token(&spec->before, around, "cls", err));
+    return read_bert_token(&spec->after, around, "sep", err);
 }

@@ -1,8 +1,14 @@
 #include "encoder/tokenizer_spec.h"
 
 #include "base/memory.h"
+#include "encoder/json_member.h"
 
 #include <string.h>
+
+/* Three kinds of model folders describe a tokenizer: tokenizer.json, vocab.txt, and vocab.json with
+ * merges.txt. Their readers (tokenizer_json*.c, tokenizer_vocab.c) fill one spec through these
+ * functions, and tokenizer.c builds from it, so that what can be wrong with a token, an id or a
+ * merge is checked once. Limits bound what a hostile file can make the builder allocate. */
 
 /* Embedding tables have a row for every id up to the highest. */
 static const int64_t MAX_ID = ((int64_t)1 << 22) - 1;
@@ -23,9 +29,27 @@ semid_status tokenizer_spec_add_token(tokenizer_spec *spec, const char *content,
              MAX_TOKEN_BYTES, n_bytes);
     if (memchr(content, '\0', n_bytes))
         FAIL(SEMID_ERR_FORMAT, "token %lld: expected text, found a NUL character", (long long)id);
+
     TRY(mem_reserve(&spec->tokens, &spec->token_capacity, spec->n_tokens + 1, sizeof *spec->tokens,
                     err));
     spec->tokens[spec->n_tokens++] = (trie_key){content, n_bytes, (int32_t)id};
+    return SEMID_OK;
+}
+
+semid_status tokenizer_spec_add_vocabulary(tokenizer_spec *spec, const json_t *vocab,
+                                           const char *where, semid_error *err) {
+    const char *token;
+    size_t n_bytes;
+    json_t *id;
+
+    if (!json_is_object(vocab))
+        FAIL(SEMID_ERR_FORMAT, "%s: expected an object from tokens to ids", where);
+
+    json_object_keylen_foreach((json_t *)(uintptr_t)vocab, token, n_bytes, id) {
+        if (!json_is_integer(id))
+            FAIL(SEMID_ERR_FORMAT, "%s: token \"%s\": expected an integer id", where, token);
+        TRY(tokenizer_spec_add_token(spec, token, n_bytes, json_integer_value(id), err));
+    }
     return SEMID_OK;
 }
 
@@ -38,10 +62,29 @@ semid_status tokenizer_spec_add_added(tokenizer_spec *spec, added_token added, s
              MAX_TOKEN_BYTES, strlen(added.content));
     if (spec->n_added == MAX_ADDED)
         FAIL(SEMID_ERR_UNSUPPORTED, "more than %d added tokens are not supported", MAX_ADDED);
+
     TRY(mem_reserve(&spec->added, &spec->added_capacity, spec->n_added + 1, sizeof *spec->added,
                     err));
     spec->added[spec->n_added++] = added;
     return SEMID_OK;
+}
+
+semid_status tokenizer_spec_add_added_json(tokenizer_spec *spec, const json_t *object, int64_t id,
+                                           semid_error *err) {
+    const char *where = "added token";
+    added_token added = {.id = (int32_t)id};
+
+    TRY(json_member_string(object, where, "content", &added.content, err));
+    TRY(json_member_bool(object, where, "special", &added.special, err));
+    TRY(json_member_bool(object, where, "normalized", &added.normalized, err));
+    TRY(json_member_bool(object, where, "single_word", &added.single_word, err));
+    TRY(json_member_bool(object, where, "lstrip", &added.lstrip, err));
+    TRY(json_member_bool(object, where, "rstrip", &added.rstrip, err));
+
+    if (id < 0 || id > INT32_MAX)
+        FAIL(SEMID_ERR_FORMAT, "added token \"%s\": id %lld is out of range", added.content,
+             (long long)id);
+    return tokenizer_spec_add_added(spec, added, err);
 }
 
 static semid_status push_merge(tokenizer_spec *spec, bpe_merge merge, semid_error *err) {
@@ -77,88 +120,6 @@ semid_status id_list_add(id_list *list, int64_t id, semid_error *err) {
     TRY(mem_reserve(&list->ids, &list->capacity, list->n_ids + 1, sizeof *list->ids, err));
     list->ids[list->n_ids++] = (int32_t)id;
     return SEMID_OK;
-}
-
-static const char *type_name(const json_t *value) {
-    if (!value) return "nothing";
-    switch (json_typeof(value)) {
-    case JSON_OBJECT:
-        return "an object";
-    case JSON_ARRAY:
-        return "an array";
-    case JSON_STRING:
-        return "a string";
-    case JSON_INTEGER:
-    case JSON_REAL:
-        return "a number";
-    case JSON_TRUE:
-    case JSON_FALSE:
-        return "a boolean";
-    case JSON_NULL:
-        return "null";
-    }
-    return "something else";
-}
-
-semid_status json_member_string(const json_t *object, const char *where, const char *key,
-                                const char **out, semid_error *err) {
-    const json_t *value = json_object_get(object, key);
-    if (!json_is_string(value))
-        FAIL(SEMID_ERR_FORMAT, "%s.%s: expected a string, found %s", where, key, type_name(value));
-    const char *s = json_string_value(value);
-    if (strlen(s) != json_string_length(value))
-        FAIL(SEMID_ERR_FORMAT, "%s.%s: expected text, found a NUL character", where, key);
-    *out = s;
-    return SEMID_OK;
-}
-
-semid_status json_member_bool(const json_t *object, const char *where, const char *key, bool *out,
-                              semid_error *err) {
-    const json_t *value = json_object_get(object, key);
-    if (!json_is_boolean(value))
-        FAIL(SEMID_ERR_FORMAT, "%s.%s: expected true or false, found %s", where, key,
-             type_name(value));
-    *out = json_is_true(value);
-    return SEMID_OK;
-}
-
-semid_status json_member_integer(const json_t *object, const char *where, const char *key,
-                                 int64_t *out, semid_error *err) {
-    const json_t *value = json_object_get(object, key);
-    if (!json_is_integer(value))
-        FAIL(SEMID_ERR_FORMAT, "%s.%s: expected an integer, found %s", where, key,
-             type_name(value));
-    *out = json_integer_value(value);
-    return SEMID_OK;
-}
-
-semid_status json_optional_bool(const json_t *config, const char *key, bool usual, bool *out,
-                                semid_error *err) {
-    const json_t *value = json_object_get(config, key);
-    *out = usual;
-    if (!value || json_is_null(value)) return SEMID_OK;
-    return json_member_bool(config, "tokenizer_config.json", key, out, err);
-}
-
-semid_status json_check_type(const json_t *object, const char *key, const char *const *supported,
-                             const char *supported_list, const char **type, semid_error *err) {
-    if (!json_is_object(object))
-        FAIL(SEMID_ERR_UNSUPPORTED, "%s: none given; supported: %s", key, supported_list);
-    TRY(json_member_string(object, key, "type", type, err));
-    for (; *supported; supported++)
-        if (strcmp(*supported, *type) == 0) return SEMID_OK;
-    FAIL(SEMID_ERR_UNSUPPORTED, "%s \"%s\" is not supported; supported: %s", key, *type,
-         supported_list);
-}
-
-semid_status json_added_token(const json_t *object, added_token *out, semid_error *err) {
-    const char *where = "added token";
-    TRY(json_member_string(object, where, "content", &out->content, err));
-    TRY(json_member_bool(object, where, "special", &out->special, err));
-    TRY(json_member_bool(object, where, "normalized", &out->normalized, err));
-    TRY(json_member_bool(object, where, "single_word", &out->single_word, err));
-    TRY(json_member_bool(object, where, "lstrip", &out->lstrip, err));
-    return json_member_bool(object, where, "rstrip", &out->rstrip, err);
 }
 
 void tokenizer_spec_release(tokenizer_spec *spec) {

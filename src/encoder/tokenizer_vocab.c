@@ -1,44 +1,15 @@
-/* vocab.txt or vocab.json and merges.txt, with tokenizer_config.json: what model folders had before
- * tokenizer.json. */
-#include "encoder/tokenizer_spec.h"
-
+/* vocab.txt, or vocab.json and merges.txt, with tokenizer_config.json: the files of model folders
+ * before tokenizer.json. What they leave out is what the Python class that loads them has built in:
+ * BertTokenizer for vocab.txt, RobertaTokenizer for merges.txt. The class is named in
+ * tokenizer_config.json; another one is refused. Special tokens are those of the class unless the
+ * file names others. */
 #include "base/memory.h"
+#include "encoder/json_member.h"
+#include "encoder/tokenizer_spec.h"
 
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
-
-static semid_status read_lines(tokenizer_spec *spec, char *text, size_t n_bytes, semid_error *err) {
-    int64_t id = 0;
-    for (char *line = text, *end = text + n_bytes; line < end; id++) {
-        char *stop = memchr(line, '\n', (size_t)(end - line));
-        if (!stop) stop = end;
-        size_t length = (size_t)(stop - line);
-        while (length > 0 && isspace((unsigned char)line[length - 1])) length--;
-        TRY(tokenizer_spec_add_token(spec, line, length, id, err));
-        line = stop + 1;
-    }
-    return SEMID_OK;
-}
-
-static int64_t find_token(const tokenizer_spec *spec, const char *content) {
-    size_t n_bytes = strlen(content);
-    for (size_t i = 0; i < spec->n_tokens; i++)
-        if (spec->tokens[i].n_bytes == n_bytes &&
-            memcmp(spec->tokens[i].bytes, content, n_bytes) == 0)
-            return spec->tokens[i].value;
-    return -1;
-}
-
-/* A special token's text: a string, or an object with `content`. */
-static semid_status special_name(const json_t *config, const char *key, const char *usual,
-                                 const char **out, semid_error *err) {
-    const json_t *value = json_object_get(config, key);
-    *out = usual;
-    if (!value || json_is_null(value)) return SEMID_OK;
-    if (json_is_object(value)) return json_member_string(value, key, "content", out, err);
-    return json_member_string(config, "tokenizer_config.json", key, out, err);
-}
 
 /* The class is one of those, or its Fast form, or not said. */
 static semid_status check_class(const json_t *config, const char *const *classes, const char *list,
@@ -54,34 +25,46 @@ static semid_status check_class(const json_t *config, const char *const *classes
          "tokenizer_class \"%s\" is not supported; supported: %s and their Fast forms", name, list);
 }
 
-static bool is_added(const tokenizer_spec *spec, const char *content) {
-    for (size_t i = 0; i < spec->n_added; i++)
-        if (strcmp(spec->added[i].content, content) == 0) return true;
-    return false;
+/* null counts as missing. */
+static semid_status config_bool(const json_t *config, const char *key, bool usual, bool *out,
+                                semid_error *err) {
+    *out = usual;
+    if (json_is_null(json_object_get(config, key))) return SEMID_OK;
+    return json_optional_bool(config, "tokenizer_config.json", key, out, err);
 }
 
 /* added_tokens_decoder: {"0": {"content": "[PAD]", ...}} */
 static semid_status read_decoder(tokenizer_spec *spec, const json_t *config, semid_error *err) {
     const json_t *entry;
     const char *key;
+
     json_object_foreach(json_object_get(config, "added_tokens_decoder"), key, entry) {
-        added_token added = {0};
         char *end;
         long id = strtol(key, &end, 10);
         if (!isdigit((unsigned char)key[0]) || *end || id > INT32_MAX)
             FAIL(SEMID_ERR_FORMAT, "added_tokens_decoder: expected an id, found \"%s\"", key);
-        TRY(json_added_token(entry, &added, err));
-        added.id = (int32_t)id;
-        TRY(tokenizer_spec_add_added(spec, added, err));
+        TRY(tokenizer_spec_add_added_json(spec, entry, id, err));
     }
     return SEMID_OK;
 }
+
+/* ---- special tokens ---- */
 
 /* A special token, by what tokenizer_config.json calls it. */
 typedef struct special_token {
     const char *key, *usual;
     bool before, after, lstrip; /* goes before or after every text */
 } special_token;
+
+/* A special token's text: a string, or an object with `content`. */
+static semid_status special_name(const json_t *config, const char *key, const char *usual,
+                                 const char **out, semid_error *err) {
+    const json_t *value = json_object_get(config, key);
+    *out = usual;
+    if (!value || json_is_null(value)) return SEMID_OK;
+    if (json_is_object(value)) return json_member_string(value, key, "content", out, err);
+    return json_member_string(config, "tokenizer_config.json", key, out, err);
+}
 
 static semid_status read_specials(tokenizer_spec *spec, const json_t *config,
                                   const special_token *specials, size_t n_specials,
@@ -90,14 +73,25 @@ static semid_status read_specials(tokenizer_spec *spec, const json_t *config,
         const special_token *special = &specials[i];
         const char *name;
         TRY(special_name(config, special->key, special->usual, &name, err));
-        int64_t id = find_token(spec, name);
+        if (strcmp(special->key, "unk_token") == 0) *unknown = name;
+
+        int64_t id = -1;
+        size_t n_bytes = strlen(name);
+        for (size_t j = 0; j < spec->n_tokens && id < 0; j++)
+            if (spec->tokens[j].n_bytes == n_bytes &&
+                memcmp(spec->tokens[j].bytes, name, n_bytes) == 0)
+                id = spec->tokens[j].value;
         if (id < 0 && (special->before || special->after))
             FAIL(SEMID_ERR_FORMAT, "expected %s \"%s\" in the vocabulary, found none", special->key,
                  name);
-        if (strcmp(special->key, "unk_token") == 0) *unknown = name;
         if (special->before) TRY(id_list_add(&spec->before, id, err));
         if (special->after) TRY(id_list_add(&spec->after, id, err));
-        if (id < 0 || is_added(spec, name)) continue;
+
+        /* an added token too, unless the decoder's table has it */
+        bool is_added = false;
+        for (size_t j = 0; j < spec->n_added; j++)
+            is_added |= strcmp(spec->added[j].content, name) == 0;
+        if (id < 0 || is_added) continue;
         added_token added = {
             .content = name, .id = (int32_t)id, .special = true, .lstrip = special->lstrip};
         TRY(tokenizer_spec_add_added(spec, added, err));
@@ -105,50 +99,42 @@ static semid_status read_specials(tokenizer_spec *spec, const json_t *config,
     return SEMID_OK;
 }
 
-static semid_status read_bert_specials(tokenizer_spec *spec, const json_t *config,
-                                       semid_error *err) {
-    static const special_token specials[] = {{"unk_token", "[UNK]", false, false, false},
-                                             {"sep_token", "[SEP]", false, true, false},
-                                             {"pad_token", "[PAD]", false, false, false},
-                                             {"cls_token", "[CLS]", true, false, false},
-                                             {"mask_token", "[MASK]", false, false, false}};
-    return read_specials(spec, config, specials, sizeof specials / sizeof *specials,
-                         &spec->wordpiece.unknown_token, err);
-}
+/* ---- the two kinds of folders ---- */
 
 semid_status tokenizer_spec_read_vocab(tokenizer_spec *spec, char *text, size_t n_bytes,
                                        const json_t *config, semid_error *err) {
     enum { MAX_WORD_CHARS = 100 };
     static const char *const classes[] = {"BertTokenizer", "DistilBertTokenizer",
                                           "ElectraTokenizer", NULL};
+    static const special_token specials[] = {{"unk_token", "[UNK]", false, false, false},
+                                             {"sep_token", "[SEP]", false, true, false},
+                                             {"pad_token", "[PAD]", false, false, false},
+                                             {"cls_token", "[CLS]", true, false, false},
+                                             {"mask_token", "[MASK]", false, false, false}};
+    normalizer_options *n = &spec->normalizer;
+
     spec->text = text;
     spec->wordpiece.continuation_prefix = "##";
     spec->wordpiece.max_word_chars = MAX_WORD_CHARS;
-    normalizer_options *n = &spec->normalizer;
     n->clean_text = true;
     TRY(check_class(config, classes, "BertTokenizer, DistilBertTokenizer, ElectraTokenizer", err));
-    TRY(json_optional_bool(config, "do_lower_case", true, &n->lowercase, err));
-    TRY(json_optional_bool(config, "tokenize_chinese_chars", true, &n->handle_chinese_chars, err));
-    TRY(json_optional_bool(config, "strip_accents", n->lowercase, &n->strip_accents, err));
-    TRY(read_lines(spec, text, n_bytes, err));
-    TRY(read_decoder(spec, config, err));
-    return read_bert_specials(spec, config, err);
-}
+    TRY(config_bool(config, "do_lower_case", true, &n->lowercase, err));
+    TRY(config_bool(config, "tokenize_chinese_chars", true, &n->handle_chinese_chars, err));
+    TRY(config_bool(config, "strip_accents", n->lowercase, &n->strip_accents, err));
 
-/* ---- vocab.json and merges.txt ---- */
-
-static semid_status read_merge_lines(tokenizer_spec *spec, const char *text, size_t n_bytes,
-                                     semid_error *err) {
-    const char *end = text + n_bytes;
-    for (const char *line = text, *stop; line < end; line = stop + 1) {
+    /* an id is the number of its line */
+    int64_t id = 0;
+    for (char *line = text, *end = text + n_bytes, *stop; line < end; line = stop + 1, id++) {
         stop = memchr(line, '\n', (size_t)(end - line));
         if (!stop) stop = end;
         size_t length = (size_t)(stop - line);
-        if (length > 0 && line[length - 1] == '\r') length--;
-        bool is_version = length >= 8 && memcmp(line, "#version", 8) == 0;
-        if (length > 0 && !is_version) TRY(tokenizer_spec_add_merge(spec, line, length, err));
+        while (length > 0 && isspace((unsigned char)line[length - 1])) length--;
+        TRY(tokenizer_spec_add_token(spec, line, length, id, err));
     }
-    return SEMID_OK;
+
+    TRY(read_decoder(spec, config, err));
+    return read_specials(spec, config, specials, sizeof specials / sizeof *specials,
+                         &spec->wordpiece.unknown_token, err);
 }
 
 semid_status tokenizer_spec_read_merges(tokenizer_spec *spec, json_t *vocab, char *text,
@@ -159,14 +145,26 @@ semid_status tokenizer_spec_read_merges(tokenizer_spec *spec, json_t *vocab, cha
                                              {"pad_token", "<pad>", false, false, false},
                                              {"cls_token", "<s>", true, false, false},
                                              {"mask_token", "<mask>", false, false, true}};
-    const char *unknown;
+    const char *unknown; /* byte-level BPE has a token for every byte */
+
     spec->json = vocab;
     spec->text = text;
     spec->model = MODEL_BPE;
     TRY(check_class(config, classes, "RobertaTokenizer", err));
-    TRY(json_optional_bool(config, "add_prefix_space", false, &spec->bpe.prefix_space, err));
-    TRY(tokenizer_spec_read_vocabulary(spec, vocab, "vocab.json", err));
-    TRY(read_merge_lines(spec, text, n_bytes, err));
+    TRY(config_bool(config, "add_prefix_space", false, &spec->bpe.prefix_space, err));
+    TRY(tokenizer_spec_add_vocabulary(spec, vocab, "vocab.json", err));
+
+    /* a merge per line, after a line that says the version */
+    const char *end = text + n_bytes;
+    for (const char *line = text, *stop; line < end; line = stop + 1) {
+        stop = memchr(line, '\n', (size_t)(end - line));
+        if (!stop) stop = end;
+        size_t length = (size_t)(stop - line);
+        if (length > 0 && line[length - 1] == '\r') length--;
+        bool is_version = length >= 8 && memcmp(line, "#version", 8) == 0;
+        if (length > 0 && !is_version) TRY(tokenizer_spec_add_merge(spec, line, length, err));
+    }
+
     TRY(read_decoder(spec, config, err));
     return read_specials(spec, config, specials, sizeof specials / sizeof *specials, &unknown, err);
 }

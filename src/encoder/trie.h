@@ -1,6 +1,6 @@
 /* encoder/trie.h - byte strings to numbers, found by longest match: a double-array trie (Aoe 1989).
- * The child of node p by byte b is at base(p) XOR b, if that place names p as its parent: one
- * memory access a byte. */
+ * The child of node p by byte b is at base(p) XOR b, if that node names p as its parent: one memory
+ * access per byte. */
 #ifndef ENCODER_TRIE_H
 #define ENCODER_TRIE_H
 
@@ -29,7 +29,7 @@ typedef struct trie_key {
 
 enum { TRIE_ROOT = 0, TRIE_NONE = -1 };
 
-/* Sorts the keys. They must not be empty; of equal ones the least value stays. */
+/* Sorts the keys. They must not be empty; of equal ones the least value is kept. */
 semid_status trie_build(trie *out, trie_key *keys, size_t n_keys, semid_error *err);
 void trie_release(trie *t);
 

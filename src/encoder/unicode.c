@@ -1,8 +1,15 @@
 #include "encoder/unicode.h"
 
-#include "encoder/unicode_tables.h"
+#include "encoder/unicode_clusters.h"
+#include "encoder/unicode_mappings.h"
+#include "encoder/unicode_ranges.h"
 
 #include <pthread.h>
+
+/* The generated headers hold ranges and runs. What is asked for every character is spread out, on
+ * first use, into two tables of a byte per code point (1.1 MB each, of which text in one script
+ * touches a few pages): one load per character. What is asked for few characters (lower case,
+ * decompositions, combining classes, \w) is found in the ranges by binary search. */
 
 enum { N_CODE_POINTS = 0x110000, HANGUL_FIRST = 0xac00, HANGUL_LAST = 0xd7a3 };
 static const uint32_t CAPITAL_I_WITH_DOT = 0x130;
@@ -17,20 +24,20 @@ static void set_ranges(uint8_t *table, const code_range *ranges, size_t n, uint8
         for (uint32_t c = ranges[i].first; c <= ranges[i].last; c++) table[c] |= bits;
 }
 
-static void flag_ranges(const code_range *ranges, size_t n, uint8_t flag) {
-    set_ranges(properties, ranges, n, flag);
-}
+#define SET_RANGES(table, name, bits) set_ranges(table, name, LENGTH(name), bits)
 
 static void fill_properties(void) {
-    flag_ranges(removed_ranges, LENGTH(removed_ranges), CHAR_REMOVED);
-    flag_ranges(whitespace_ranges, LENGTH(whitespace_ranges), CHAR_WHITESPACE);
-    flag_ranges(chinese_ranges, LENGTH(chinese_ranges), CHAR_CHINESE);
-    flag_ranges(punctuation_ranges, LENGTH(punctuation_ranges), CHAR_PUNCTUATION);
-    flag_ranges(mark_ranges, LENGTH(mark_ranges), CHAR_MARK);
-    flag_ranges(nonstarter_ranges, LENGTH(nonstarter_ranges), CHAR_NONSTARTER);
-    flag_ranges(&(code_range){HANGUL_FIRST, HANGUL_LAST}, 1, CHAR_DECOMPOSES);
+    SET_RANGES(properties, removed_ranges, CHAR_REMOVED);
+    SET_RANGES(properties, whitespace_ranges, CHAR_WHITESPACE);
+    SET_RANGES(properties, chinese_ranges, CHAR_CHINESE);
+    SET_RANGES(properties, punctuation_ranges, CHAR_PUNCTUATION);
+    SET_RANGES(properties, mark_ranges, CHAR_MARK);
+    SET_RANGES(properties, nonstarter_ranges, CHAR_NONSTARTER);
+
+    for (uint32_t c = HANGUL_FIRST; c <= HANGUL_LAST; c++) properties[c] |= CHAR_DECOMPOSES;
     for (size_t i = 0; i < LENGTH(decompositions); i++)
         properties[decompositions[i].from] |= CHAR_DECOMPOSES;
+
     properties[CAPITAL_I_WITH_DOT] |= CHAR_UPPER;
     for (size_t i = 0; i < LENGTH(case_runs); i++)
         for (uint32_t c = case_runs[i].first; c <= case_runs[i].last; c += case_runs[i].stride)
@@ -43,13 +50,13 @@ const uint8_t *unicode_properties(void) {
 }
 
 static void fill_kinds(void) {
-    set_ranges(kinds, letter_ranges, LENGTH(letter_ranges), KIND_LETTER);
-    set_ranges(kinds, number_ranges, LENGTH(number_ranges), KIND_NUMBER);
-    set_ranges(kinds, whitespace_ranges, LENGTH(whitespace_ranges), KIND_SPACE);
-    set_ranges(kinds, extending_ranges, LENGTH(extending_ranges), CLUSTER_EXTENDS);
-    set_ranges(kinds, closed_ranges, LENGTH(closed_ranges), CLUSTER_CLOSED);
-    set_ranges(kinds, prepended_ranges, LENGTH(prepended_ranges), CLUSTER_PREPENDS);
-    set_ranges(kinds, picture_ranges, LENGTH(picture_ranges), CLUSTER_PICTURE);
+    SET_RANGES(kinds, letter_ranges, KIND_LETTER);
+    SET_RANGES(kinds, number_ranges, KIND_NUMBER);
+    SET_RANGES(kinds, whitespace_ranges, KIND_SPACE);
+    SET_RANGES(kinds, extending_ranges, CLUSTER_EXTENDS);
+    SET_RANGES(kinds, closed_ranges, CLUSTER_CLOSED);
+    SET_RANGES(kinds, prepended_ranges, CLUSTER_PREPENDS);
+    SET_RANGES(kinds, picture_ranges, CLUSTER_PICTURE);
 }
 
 const uint8_t *unicode_kinds(void) {

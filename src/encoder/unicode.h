@@ -30,7 +30,7 @@ enum { KIND_OTHER, KIND_LETTER, KIND_NUMBER, KIND_SPACE, KIND_MASK = 3 };
 enum {
     CLUSTER_EXTENDS = 4,   /* belongs to the character before it, such as an accent */
     CLUSTER_CLOSED = 8,    /* nothing belongs to it: a control */
-    CLUSTER_PREPENDS = 16, /* belongs to the character behind it */
+    CLUSTER_PREPENDS = 16, /* belongs to the character after it */
     CLUSTER_PICTURE = 32   /* a zero width joiner joins two of them */
 };
 

@@ -1,10 +1,23 @@
 #include "encoder/unigram.h"
 
 #include "base/memory.h"
+#include "base/utf8.h"
 #include "encoder/unicode.h"
 
 #include <stdio.h>
 #include <string.h>
+
+/* A token has a score, the logarithm of its probability; a word is cut into the tokens whose scores
+ * add up highest (Kudo 2018). The lattice has a node at every character boundary. Viterbi: from
+ * each node on, in order, the trie lists the tokens that start there, and each offers its end a
+ * path; of equal scores the first one found stays, as in SentencePiece. Following the best path
+ * back from the end gives the tokens. O(n m) for n bytes and tokens of up to m bytes.
+ *
+ * A character that is no token by itself gets the unknown token, at a score below all others.
+ * Spaces are characters of the vocabulary, written as a mark (U+2581), which starts the word after
+ * it.
+ *
+ * Scores are added in double in the order of the library; the last bit decides ties. */
 
 static const double UNKNOWN_PENALTY = 10;
 
@@ -19,18 +32,22 @@ semid_status unigram_init(unigram *out, const trie *vocabulary, const unigram_op
                  .split_marks = options->split_marks,
                  .kinds = unicode_kinds()};
     memcpy(u.mark, options->mark, sizeof u.mark);
+
     if (options->unknown_id < 0 || (size_t)options->unknown_id >= options->n_scores)
         FAIL(SEMID_ERR_FORMAT, "model.unk_id: expected one of the %zu tokens, found %d",
              options->n_scores, (int)options->unknown_id);
+
     double least = options->scores[0];
     for (size_t i = 1; i < options->n_scores; i++)
         if (options->scores[i] < least) least = options->scores[i];
     u.unknown_score = least - UNKNOWN_PENALTY;
+
     for (int byte = 0; byte < 256; byte++) {
         char name[8];
         snprintf(name, sizeof name, "<0x%02X>", (unsigned)byte);
         u.byte_ids[byte] = trie_find(vocabulary, name, strlen(name));
     }
+
     TRY(mem_alloc(&u.scores, options->n_scores, sizeof *u.scores, err));
     memcpy(u.scores, options->scores, options->n_scores * sizeof *u.scores);
     *out = u;
@@ -44,53 +61,50 @@ void unigram_release(unigram *u) {
 
 /* ---- the best path through a word ---- */
 
-/* A place between two characters. */
-typedef struct node {
+/* The boundary before a character, or the end of the word. */
+typedef struct lattice_node {
     double score; /* of the best path that ends here */
     int32_t id;   /* its last token */
     uint32_t start;
     uint32_t stop; /* of the token that starts here in the best path of all */
-} node;
+} lattice_node;
 
 static const uint32_t NONE = UINT32_MAX;
 
-static void offer(node *to, double score, int32_t id, size_t start) {
+static void offer_path(lattice_node *to, double score, int32_t id, size_t start) {
     if (to->start != NONE && !(score > to->score)) return;
     to->score = score;
     to->id = id;
     to->start = (uint32_t)start;
 }
 
-static size_t character_bytes(const char *text, size_t n_bytes) {
-    const char *p = text;
-    utf8_next(&p, text + n_bytes);
-    return (size_t)(p - text);
-}
-
-/* All tokens that start at `at`, and the unknown one if none is that character alone. */
-static void extend_paths(const unigram *u, const char *word, size_t n_bytes, size_t at,
-                         node *nodes) {
+static void find_path(const unigram *u, const char *word, size_t n_bytes, lattice_node *nodes) {
     const trie *t = u->vocabulary;
-    size_t n_character = character_bytes(word + at, n_bytes - at);
-    double so_far = nodes[at].score;
-    bool has_single = false;
-    uint32_t place = TRIE_ROOT;
-    for (size_t i = at; i < n_bytes;) {
-        uint32_t child = t->nodes[place].base_and_end >> 1 ^ (uint8_t)word[i++];
-        if (t->nodes[child].parent != place) break;
-        place = child;
-        if (!(t->nodes[place].base_and_end & 1)) continue;
-        int32_t id = t->values[place];
-        offer(&nodes[i], u->scores[id] + so_far, id, at);
-        has_single |= i - at == n_character;
-    }
-    if (!has_single) offer(&nodes[at + n_character], u->unknown_score + so_far, u->unknown_id, at);
-}
+    size_t n_character;
 
-static void find_path(const unigram *u, const char *word, size_t n_bytes, node *nodes) {
-    for (size_t i = 0; i <= n_bytes; i++) nodes[i] = (node){.start = NONE};
-    for (size_t at = 0; at < n_bytes; at += character_bytes(word + at, n_bytes - at))
-        extend_paths(u, word, n_bytes, at, nodes);
+    for (size_t i = 0; i <= n_bytes; i++) nodes[i] = (lattice_node){.start = NONE};
+    for (size_t at = 0; at < n_bytes; at += n_character) {
+        const char *next = word + at;
+        utf8_next(&next, word + n_bytes);
+        n_character = (size_t)(next - (word + at));
+
+        /* all tokens that start here, and the unknown one if none is this character alone */
+        double so_far = nodes[at].score;
+        bool has_single = false;
+        uint32_t place = TRIE_ROOT;
+        for (size_t i = at; i < n_bytes;) {
+            uint32_t child = t->nodes[place].base_and_end >> 1 ^ (uint8_t)word[i++];
+            if (t->nodes[child].parent != place) break;
+            place = child;
+            if (!(t->nodes[place].base_and_end & 1)) continue;
+            int32_t id = t->values[place];
+            offer_path(&nodes[i], u->scores[id] + so_far, id, at);
+            has_single |= i - at == n_character;
+        }
+        if (!has_single)
+            offer_path(&nodes[at + n_character], u->unknown_score + so_far, u->unknown_id, at);
+    }
+
     for (uint32_t at = (uint32_t)n_bytes; at > 0; at = nodes[at].start)
         nodes[nodes[at].start].stop = at;
 }
@@ -103,19 +117,11 @@ static bool has_bytes(const unigram *u, const char *text, size_t n_bytes) {
     return true;
 }
 
-/* Unknown characters in a row are one token, unless they are one that is known after all. */
-static void append_unknown(const unigram *u, const char *text, size_t n_bytes, token_ids *out) {
-    int32_t id = trie_find(u->vocabulary, text, n_bytes);
-    if (id == TRIE_NONE && u->byte_fallback && has_bytes(u, text, n_bytes))
-        for (size_t i = 0; i < n_bytes; i++) out->ids[out->n_ids++] = u->byte_ids[(uint8_t)text[i]];
-    else
-        out->ids[out->n_ids++] = id == TRIE_NONE ? u->unknown_id : id;
-}
-
 /* There is room for n_bytes ids and n_bytes + 1 nodes. */
-static void append_word(const unigram *u, const char *word, size_t n_bytes, node *nodes,
+static void append_word(const unigram *u, const char *word, size_t n_bytes, lattice_node *nodes,
                         token_ids *out) {
     find_path(u, word, n_bytes, nodes);
+
     for (uint32_t at = 0, stop; at < n_bytes; at = stop) {
         stop = nodes[at].stop;
         int32_t id = nodes[stop].id;
@@ -123,33 +129,21 @@ static void append_word(const unigram *u, const char *word, size_t n_bytes, node
             out->ids[out->n_ids++] = id;
             continue;
         }
+
+        /* Unknown characters in a row are one token, unless they are one that is known after all;
+         * or the tokens of their bytes, if all have one. */
         while (stop < n_bytes && nodes[nodes[stop].stop].id == id) stop = nodes[stop].stop;
-        append_unknown(u, word + at, stop - at, out);
+        size_t n = stop - at;
+        id = trie_find(u->vocabulary, word + at, n);
+        if (id == TRIE_NONE && u->byte_fallback && has_bytes(u, word + at, n))
+            for (size_t i = at; i < stop; i++)
+                out->ids[out->n_ids++] = u->byte_ids[(uint8_t)word[i]];
+        else
+            out->ids[out->n_ids++] = id == TRIE_NONE ? u->unknown_id : id;
     }
 }
 
 /* ---- words ---- */
-
-static size_t count_spaces(const char *text, size_t n_bytes) {
-    size_t n = 0;
-    for (size_t i = 0; i < n_bytes; i++) n += text[i] == ' ';
-    return n;
-}
-
-/* Marks for spaces, and one before it all if the scheme says so; returns the bytes. */
-static size_t mark_spaces(const unigram *u, const char *text, size_t n_bytes, bool first,
-                          char *out) {
-    bool marked = text[0] == ' ' || (n_bytes >= u->n_mark && memcmp(text, u->mark, u->n_mark) == 0);
-    char *p = out;
-    if (!marked && (u->scheme == MARK_ALWAYS || (u->scheme == MARK_FIRST && first)))
-        p = mempcpy(p, u->mark, u->n_mark);
-    for (size_t i = 0; i < n_bytes; i++)
-        if (text[i] == ' ')
-            p = mempcpy(p, u->mark, u->n_mark);
-        else
-            *p++ = text[i];
-    return (size_t)(p - out);
-}
 
 /* The end of the word that starts at `at`: where the next mark is. */
 static size_t word_end(const unigram *u, const char *text, size_t n_bytes, size_t at) {
@@ -163,17 +157,32 @@ static size_t word_end(const unigram *u, const char *text, size_t n_bytes, size_
     return n_bytes;
 }
 
-/* A part of the text that white space has nothing more to do with. */
+/* A part of the text in which spaces become marks. first: nothing stands before it. */
 static semid_status append_marked(const unigram *u, const char *text, size_t n_bytes, bool first,
-                                  size_t enough, token_ids *out, semid_error *err) {
+                                  size_t limit, token_ids *out, semid_error *err) {
+    size_t n_most = n_bytes + u->n_mark;
     if (n_bytes > UINT32_MAX / 8)
         FAIL(SEMID_ERR_NO_MEMORY, "out of memory: a text of %zu bytes", n_bytes);
-    size_t n_most = n_bytes + u->n_mark + count_spaces(text, n_bytes) * (u->n_mark - 1);
-    TRY(mem_reserve(&out->work, &out->work_bytes, (n_most + 1) * (sizeof(node) + 1), 1, err));
-    node *nodes = out->work;
-    char *marked = (char *)(nodes + n_most + 1);
-    size_t n_marked = mark_spaces(u, text, n_bytes, first, marked), stop;
-    for (size_t at = 0; at < n_marked && out->n_ids < enough; at = stop) {
+    for (size_t i = 0; i < n_bytes; i++)
+        if (text[i] == ' ') n_most += u->n_mark - 1;
+    TRY(mem_reserve(&out->workspace, &out->workspace_bytes,
+                    (n_most + 1) * (sizeof(lattice_node) + 1), 1, err));
+    lattice_node *nodes = out->workspace;
+    char *marked = (char *)(nodes + n_most + 1), *p = marked;
+
+    /* marks for spaces, and one before it all if the scheme says so */
+    bool has_mark =
+        text[0] == ' ' || (n_bytes >= u->n_mark && memcmp(text, u->mark, u->n_mark) == 0);
+    if (!has_mark && (u->scheme == MARK_ALWAYS || (u->scheme == MARK_FIRST && first)))
+        p = mempcpy(p, u->mark, u->n_mark);
+    for (size_t i = 0; i < n_bytes; i++)
+        if (text[i] == ' ')
+            p = mempcpy(p, u->mark, u->n_mark);
+        else
+            *p++ = text[i];
+
+    size_t n_marked = (size_t)(p - marked), stop;
+    for (size_t at = 0; at < n_marked && out->n_ids < limit; at = stop) {
         stop = word_end(u, marked, n_marked, at);
         TRY(mem_reserve(&out->ids, &out->capacity, out->n_ids + stop - at, sizeof *out->ids, err));
         append_word(u, marked + at, stop - at, nodes, out);
@@ -189,13 +198,13 @@ static const char *skip(const unigram *u, const char *p, const char *end, bool s
 }
 
 semid_status unigram_append(const unigram *u, const char *text, size_t n_bytes, bool first,
-                            size_t enough, token_ids *out, semid_error *err) {
+                            size_t limit, token_ids *out, semid_error *err) {
     if (!u->split_whitespace)
-        return n_bytes ? append_marked(u, text, n_bytes, first, enough, out, err) : SEMID_OK;
+        return n_bytes ? append_marked(u, text, n_bytes, first, limit, out, err) : SEMID_OK;
     const char *end = text + n_bytes, *p = skip(u, text, end, true), *stop;
-    for (; p < end && out->n_ids < enough; p = skip(u, stop, end, true)) {
+    for (; p < end && out->n_ids < limit; p = skip(u, stop, end, true)) {
         stop = skip(u, p, end, false);
-        TRY(append_marked(u, p, (size_t)(stop - p), false, enough, out, err));
+        TRY(append_marked(u, p, (size_t)(stop - p), false, limit, out, err));
     }
     return SEMID_OK;
 }

@@ -4,7 +4,7 @@
 #ifndef ENCODER_UNIGRAM_H
 #define ENCODER_UNIGRAM_H
 
-#include "encoder/tokenizer.h"
+#include "encoder/token_ids.h"
 #include "encoder/trie.h"
 
 #include <stdbool.h>
@@ -44,9 +44,9 @@ semid_status unigram_init(unigram *out, const trie *vocabulary, const unigram_op
                           semid_error *err);
 void unigram_release(unigram *u);
 
-/* Append the tokens of a normalised text (valid UTF-8); stops early once n_ids reaches `enough`.
+/* Appends the tokens of a normalised text (valid UTF-8); stops early once n_ids reaches `limit`.
  * first: nothing stands before it. */
 semid_status unigram_append(const unigram *u, const char *text, size_t n_bytes, bool first,
-                            size_t enough, token_ids *out, semid_error *err);
+                            size_t limit, token_ids *out, semid_error *err);
 
 #endif

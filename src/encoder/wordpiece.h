@@ -2,12 +2,12 @@
 #ifndef ENCODER_WORDPIECE_H
 #define ENCODER_WORDPIECE_H
 
-#include "encoder/tokenizer.h"
+#include "encoder/token_ids.h"
 #include "encoder/trie.h"
 
 typedef struct wordpiece {
     const trie *vocabulary;
-    uint32_t continuation; /* the node behind "##"; UINT32_MAX: no token starts so */
+    uint32_t continuation; /* the node of "##"; UINT32_MAX: no token starts so */
     int32_t unknown_id;
     size_t max_word_chars;    /* longer words are unknown */
     uint8_t ascii_kinds[128]; /* CHAR_WHITESPACE, CHAR_PUNCTUATION or 0 */
@@ -23,9 +23,9 @@ typedef struct wordpiece_options {
 semid_status wordpiece_init(wordpiece *out, const trie *vocabulary, wordpiece_options options,
                             semid_error *err);
 
-/* Split normalised text (valid UTF-8) into words and append their tokens; stops early once n_ids
- * reaches `enough`. */
-semid_status wordpiece_append(const wordpiece *w, const char *text, size_t n_bytes, size_t enough,
+/* Splits normalised text (valid UTF-8) into words and appends their tokens; stops early once n_ids
+ * reaches `limit`. */
+semid_status wordpiece_append(const wordpiece *w, const char *text, size_t n_bytes, size_t limit,
                               token_ids *out, semid_error *err);
 
 #endif

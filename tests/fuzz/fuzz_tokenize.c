@@ -1,6 +1,7 @@
 /* Any bytes as a text, and as a line of JSON, for tokenizers of each kind, one with every kind of
  * added token. */
 #include "base/memory.h"
+#include "encoder/tokenizer.h"
 #include "encoder/tokenizer_spec.h"
 #include "encoder/unicode.h"
 #include "pipeline/json_line.h"

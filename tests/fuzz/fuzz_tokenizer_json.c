@@ -1,4 +1,5 @@
 /* Any bytes as a tokenizer.json: refused, or a tokenizer that works. */
+#include "encoder/tokenizer.h"
 #include "encoder/tokenizer_spec.h"
 
 #include <stdlib.h>
