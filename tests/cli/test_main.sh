@@ -25,7 +25,7 @@ expect 2 'expected a whole number, found "many"' sample --out "$out/x" --items m
 expect 2 '--items: expected N' sample --out "$out/x" --items
 expect 2 'unexpected argument "y"' sample --out "$out/x" y
 expect 2 'expected auto or cpu, found "tpu"' sample --out "$out/x" --device tpu
-expect 1 'semid sample: /proc/none' sample --out /proc/none/x
+expect 1 'semid sample: /proc' sample --out /proc/none/x
 [ ! -e "$out/x" ] || fail "a refused command left output"
 
 # Every command has help with the same words by both ways, naming every option.
