@@ -280,7 +280,8 @@ const command cmd_eval = {
         "items) is quantized in the space in which the codebooks were trained. The items with that "
         "code, and with the codes that --expand adds, are the candidates. They are ranked by inner "
         "product with the profile, and the rank of the held-out item is scored.\n\nA row is cold, "
-        "and skipped, if the user has no history in the catalogue or the held-out item is not in it. The "
+        "and skipped, if the user has no history in the catalogue or the held-out item is not in "
+        "it. The "
         "ceiling is the result of searching the whole catalogue for every row. --max-test draws "
         "rows without replacement, every set being equally likely, with --seed; with --reference "
         "it takes the rows of DataFrame.sample(N, random_state=42).",
