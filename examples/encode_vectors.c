@@ -1,34 +1,30 @@
 /* Encode vectors with a saved codebook, through the networks beside it if there are any: raw
- * float32 rows in, a semantic ID a line out.
+ * float32 rows in, one semantic ID per line out.
  *
  *     encode_vectors codebooks.npz <vectors.f32
  */
-#include "semid/model.h"
+#include "semid/codes.h"
+#include "semid/encoder.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 enum { BATCH_ROWS = 1024 };
 
-static void print_codes(const int32_t *codes, size_t n, size_t n_levels) {
-    for (size_t i = 0; i < n; i++)
-        for (size_t l = 0; l < n_levels; l++)
-            printf("%d%c", codes[i * n_levels + l], l + 1 < n_levels ? '-' : '\n');
-}
-
-static semid_status encode_stdin(const semid_codebook *cb, const semid_model *m, semid_error *err) {
-    size_t n_levels = semid_codebook_levels(cb), latent = semid_codebook_dim(cb), n;
-    size_t dim = m ? semid_model_dim(m) : latent;
+static semid_status encode_stdin(semid_encoder *encoder, semid_error *err) {
+    size_t dim = semid_encoder_dim(encoder), n_levels = semid_encoder_levels(encoder), n;
     float *rows = malloc(BATCH_ROWS * dim * sizeof *rows);
-    float *z = m ? malloc(BATCH_ROWS * latent * sizeof *z) : rows;
     int32_t *codes = malloc(BATCH_ROWS * n_levels * sizeof *codes);
-    semid_status status = rows && z && codes ? SEMID_OK : SEMID_ERR_NO_MEMORY;
+    semid_status status = rows && codes ? SEMID_OK : SEMID_ERR_NO_MEMORY;
+
     while (status == SEMID_OK && (n = fread(rows, dim * sizeof *rows, BATCH_ROWS, stdin)) > 0) {
-        if (m) status = semid_model_project(NULL, m, rows, n, z, err);
-        if (status == SEMID_OK) status = semid_encode(NULL, cb, z, n, codes, err);
-        if (status == SEMID_OK) print_codes(codes, n, n_levels);
+        status = semid_encoder_encode(encoder, rows, n, codes, err);
+        for (size_t i = 0; status == SEMID_OK && i < n; i++) {
+            char text[SEMID_CODE_TEXT_BYTES];
+            semid_code_format(codes + i * n_levels, n_levels, text, sizeof text);
+            puts(text);
+        }
     }
-    if (z != rows) free(z);
     free(rows);
     free(codes);
     return status;
@@ -36,18 +32,16 @@ static semid_status encode_stdin(const semid_codebook *cb, const semid_model *m,
 
 int main(int argc, char **argv) {
     semid_error err = {0};
-    semid_codebook *cb = NULL;
-    semid_model *model = NULL;
+    semid_encoder *encoder = NULL;
     if (argc != 2) {
         fprintf(stderr, "usage: encode_vectors codebooks.npz <vectors.f32\n");
         return 2;
     }
-    semid_status status = semid_codebook_load(NULL, &cb, argv[1], &err);
-    if (status == SEMID_OK) status = semid_model_beside(NULL, &model, argv[1], cb, &err);
-    if (status == SEMID_OK) status = encode_stdin(cb, model, &err);
+
+    semid_status status = semid_encoder_open(&encoder, argv[1], NULL, &err);
+    if (status == SEMID_OK) status = encode_stdin(encoder, &err);
     if (status != SEMID_OK)
         fprintf(stderr, "encode_vectors: %s: %s\n", semid_status_name(status), err.message);
-    semid_model_free(model);
-    semid_codebook_free(cb);
+    semid_encoder_free(encoder);
     return status == SEMID_OK ? 0 : 1;
 }

@@ -1,11 +1,14 @@
 /*
- * semid/quality.h - how healthy the codes of a catalogue are: how well each level uses its
+ * semid/quality.h - how healthy the codes of a catalogue are: how evenly each level uses its
  * codewords, what error it leaves, and how often items share a code.
  *
- * With p_k the share of rows that have codeword k at a level: perplexity = exp(-sum p log p), from
- * 1 (one codeword takes all) to K; gini = sum over ascending p of (2 i - K - 1) p_i / K, from 0
- * (all equal) to 1 - 1/K; conditional perplexity = exp(H(c_l | c_1..c_l-1)), the choices a level
- * really adds to a known prefix.
+ * With p_k the share of the rows that have codeword k at a level:
+ *
+ *     perplexity = exp(-sum p_k log p_k), from 1 (one codeword takes all) to K
+ *     gini = sum over p_k in ascending order of (2 i - K - 1) p_i / K, i = 1..K, from 0 (all equal)
+ *         to 1 - 1/K
+ *     conditional perplexity = exp(H(c_l | c_1 .. c_l-1)): how many choices a level adds to a known
+ *         prefix, as an effective number
  */
 #ifndef SEMID_QUALITY_H
 #define SEMID_QUALITY_H
@@ -24,8 +27,9 @@ typedef struct semid_level_quality {
     double gini;                   /* 0 .. 1 - 1/K */
     double largest_ratio;          /* share of the rows of the most used codeword */
     double conditional_perplexity; /* 1 .. perplexity */
-    double mse;                    /* mean squared error a dimension after this level, or NaN */
+    double mse;                    /* mean squared error per dimension after this level, or NaN */
     double explained_ratio;        /* 1 - mse / variance, or NaN */
+    uint64_t reserved[4];          /* zero */
 } semid_level_quality;
 
 typedef struct semid_quality {
@@ -36,14 +40,18 @@ typedef struct semid_quality {
     size_t n_sharing;            /* rows whose code another row has too */
     size_t largest_bucket;       /* rows of the most common code */
     double entropy_bits;         /* of the full code */
+    uint64_t reserved[8];        /* zero */
 } semid_quality;
 
 /*
- * All figures of codes [N, L] (N >= 1) over K codewords a level. mse [L] and variance (mean squared
- * deviation from the mean vector, a dimension): what the errors came to, or NULL and NaN figures.
+ * All figures of codes [N, L] (N >= 1) over K codewords per level. mse [L]: mean squared errors per
+ * dimension after each level, and variance: mean squared deviation per dimension from the mean
+ * vector; mse may be NULL, then the figures of error are NaN. *out is the caller's, released with
+ * semid_quality_release.
  * SEMID_ERR_DATA for no rows or a code that is not in [0, K), SEMID_ERR_UNSUPPORTED (N >= 2^32, L
- * >= 2^16), SEMID_ERR_NO_MEMORY. Release with semid_quality_release. Threads: the library's; the
- * figures are the same at any number. Cost: O(N L + L K log K) time, 22 bytes a row.
+ * >= 2^16), SEMID_ERR_NO_MEMORY.
+ * The figures are the same at any number of threads. Cost: O(N L + L K log K) time, 22 bytes per
+ * row.
  */
 SEMID_API semid_status semid_quality_measure(semid_context *context, semid_quality *out,
                                              const semid_codes *codes, size_t n_codewords,

@@ -43,6 +43,10 @@ typedef struct semid_error {
 /* A short constant name such as "format error"; never NULL. */
 SEMID_API const char *semid_status_name(semid_status status);
 
+/* Release bytes that a function of the library has allocated for the caller, as its comment says;
+ * NULL is allowed. */
+SEMID_API void semid_free(void *bytes);
+
 #ifdef __cplusplus
 }
 #endif

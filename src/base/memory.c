@@ -113,6 +113,10 @@ void mem_free(void *p) {
     free(p);
 }
 
+void semid_free(void *bytes) {
+    free(bytes);
+}
+
 size_t mem_peak_bytes(void) {
     struct rusage usage;
     if (getrusage(RUSAGE_SELF, &usage) != 0) return 0;

@@ -1,4 +1,5 @@
-/* codebook/code_order.h - rows in the lexicographic order of their codes, equal codes in row order. */
+/* codebook/code_order.h - rows in the lexicographic order of their codes, equal codes in row order.
+ */
 #ifndef CODEBOOK_CODE_ORDER_H
 #define CODEBOOK_CODE_ORDER_H
 

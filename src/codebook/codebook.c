@@ -109,15 +109,17 @@ bool codebook_makes_lists(const semid_codebook *cb) {
 
 /* ---- codebooks.npz ---- */
 
-static semid_status codebook_from_array(semid_codebook **out, const array *a, const char *path,
+static const char *const array_names[] = {"codebooks", NULL};
+
+static semid_status codebook_from_array(semid_codebook **out, const array *a, const char *label,
                                         semid_error *err) {
     char shape[ARRAY_SHAPE_TEXT_BYTES];
     if (a->n_dims != 2 && a->n_dims != 3)
-        FAIL(SEMID_ERR_SHAPE, "%s: expected codebooks [L,K,d] or [K,d], found %s", path,
+        FAIL(SEMID_ERR_SHAPE, "%s: expected codebooks [L,K,d] or [K,d], found %s", label,
              array_describe(a, shape));
     if (a->type != DTYPE_F16 && a->type != DTYPE_F32 && a->type != DTYPE_F64)
         FAIL(SEMID_ERR_FORMAT, "%s: expected codebooks in float16, float32 or float64, found %s",
-             path, array_describe(a, shape));
+             label, array_describe(a, shape));
 
     float *codewords;
     TRY(mem_alloc(&codewords, array_elements(a), sizeof *codewords, err));
@@ -127,7 +129,7 @@ static semid_status codebook_from_array(semid_codebook **out, const array *a, co
         size_t n_levels = vq ? 1 : a->shape[0];
         const size_t *level = a->shape + a->n_dims - 2; /* [K, d] */
         status = semid_codebook_new(NULL, out, n_levels, level[0], level[1], vq, codewords, err);
-        if (status != SEMID_OK) error_prefix(err, "%s", path);
+        if (status != SEMID_OK) error_prefix(err, "%s", label);
     }
     mem_free(codewords);
     return status;
@@ -135,9 +137,8 @@ static semid_status codebook_from_array(semid_codebook **out, const array *a, co
 
 semid_status semid_codebook_load(semid_context *context, semid_codebook **out, const char *path,
                                  semid_error *err) {
-    static const char *const names[] = {"codebooks", NULL};
     array a = {0};
-    TRY(npz_load(&a, path, names, err));
+    TRY(npz_load(&a, path, array_names, err));
 
     context_scope outer = context_enter(context);
     semid_status status = codebook_from_array(out, &a, path, err);
@@ -146,17 +147,37 @@ semid_status semid_codebook_load(semid_context *context, semid_codebook **out, c
     return status;
 }
 
+semid_status semid_codebook_load_memory(semid_context *context, semid_codebook **out,
+                                        const void *bytes, size_t n_bytes, semid_error *err) {
+    array a = {0};
+    TRY(npz_load_memory(&a, bytes, n_bytes, "codebooks.npz", array_names, err));
+
+    context_scope outer = context_enter(context);
+    semid_status status = codebook_from_array(out, &a, "codebooks.npz", err);
+    context_leave(outer);
+    array_release(&a);
+    return status;
+}
+
+static npz_member member_of(const semid_codebook *cb) {
+    npz_member member = {.name = array_names[0], .type = DTYPE_F32, .data = cb->codewords};
+    if (!cb->vq) member.shape[member.n_dims++] = cb->n_levels;
+    member.shape[member.n_dims++] = cb->n_codewords;
+    member.shape[member.n_dims++] = cb->dim;
+    return member;
+}
+
 semid_status semid_codebook_save(const semid_codebook *cb, const char *path, semid_error *err) {
-    npz_member member = {.name = "codebooks",
-                         .type = DTYPE_F32,
-                         .n_dims = cb->vq ? 2 : 3,
-                         .shape = {cb->n_levels, cb->n_codewords, cb->dim},
-                         .data = cb->codewords};
-    if (cb->vq) {
-        member.shape[0] = cb->n_codewords;
-        member.shape[1] = cb->dim;
-    }
+    npz_member member = member_of(cb);
     return npz_save(path, &member, 1, err);
+}
+
+semid_status semid_codebook_save_memory(const semid_codebook *cb, void **bytes, size_t *n_bytes,
+                                        semid_error *err) {
+    npz_member member = member_of(cb);
+    byte_buffer buffer = {0};
+    semid_status status = npz_save_memory(&buffer, &member, 1, err);
+    return byte_buffer_hand_over(&buffer, status, bytes, n_bytes);
 }
 
 /* ---- sums of codewords ---- */

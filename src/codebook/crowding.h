@@ -1,4 +1,5 @@
-/* codebook/crowding.h - how many rows will share a prefix in the end, guessed from those seen so far.
+/* codebook/crowding.h - how many rows will share a prefix in the end, guessed from those seen so
+ * far.
  */
 #ifndef CODEBOOK_CROWDING_H
 #define CODEBOOK_CROWDING_H

@@ -1,5 +1,5 @@
-/* codebook/mlp.h - a multilayer perceptron: linear layers with ReLU between them, forward and backward
- * in float32.
+/* codebook/mlp.h - a multilayer perceptron: linear layers with ReLU between them, forward and
+ * backward in float32.
  *
  * Layer l is y = W x + b, W [out, in] as PyTorch keeps it. Rows of numbers are padded with zeros to
  * a multiple of GEMM_PANEL, in the parameters as in the activations, so that every product writes

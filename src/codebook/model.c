@@ -9,6 +9,17 @@
 #include <string.h>
 #include <zlib.h>
 
+/* A model is two mirrored perceptrons (mlp.c) over one array of parameters, encoder first, and the
+ * mean and scale that vectors are normalised by.
+ *
+ * Rows go through a network in blocks of 96: loaded into padded rows (the encoder normalises them
+ * on the way), multiplied layer by layer, stored without padding (the decoder's outputs are scaled
+ * and shifted back). Four blocks of the widest layer are all the memory that it takes. Each element
+ * is one chain of multiply-adds, so a row's result does not depend on its block.
+ *
+ * What is finite can overflow in the networks: outputs are checked, and rows that left float32 are
+ * reported instead of being encoded to some code. */
+
 size_t semid_model_dim(const semid_model *model) {
     return model->encoder.shape.sizes[0];
 }
@@ -53,13 +64,14 @@ static void set_weights(float *params, const mlp_shape *s, const float *weights)
 }
 
 semid_status model_new_linear(semid_model **out, size_t dim, size_t latent, const float *mean,
-                              const float *there, const float *back, semid_error *err) {
+                              const float *encode_weights, const float *decode_weights,
+                              semid_error *err) {
     mlp_shape shape = {.n_layers = 1, .sizes = {dim, latent}};
     semid_model *m;
     TRY(model_new(&m, &shape, false, err));
     memcpy(m->mean, mean, dim * sizeof *mean);
-    set_weights(m->params, &m->encoder.shape, there);
-    set_weights(model_decoder_params(m), &m->decoder.shape, back);
+    set_weights(m->params, &m->encoder.shape, encode_weights);
+    set_weights(model_decoder_params(m), &m->decoder.shape, decode_weights);
     model_refresh(m);
     *out = m;
     return SEMID_OK;

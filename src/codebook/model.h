@@ -1,4 +1,4 @@
-/* codebook/model.h - the networks of a model as training sees them. */
+/* codebook/model.h - what the library needs of a model besides semid/model.h. */
 #ifndef CODEBOOK_MODEL_H
 #define CODEBOOK_MODEL_H
 
@@ -14,18 +14,19 @@ struct semid_model {
     float scale;
 };
 
-/* With all numbers zero and scale 1. trains: room for gradients' sake as well. */
+/* With all numbers zero and scale 1. trains: with what gradients need (mlp.h). */
 semid_status model_new(semid_model **out, const mlp_shape *encoder, bool trains, semid_error *err);
-/* One layer each way, without ReLU: z = there (x - mean), y = mean + back z; there [latent, dim],
- * back [dim, latent]. */
+/* One layer each way, without ReLU: z = encode_weights (x - mean), y = mean + decode_weights z;
+ * encode_weights [latent, dim], decode_weights [dim, latent]. */
 semid_status model_new_linear(semid_model **out, size_t dim, size_t latent, const float *mean,
-                              const float *there, const float *back, semid_error *err);
-/* After the parameters changed. */
+                              const float *encode_weights, const float *decode_weights,
+                              semid_error *err);
+/* Call it after params changed. */
 void model_refresh(semid_model *model);
-/* The decoder's part of params. */
+/* The part of params that is the decoder's. */
 float *model_decoder_params(const semid_model *model);
 
-/* One row [dim] as the encoder takes it, [gemm_pad(dim)]. */
+/* One row [dim] as the encoder network takes it, [gemm_pad(dim)]. */
 void model_scale_row(const semid_model *model, const float *x, float *out);
 
 /* semid_model_project for a block of finite rows, on the calling thread: workspace
@@ -37,7 +38,7 @@ void model_project_block(const semid_model *model, const float *x, size_t n, flo
 /* SEMID_ERR_DATA if there are rows whose outputs left float32. */
 semid_status model_not_finite(size_t n_bad, size_t first_bad, semid_error *err);
 
-/* The mark that a model's file carries of its codebook. */
+/* The checksum of its codebook that a model's file carries. */
 uint32_t model_codebook_mark(const semid_codebook *codebook);
 
 #endif

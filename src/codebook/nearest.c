@@ -2,8 +2,8 @@
 
 #include "base/memory.h"
 #include "base/threads.h"
-#include "kernels/kernels.h"
 #include "codebook/screen.h"
+#include "kernels/kernels.h"
 
 #include <math.h>
 #include <string.h>

@@ -1,4 +1,5 @@
-/* codebook/nearest.h - the nearest codeword of each row: the inner loop of everything in training and encoding.
+/* codebook/nearest.h - the nearest codeword of each row: the inner loop of everything in training
+ * and encoding.
  *
  * argmin_k |x - c_k|^2 with ties to the lowest index, never holding an [n, K] matrix. The result is
  * that of float32 arithmetic in a fixed order (kernels.h, codeword_panels): a row's code depends on

@@ -8,14 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-static semid_status check_codes(const int32_t *codes, size_t n, size_t n_levels, size_t n_codewords,
-                                semid_error *err) {
-    for (size_t i = 0; i < n * n_levels; i++)
-        if (codes[i] < 0 || (size_t)codes[i] >= n_codewords)
-            FAIL(SEMID_ERR_DATA, "row %zu, level %zu: expected a code from 0 to %zu, found %d",
-                 i / n_levels, i % n_levels + 1, n_codewords - 1, codes[i]);
-    return SEMID_OK;
-}
+/* Two passes. Per level, rows are counted by codeword and the counts are sorted, which gives usage,
+ * perplexity and gini at once. For what concerns prefixes, rows are sorted by their code
+ * (code_order.c): rows that share a prefix of any length are then neighbours, and one walk per
+ * length over the lengths of common prefixes gives its buckets, without a hash table.
+ *
+ * The entropy of a level given its prefix is the difference of two entropies of prefixes:
+ * H(c_l | c_1 .. c_l-1) = H(c_1 .. c_l) - H(c_1 .. c_l-1). Sums run over buckets in code order, so
+ * they are the same at any number of threads. */
 
 /* ---- usage of a level ---- */
 
@@ -26,40 +26,48 @@ static int compare_counts(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-/* -p log p for p = count / n, in nats */
-static double surprise(uint64_t count, size_t n) {
+/* -p log p for p = count / n, in nats: a bucket's part of the entropy. */
+static double entropy_of(uint64_t count, size_t n) {
     if (count == 0) return 0;
     double p = (double)count / (double)n;
     return -p * log(p);
 }
 
-/* counts [K] are left sorted. */
-static void measure_usage(semid_level_quality *q, uint64_t *counts, size_t n_codewords, size_t n) {
+/* counts [K] are overwritten. */
+static void measure_level(semid_quality *q, const int32_t *codes, uint64_t *counts, size_t level,
+                          const double *mse, double variance) {
+    semid_level_quality *out = &q->levels[level];
+    size_t K = q->n_codewords, n = q->n_rows;
+    memset(counts, 0, K * sizeof *counts);
+    for (size_t i = 0; i < n; i++) counts[codes[i * q->n_levels + level]]++;
+    qsort(counts, K, sizeof *counts, compare_counts);
+
     double entropy = 0, gini = 0;
-    qsort(counts, n_codewords, sizeof *counts, compare_counts);
-    for (size_t k = 0; k < n_codewords; k++) {
-        q->n_used += counts[k] > 0;
-        entropy += surprise(counts[k], n);
-        double rank = 2 * (double)k + 1 - (double)n_codewords;
+    for (size_t k = 0; k < K; k++) {
+        double rank = 2 * (double)k + 1 - (double)K;
+        out->n_used += counts[k] > 0;
+        entropy += entropy_of(counts[k], n);
         gini += rank * (double)counts[k] / (double)n;
     }
-    q->used_ratio = (double)q->n_used / (double)n_codewords;
-    q->perplexity = exp(entropy);
-    q->gini = gini / (double)n_codewords;
-    q->largest_ratio = (double)counts[n_codewords - 1] / (double)n;
+    out->used_ratio = (double)out->n_used / (double)K;
+    out->perplexity = exp(entropy);
+    out->gini = gini / (double)K;
+    out->largest_ratio = (double)counts[K - 1] / (double)n;
+    out->mse = mse ? mse[level] : NAN;
+    out->explained_ratio = mse && variance > 0 ? 1 - mse[level] / variance : NAN;
 }
 
-/* ---- codes as a whole ---- */
+/* ---- prefixes and whole codes ---- */
 
 typedef struct buckets {
     size_t n_buckets, n_sharing, largest;
     double entropy; /* nats */
 } buckets;
 
-/* The runs of equal prefixes of n_levels codes. */
+/* Of rows that share their first n_levels codes. */
 static buckets measure_buckets(const code_order *order, size_t n_levels) {
     size_t n = order->n_rows;
-    double of_one = surprise(1, n); /* most, where there are many */
+    double of_one = entropy_of(1, n); /* most buckets, where there are many */
     buckets b = {0};
     for (size_t begin = 0, end; begin < n; begin = end) {
         end = code_order_run(order, begin, n, n_levels);
@@ -67,7 +75,7 @@ static buckets measure_buckets(const code_order *order, size_t n_levels) {
         b.n_buckets++;
         b.n_sharing += size > 1 ? size : 0;
         b.largest = size > b.largest ? size : b.largest;
-        b.entropy += size == 1 ? of_one : surprise(size, n);
+        b.entropy += size == 1 ? of_one : entropy_of(size, n);
     }
     return b;
 }
@@ -80,6 +88,8 @@ static void measure_prefixes(semid_quality *q, code_order *order) {
         b = measure_buckets(order, l + 1);
         q->levels[l].conditional_perplexity = exp(fmax(b.entropy - above, 0));
     }
+
+    /* The last buckets are those of whole codes. */
     q->n_unique = b.n_buckets;
     q->collision_ratio = 1 - (double)b.n_buckets / (double)q->n_rows;
     q->n_sharing = b.n_sharing;
@@ -87,34 +97,26 @@ static void measure_prefixes(semid_quality *q, code_order *order) {
     q->entropy_bits = b.entropy / log(2);
 }
 
-/* counts [K] are overwritten. */
-static void measure_level(semid_quality *q, const int32_t *codes, uint64_t *counts, size_t level,
-                          const double *mse, double variance) {
-    semid_level_quality *out = &q->levels[level];
-    memset(counts, 0, q->n_codewords * sizeof *counts);
-    for (size_t i = 0; i < q->n_rows; i++) counts[codes[i * q->n_levels + level]]++;
-    measure_usage(out, counts, q->n_codewords, q->n_rows);
-    out->mse = mse ? mse[level] : NAN;
-    out->explained_ratio = mse && variance > 0 ? 1 - mse[level] / variance : NAN;
-}
-
 semid_status semid_quality_measure(semid_context *context, semid_quality *out,
                                    const semid_codes *codes, size_t n_codewords, const double *mse,
                                    double variance, semid_error *err) {
+    size_t n = codes->n_rows, L = codes->n_levels;
+    if (n == 0 || L == 0) FAIL(SEMID_ERR_DATA, "there are no codes");
+    for (size_t i = 0; i < n * L; i++)
+        if (codes->data[i] < 0 || (size_t)codes->data[i] >= n_codewords)
+            FAIL(SEMID_ERR_DATA, "row %zu, level %zu: expected a code from 0 to %zu, found %d",
+                 i / L, i % L + 1, n_codewords - 1, codes->data[i]);
+
     semid_status status = SEMID_OK;
-    semid_quality q = {codes->n_rows, codes->n_levels, n_codewords, NULL, 0, 0, 0, 0, 0};
+    semid_quality q = {.n_rows = n, .n_levels = L, .n_codewords = n_codewords};
     code_order order = {0};
     uint64_t *counts = NULL; /* [K] */
-    if (codes->n_rows == 0 || codes->n_levels == 0) FAIL(SEMID_ERR_DATA, "there are no codes");
-
     context_scope outer = context_enter(context);
-    TRY_GOTO(check_codes(codes->data, codes->n_rows, codes->n_levels, n_codewords, err));
-    TRY_GOTO(mem_calloc(&q.levels, q.n_levels, sizeof *q.levels, err));
+    TRY_GOTO(mem_calloc(&q.levels, L, sizeof *q.levels, err));
     TRY_GOTO(mem_alloc(&counts, n_codewords, sizeof *counts, err));
-    TRY_GOTO(
-        code_order_init(&order, codes->data, codes->n_rows, codes->n_levels, n_codewords, err));
-    for (size_t l = 0; l < q.n_levels; l++)
-        measure_level(&q, codes->data, counts, l, mse, variance);
+    TRY_GOTO(code_order_init(&order, codes->data, n, L, n_codewords, err));
+
+    for (size_t l = 0; l < L; l++) measure_level(&q, codes->data, counts, l, mse, variance);
     measure_prefixes(&q, &order);
     *out = q;
     q.levels = NULL;

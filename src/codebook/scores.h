@@ -1,6 +1,6 @@
-/* codebook/scores.h - the score |c|^2 - 2 x.c of rows against every codeword of a set, for what needs
- * more than the nearest one. The squared distance is the score plus |x|^2. A row's scores depend on
- * the row and the codewords alone, not on the rows they are computed with. */
+/* codebook/scores.h - the score |c|^2 - 2 x.c of rows against every codeword of a set, for what
+ * needs more than the nearest one. The squared distance is the score plus |x|^2. A row's scores
+ * depend on the row and the codewords alone, not on the rows they are computed with. */
 #ifndef CODEBOOK_SCORES_H
 #define CODEBOOK_SCORES_H
 

@@ -9,8 +9,8 @@
 #define CODEBOOK_SCREEN_H
 
 #include "base/error.h"
-#include "kernels/kernels.h"
 #include "codebook/shortlist.h"
+#include "kernels/kernels.h"
 
 #include <stdbool.h>
 

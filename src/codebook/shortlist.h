@@ -1,5 +1,5 @@
-/* codebook/shortlist.h - the nearest codewords of a row, and what the others cannot be below: enough
- * for most of what compares codewords, without a second look at the row. */
+/* codebook/shortlist.h - the nearest codewords of a row, and what the others cannot be below:
+ * enough for most of what compares codewords, without a second look at the row. */
 #ifndef CODEBOOK_SHORTLIST_H
 #define CODEBOOK_SHORTLIST_H
 

@@ -63,3 +63,15 @@ void byte_sink_release(byte_sink *s) {
 const char *byte_sink_name(const byte_sink *s) {
     return s->buffer ? "a buffer" : s->file.path;
 }
+
+semid_status byte_buffer_hand_over(byte_buffer *b, semid_status status, void **bytes,
+                                   size_t *n_bytes) {
+    if (status == SEMID_OK) {
+        *bytes = b->bytes;
+        *n_bytes = b->n_bytes;
+    } else {
+        mem_free(b->bytes);
+    }
+    *b = (byte_buffer){0};
+    return status;
+}

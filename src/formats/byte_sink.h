@@ -16,6 +16,11 @@ typedef struct byte_buffer {
     size_t n_bytes, capacity;
 } byte_buffer;
 
+/* Ends writing to a buffer for a caller outside the library, who frees *bytes with semid_free.
+ * Where `status` is a failure, frees the buffer instead. Returns status. */
+semid_status byte_buffer_hand_over(byte_buffer *b, semid_status status, void **bytes,
+                                   size_t *n_bytes);
+
 typedef struct byte_sink {
     file_out file;       /* unless there is a buffer */
     byte_buffer *buffer; /* borrowed */

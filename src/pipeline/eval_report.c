@@ -2,6 +2,7 @@
 
 #include "base/json_report.h"
 #include "base/memory.h"
+#include "semid/codes.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -174,9 +175,9 @@ void eval_rows_write(file_out *f, const char *method, const protocol *p, const m
         fputc(',', f->stream);
         write_text(f->stream, ids_get(&p->items->list, p->rows->targets[i], NULL));
 
-        for (size_t l = 0; l < r->n_levels; l++)
-            fprintf(f->stream, "%c%d", l ? '-' : ',', r->codes[i * r->n_levels + l]);
-        fprintf(f->stream, ",%u,", r->n_cand[i]);
+        char code[SEMID_CODE_TEXT_BYTES];
+        semid_code_format(r->codes + i * r->n_levels, r->n_levels, code, sizeof code);
+        fprintf(f->stream, ",%s,%u,", code, r->n_cand[i]);
         if (r->ranks[i] != RANK_NONE) fprintf(f->stream, "%u", r->ranks[i] + 1);
         fputc('\n', f->stream);
     }

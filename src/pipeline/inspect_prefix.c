@@ -16,12 +16,12 @@
  * and a title; titles come from a table in an order of its own, so the ids wanted are put into an
  * index and the table is read past it once. */
 
-enum { MAX_LEVELS = 64, CODE_TEXT_BYTES = 16 * MAX_LEVELS, TITLES_AT_ONCE = 4096 };
+enum { TITLES_AT_ONCE = 4096 };
 
 typedef struct listing {
     const prefix_params *p;
     const semid_codes *codes;
-    int32_t prefix[MAX_LEVELS];
+    int32_t prefix[SEMID_CODE_MAX_LEVELS];
     size_t n_prefix;
     size_t *rows; /* [n_rows] those under the prefix, by code and then by row */
     size_t n_rows, n_codes, n_listed;
@@ -34,22 +34,15 @@ typedef struct listing {
 
 static semid_status parse_prefix(listing *l, size_t n_codewords, semid_error *err) {
     const char *text = l->p->prefix;
-    do {
-        char *end;
-        long code = strtol(text, &end, 10);
-        if (end == text || (*end && *end != '-') || l->n_prefix == l->codes->n_levels)
-            FAIL(SEMID_ERR_USAGE, "--prefix: expected 1 to %zu codes such as 12-203, found \"%s\"",
-                 l->codes->n_levels, l->p->prefix);
-        if (code < 0 || (size_t)code >= n_codewords)
-            FAIL(SEMID_ERR_USAGE, "--prefix: expected codes from 0 to %zu, found %ld",
-                 n_codewords - 1, code);
+    size_t n_levels = l->codes->n_levels;
+    if (semid_code_parse(text, l->prefix, n_levels, &l->n_prefix, NULL) != SEMID_OK)
+        FAIL(SEMID_ERR_USAGE, "--prefix: expected 1 to %zu codes such as 12-203, found \"%s\"",
+             n_levels, text);
 
-        l->prefix[l->n_prefix++] = (int32_t)code;
-        text = end + (*end == '-');
-        if (*end && !*text)
-            FAIL(SEMID_ERR_USAGE, "--prefix: expected a code after the last dash of \"%s\"",
-                 l->p->prefix);
-    } while (*text);
+    for (size_t i = 0; i < l->n_prefix; i++)
+        if ((size_t)l->prefix[i] >= n_codewords)
+            FAIL(SEMID_ERR_USAGE, "--prefix: expected codes from 0 to %zu, found %d",
+                 n_codewords - 1, l->prefix[i]);
     return SEMID_OK;
 }
 
@@ -160,10 +153,9 @@ done:
 
 static semid_status add_items(const listing *l, json_t *items, semid_error *err) {
     for (size_t i = 0; i < l->n_listed; i++) {
-        char text[CODE_TEXT_BYTES], *end = text;
+        char text[SEMID_CODE_TEXT_BYTES];
         const int32_t *code = code_of(l, l->rows[i]);
-        for (size_t k = 0; k < l->codes->n_levels; k++)
-            end += sprintf(end, "%s%d", k ? "-" : "", code[k]);
+        semid_code_format(code, l->codes->n_levels, text, sizeof text);
 
         size_t title = l->title_of[i];
         TRY(json_append(items,
@@ -179,8 +171,8 @@ semid_status inspect_prefix(json_t *report, const prefix_params *params, const s
                             size_t n_codewords, semid_error *err) {
     semid_status status = SEMID_OK;
     listing l = {.p = params, .codes = codes};
-    if (codes->n_levels > MAX_LEVELS)
-        FAIL(SEMID_ERR_UNSUPPORTED, "expected at most %d levels, found %zu", MAX_LEVELS,
+    if (codes->n_levels > SEMID_CODE_MAX_LEVELS)
+        FAIL(SEMID_ERR_UNSUPPORTED, "expected at most %d levels, found %zu", SEMID_CODE_MAX_LEVELS,
              codes->n_levels);
 
     TRY_GOTO(parse_prefix(&l, n_codewords, err));

@@ -40,6 +40,42 @@ static void saved_and_loaded_is_the_same(void **state) {
     check_round_trip(1, true);
 }
 
+/* The bytes are those of the file, and are read at any alignment. */
+static void memory_is_like_a_file(void **state) {
+    (void)state;
+    semid_codebook *cb = NULL, *loaded = NULL;
+    file_map map;
+    void *bytes;
+    uint8_t *moved;
+    size_t n_bytes;
+    assert_ok(semid_codebook_new(NULL, &cb, L, K, DIM, false, codewords, &err));
+    assert_ok(semid_codebook_save(cb, test_path("cb.npz"), &err));
+    assert_ok(semid_codebook_save_memory(cb, &bytes, &n_bytes, &err));
+    assert_ok(file_map_open(&map, test_path("cb.npz"), &err));
+    assert_int_equal(map.n_bytes, n_bytes);
+    assert_memory_equal(map.data, bytes, n_bytes);
+    file_map_close(&map);
+
+    assert_ok(mem_alloc(&moved, n_bytes + 3, 1, &err));
+    for (size_t shift = 0; shift < 4; shift++) {
+        memcpy(moved + shift, bytes, n_bytes);
+        assert_ok(semid_codebook_load_memory(NULL, &loaded, moved + shift, n_bytes, &err));
+        memset(moved, 0, n_bytes + 3); /* not needed afterwards */
+        assert_int_equal(semid_codebook_levels(loaded), L);
+        assert_memory_equal(semid_codebook_level(loaded, 0), codewords, sizeof codewords);
+        semid_codebook_free(loaded);
+    }
+    mem_free(moved);
+
+    loaded = NULL;
+    for (size_t n = 0; n < n_bytes; n += 11)
+        assert_fails(semid_codebook_load_memory(NULL, &loaded, bytes, n, &err), SEMID_ERR_FORMAT,
+                     "codebooks.npz");
+    assert_null(loaded);
+    semid_free(bytes);
+    semid_codebook_free(cb);
+}
+
 static void float64_is_read(void **state) {
     (void)state;
     double values[K * DIM];
@@ -136,6 +172,7 @@ static void failing_allocations_leak_nothing(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(saved_and_loaded_is_the_same),
+        cmocka_unit_test(memory_is_like_a_file),
         cmocka_unit_test(float64_is_read),
         cmocka_unit_test(unusable_files_are_refused),
         cmocka_unit_test(sums_of_codewords_come_back),
