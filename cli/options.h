@@ -66,8 +66,9 @@ typedef struct command {
     /* Add the files that are read and written besides those that options name: in FILE_FOLDERs and
      * next to other files. NULL: none. */
     semid_status (*add_files)(const void *params, command_files *files, semid_error *err);
-    /* The flag in params by which the command continues what it was stopped in; NULL if such params
-     * cannot. The function is NULL if none can, or if the command recognises its own work. */
+    /* The flag in params that makes the command continue from its own unfinished output; NULL if it
+     * cannot with these params. The function is NULL if it never can, or if it needs no such flag
+     * because it checks itself whether that output is still valid. */
     bool *(*resume_flag)(void *params);
 } command;
 
@@ -82,8 +83,8 @@ extern const option common_options[];
 /* Set every field of the table to its default. */
 semid_status options_set_defaults(const option *options, void *params, semid_error *err);
 
-/* What is set from here on comes from a stronger source: it replaces lists instead of adding to
- * them. */
+/* Begin the next layer: from here on, the first value given for a list replaces the list; further
+ * values are added. */
 void options_end_layer(const option *options, void *params);
 
 /* Parse argv (without program and command name) into both structs, which hold defaults already.
