@@ -69,7 +69,8 @@ static const option options[] = {
      .default_value = "0",
      .min = 100e6, /* the program and its blocks of rows take most of that */
      .help = "Limit of the memory used, at least 100MB; rows that do not fit are read again in "
-             "every pass, with the same result; with --hidden or --pca they must fit; 0: most of "
+             "every pass, with the same result; with --hidden or --pca their latents must fit; 0: "
+             "most of "
              "the memory of the machine"},
     {.name = "holdout",
      .type = OPTION_REAL,

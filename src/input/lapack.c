@@ -9,7 +9,14 @@
 #include <pthread.h>
 #include <string.h>
 
-/* As Fortran passes arguments: addresses, and behind them the lengths of texts. */
+/* LAPACK is found at run time: few users need it, and libraries of it differ. Its functions are
+ * Fortran's: arguments are addresses, followed by the lengths of texts, and matrices are stored by
+ * columns. A symmetric matrix is the same by columns as by rows, but LAPACK's upper half is the
+ * lower one here; and eigenvectors, which it returns as columns, are rows.
+ *
+ * The number of threads is a setting of the library for the whole process: it is set and reset
+ * under a lock. */
+
 typedef void (*dsyevd_fn)(const char *jobz, const char *uplo, const int *n, double *a,
                           const int *lda, double *w, double *work, const int *lwork, int *iwork,
                           const int *liwork, int *info, size_t jobz_len, size_t uplo_len);
@@ -32,16 +39,17 @@ static void find(void *handle, const char *name, void *function) {
 }
 
 static semid_status load(semid_error *err) {
-    static const char *const places[] = {SEMID_LAPACK_LIBRARY, "libopenblas.so.0",
-                                         "liblapack.so.3"};
+    static const char *const names[] = {SEMID_LAPACK_LIBRARY, "libopenblas.so.0", "liblapack.so.3"};
     if (lapack.dsyevd && lapack.dsyrk) return SEMID_OK;
-    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
-        if (strchr(places[i], '/') && !path_exists(places[i])) continue;
-        void *handle = dlopen(places[i], RTLD_NOW | RTLD_LOCAL);
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (strchr(names[i], '/') && !path_exists(names[i])) continue;
+        void *handle = dlopen(names[i], RTLD_NOW | RTLD_LOCAL);
         if (!handle) {
             log_debug("LAPACK: %s", dlerror());
             continue;
         }
+
         find(handle, "dsyevd_", &lapack.dsyevd);
         find(handle, "dsyrk_", &lapack.dsyrk);
         find(handle, "openblas_set_num_threads", &lapack.set_threads);
@@ -84,19 +92,20 @@ semid_status lapack_add_products(double *a, size_t n, const double *x, size_t ro
     return SEMID_OK;
 }
 
-/* LAPACK keeps columns behind each other: its upper half is the lower one here, and the columns of
- * its answer are rows. */
+/* Divide and conquer (dsyevd). */
 static semid_status solve(double *a, size_t n, double *values, semid_error *err) {
     semid_status status;
-    double *work = NULL;
+    double *work = NULL, n_work;
     int *iwork = NULL, order = (int)n, info, n_iwork, ask = -1, n_work_int;
-    double n_work;
+
+    /* how much room it wants */
     lapack.dsyevd("V", "U", &order, a, &order, values, &n_work, &ask, &n_iwork, &ask, &info, 1, 1);
     if (info != 0 || !(n_work <= INT_MAX))
         FAIL(SEMID_ERR_UNSUPPORTED, "LAPACK cannot take a matrix of %zu rows", n);
     n_work_int = (int)n_work;
     TRY_GOTO(mem_alloc(&work, (size_t)n_work_int, sizeof *work, err));
     TRY_GOTO(mem_alloc(&iwork, (size_t)n_iwork, sizeof *iwork, err));
+
     lapack.dsyevd("V", "U", &order, a, &order, values, work, &n_work_int, iwork, &n_iwork, &info, 1,
                   1);
     if (info != 0)

@@ -1,130 +1,145 @@
 #include "input/pca.h"
 
-#include "base/log.h"
+#include "base/context.h"
 #include "base/memory.h"
 #include "codebook/model.h"
 #include "input/lapack.h"
 
 #include <math.h>
-#include <string.h>
+
+/* The covariance matrix in double precision, block by block, and all its eigenvectors by LAPACK:
+ * the leading ones span the subspace that keeps most of the variance (Pearson 1901). Exact rather
+ * than randomised, because dim is some thousands at most, and because the directions are then the
+ * same wherever they are computed; what is left open, their sign, is fixed by the largest number.
+ *
+ * Two passes over the rows, mean first: the sum of squares minus the square of the sum would lose
+ * the variance of vectors that lie far from the origin. Blocks are of a fixed number of rows: the
+ * order of additions, and with it every bit, does not depend on where the rows come from. */
 
 enum { BLOCK_ROWS = 1024 };
-/* Less of the largest variance is the rounding of float32, which must not be blown up. */
+/* A smaller share of the largest variance is rounding of float32, which must not be magnified. */
 static const double LEAST_SHARE = 1e-12;
 
-typedef struct fitting {
-    const float *x; /* [n, dim] */
-    size_t n, dim, n_out;
+typedef struct pca {
+    const row_source *rows;
+    size_t n_out;
+    float *block;       /* [BLOCK_ROWS, dim] */
+    double *centred;    /* [BLOCK_ROWS, dim] */
     double *mean;       /* [dim] */
-    double *block;      /* [BLOCK_ROWS, dim] centred */
-    double *covariance; /* [dim, dim] the lower half, then its eigenvectors, one a row */
+    double *covariance; /* [dim, dim] the lower half; then its eigenvectors, one per row */
     double *variances;  /* [dim] ascending */
-} fitting;
+} pca;
 
-/* ---- covariance ---- */
-
-static void find_mean(fitting *f) {
-    for (size_t i = 0; i < f->n; i++)
-        for (size_t j = 0; j < f->dim; j++) f->mean[j] += (double)f->x[i * f->dim + j];
-    for (size_t j = 0; j < f->dim; j++) f->mean[j] /= (double)f->n;
+/* *x: a block of rows, in place if they are in memory. */
+static semid_status next_block(const pca *p, size_t row, const float **x, size_t *n,
+                               semid_error *err) {
+    const row_source *rows = p->rows;
+    TRY(check_interrupted(err));
+    *n = rows->n - row < BLOCK_ROWS ? rows->n - row : BLOCK_ROWS;
+    *x = rows->x ? rows->x + row * rows->dim : p->block;
+    return rows->x ? SEMID_OK : row_source_read(rows, row, *n, p->block, err);
 }
 
-static semid_status find_covariance(fitting *f, semid_error *err) {
-    size_t dim = f->dim;
-    for (size_t row = 0; row < f->n; row += BLOCK_ROWS) {
-        size_t n = f->n - row < BLOCK_ROWS ? f->n - row : BLOCK_ROWS;
-        TRY(check_interrupted(err));
+static semid_status find_covariance(pca *p, semid_error *err) {
+    size_t dim = p->rows->dim, n_rows = p->rows->n, n;
+    const float *x;
+    for (size_t row = 0; row < n_rows; row += n) {
+        TRY(next_block(p, row, &x, &n, err));
+        for (size_t i = 0; i < n; i++)
+            for (size_t j = 0; j < dim; j++) p->mean[j] += (double)x[i * dim + j];
+    }
+    for (size_t j = 0; j < dim; j++) p->mean[j] /= (double)n_rows;
+
+    for (size_t row = 0; row < n_rows; row += n) {
+        TRY(next_block(p, row, &x, &n, err));
         for (size_t i = 0; i < n; i++)
             for (size_t j = 0; j < dim; j++)
-                f->block[i * dim + j] = (double)f->x[(row + i) * dim + j] - f->mean[j];
-        TRY(lapack_add_products(f->covariance, dim, f->block, n, err));
+                p->centred[i * dim + j] = (double)x[i * dim + j] - p->mean[j];
+        TRY(lapack_add_products(p->covariance, dim, p->centred, n, err));
     }
-    double scale = f->n > 1 ? 1 / ((double)f->n - 1) : 0;
-    for (size_t i = 0; i < dim * dim; i++) f->covariance[i] *= scale;
+    double scale = n_rows > 1 ? 1 / ((double)n_rows - 1) : 0;
+    for (size_t i = 0; i < dim * dim; i++) p->covariance[i] *= scale;
     return SEMID_OK;
 }
 
-/* ---- directions ---- */
-
-/* The k-th in order of falling variance. */
-static const double *direction(const fitting *f, size_t k) {
-    return f->covariance + (f->dim - 1 - k) * f->dim;
+/* Directions in order of falling variance, and their variances. */
+static const double *direction(const pca *p, size_t k) {
+    return p->covariance + (p->rows->dim - 1 - k) * p->rows->dim;
 }
 
-static double variance(const fitting *f, size_t k) {
-    return f->variances[f->dim - 1 - k];
+static double variance(const pca *p, size_t k) {
+    return p->variances[p->rows->dim - 1 - k];
 }
 
-static double sign_of(const double *v, size_t dim) {
-    size_t largest = 0;
-    for (size_t j = 1; j < dim; j++)
-        if (fabs(v[j]) > fabs(v[largest])) largest = j;
-    return v[largest] < 0 ? -1 : 1;
-}
-
-static semid_status check_variances(const fitting *f, semid_error *err) {
+static semid_status check_variances(const pca *p, semid_error *err) {
     size_t n = 0;
-    while (n < f->dim && variance(f, n) > LEAST_SHARE * variance(f, 0)) n++;
-    if (n < f->n_out)
+    while (n < p->rows->dim && variance(p, n) > LEAST_SHARE * variance(p, 0)) n++;
+    if (n < p->n_out)
         FAIL(SEMID_ERR_DATA,
              "expected vectors that vary along %zu directions, found %zu in %zu training rows",
-             f->n_out, n, f->n);
+             p->n_out, n, p->rows->n);
     return SEMID_OK;
 }
 
-static double kept(const fitting *f) {
-    double part = 0, all = 0;
-    for (size_t k = 0; k < f->dim; k++) {
-        all += fmax(variance(f, k), 0);
-        if (k < f->n_out) part += fmax(variance(f, k), 0);
-    }
-    return all > 0 ? part / all : 1;
-}
-
-static semid_status make_model(semid_model **out, const fitting *f, bool whiten, semid_error *err) {
-    size_t dim = f->dim, m = f->n_out;
+static semid_status make_model(semid_model **out, const pca *p, bool whiten, semid_error *err) {
+    size_t dim = p->rows->dim, m = p->n_out;
     semid_status status;
-    float *mean = NULL, *there = NULL, *back = NULL; /* [dim], [m, dim], [dim, m] */
+    float *mean = NULL, *encode_weights = NULL,
+          *decode_weights = NULL; /* [dim], [m, dim], [dim, m] */
     TRY_GOTO(mem_alloc(&mean, dim, sizeof *mean, err));
-    TRY_GOTO(mem_alloc(&there, m, dim * sizeof *there, err));
-    TRY_GOTO(mem_alloc(&back, m, dim * sizeof *back, err));
-    for (size_t j = 0; j < dim; j++) mean[j] = (float)f->mean[j];
+    TRY_GOTO(mem_alloc(&encode_weights, m, dim * sizeof *encode_weights, err));
+    TRY_GOTO(mem_alloc(&decode_weights, m, dim * sizeof *decode_weights, err));
+    for (size_t j = 0; j < dim; j++) mean[j] = (float)p->mean[j];
+
     for (size_t k = 0; k < m; k++) {
-        const double *v = direction(f, k);
-        double sign = sign_of(v, dim), deviation = whiten ? sqrt(variance(f, k)) : 1;
+        const double *v = direction(p, k);
+        size_t largest = 0;
+        for (size_t j = 1; j < dim; j++)
+            if (fabs(v[j]) > fabs(v[largest])) largest = j;
+
+        double sign = v[largest] < 0 ? -1 : 1, deviation = whiten ? sqrt(variance(p, k)) : 1;
         for (size_t j = 0; j < dim; j++) {
-            there[k * dim + j] = (float)(sign * v[j] / deviation);
-            back[j * m + k] = (float)(sign * v[j] * deviation);
+            encode_weights[k * dim + j] = (float)(sign * v[j] / deviation);
+            decode_weights[j * m + k] = (float)(sign * v[j] * deviation);
         }
     }
-    TRY_GOTO(model_new_linear(out, dim, m, mean, there, back, err));
+    TRY_GOTO(model_new_linear(out, dim, m, mean, encode_weights, decode_weights, err));
 done:
     mem_free(mean);
-    mem_free(there);
-    mem_free(back);
+    mem_free(encode_weights);
+    mem_free(decode_weights);
     return status;
 }
 
-semid_status pca_fit(semid_model **out, const float *x, size_t n, size_t dim, size_t n_out,
-                     bool whiten, double *kept_ratio, semid_error *err) {
+semid_status pca_fit(semid_model **out, const row_source *rows, size_t n_out, bool whiten,
+                     double *kept_ratio, semid_error *err) {
     semid_status status;
-    fitting f = {.x = x, .n = n, .dim = dim, .n_out = n_out};
+    size_t dim = rows->dim;
+    pca p = {.rows = rows, .n_out = n_out};
     if (n_out > dim)
         FAIL(SEMID_ERR_SHAPE, "expected at most the vectors' dimension %zu, found %zu", dim, n_out);
-    TRY_GOTO(mem_calloc(&f.mean, dim, sizeof(double), err));
-    TRY_GOTO(mem_calloc(&f.covariance, dim, dim * sizeof(double), err));
-    TRY_GOTO(mem_alloc(&f.variances, dim, sizeof(double), err));
-    TRY_GOTO(mem_alloc(&f.block, dim, BLOCK_ROWS * sizeof(double), err));
-    find_mean(&f);
-    TRY_GOTO(find_covariance(&f, err));
-    TRY_GOTO(lapack_symmetric_eigen(f.covariance, dim, f.variances, err));
-    if (whiten) TRY_GOTO(check_variances(&f, err));
-    TRY_GOTO(make_model(out, &f, whiten, err));
-    *kept_ratio = kept(&f);
+    TRY_GOTO(mem_calloc(&p.mean, dim, sizeof(double), err));
+    TRY_GOTO(mem_calloc(&p.covariance, dim, dim * sizeof(double), err));
+    TRY_GOTO(mem_alloc(&p.variances, dim, sizeof(double), err));
+    TRY_GOTO(mem_alloc(&p.centred, dim, BLOCK_ROWS * sizeof(double), err));
+    TRY_GOTO(mem_alloc(&p.block, dim, BLOCK_ROWS * sizeof(float), err));
+
+    TRY_GOTO(find_covariance(&p, err));
+    TRY_GOTO(lapack_symmetric_eigen(p.covariance, dim, p.variances, err));
+    if (whiten) TRY_GOTO(check_variances(&p, err));
+    TRY_GOTO(make_model(out, &p, whiten, err));
+
+    double kept = 0, all = 0; /* rounding may leave the smallest below 0 */
+    for (size_t k = 0; k < dim; k++) {
+        all += fmax(variance(&p, k), 0);
+        if (k < n_out) kept += fmax(variance(&p, k), 0);
+    }
+    *kept_ratio = all > 0 ? kept / all : 1;
 done:
-    mem_free(f.mean);
-    mem_free(f.covariance);
-    mem_free(f.variances);
-    mem_free(f.block);
+    mem_free(p.mean);
+    mem_free(p.covariance);
+    mem_free(p.variances);
+    mem_free(p.centred);
+    mem_free(p.block);
     return status;
 }

@@ -161,8 +161,8 @@ static semid_status check_distinct(training *t, semid_error *err) {
 
 static semid_status fit_pca(training *t, semid_error *err) {
     const train_params *p = t->p;
-    if (pca_fit(&t->model, t->data.rows.x, t->data.n_rows, t->data.dim, (size_t)p->pca,
-                p->pca_whiten, &t->pca_kept, err) != SEMID_OK)
+    if (pca_fit(&t->model, &t->data.rows, (size_t)p->pca, p->pca_whiten, &t->pca_kept, err) !=
+        SEMID_OK)
         return error_prefix(err, "%s: --pca", embeddings_path(t->train_rows.file));
 
     log_info("pca: %lld of %zu dimensions keep %.1f%% of the variance", (long long)p->pca,
@@ -189,9 +189,11 @@ static semid_status fit(training *t, semid_error *err) {
 
     TRY(train_data_take(&t->data, &t->train_rows, p, seed, err));
     t->shape = choose_shape(t);
-    bool needs_rows_in_memory = networks || t->start_model || p->pca > 0;
-    TRY(train_data_check_memory(&t->data, p, t->shape.n_levels, t->shape.n_codewords,
-                                needs_rows_in_memory, err));
+    train_memory memory = {.n_levels = t->shape.n_levels,
+                           .n_codewords = t->shape.n_codewords,
+                           .latent = (size_t)p->pca};
+    if (networks || t->start_model) train_model_memory(&memory, p, t->start_model, t->data.dim);
+    TRY(train_data_check_memory(&t->data, p, &memory, err));
     double start_s = clock_seconds();
 
     /* A linear map is not trained: the method works on the latents that it gives. */

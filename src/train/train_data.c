@@ -20,8 +20,9 @@ enum { ROWS_AT_ONCE = 4096 };
 /* ---- memory ---- */
 
 /* Besides the rows: the program with its blocks of rows and of the file; and per row its number in
- * the file, distance and place in the sample, and the codes of all levels twice. */
-enum { FIXED_MB = 64, ROW_BYTES = 20, CODE_BYTES = 8 };
+ * the file, distance and place in the sample, and the codes of all levels twice. Per weight of
+ * networks: itself, its gradient and moments, and the copies that products are computed from. */
+enum { FIXED_MB = 64, WEIGHT_BYTES = 32, ROW_BYTES = 20, CODE_BYTES = 8 };
 static const double MACHINE_SHARE = 0.8;
 
 static double limit_of(const train_params *p) {
@@ -29,31 +30,35 @@ static double limit_of(const train_params *p) {
                                : MACHINE_SHARE * (double)mem_physical_bytes();
 }
 
-static double bytes_in_memory(const train_data *data) {
-    return (double)data->n_rows * ((double)data->dim * sizeof(float) + ROW_BYTES) + FIXED_MB * 1e6;
+static bool exceeds_limit(const train_data *data, const train_params *p) {
+    double rows = (double)data->n_rows * ((double)data->dim * sizeof(float) + ROW_BYTES);
+    return rows + FIXED_MB * 1e6 > limit_of(p);
 }
 
-semid_status train_data_check_memory(const train_data *data, const train_params *p, size_t n_levels,
-                                     size_t n_codewords, bool needs_rows_in_memory,
-                                     semid_error *err) {
+semid_status train_data_check_memory(const train_data *data, const train_params *p,
+                                     const train_memory *m, semid_error *err) {
     if (data->rows.x) return SEMID_OK; /* taken within the limit */
-    double n = (double)data->n_rows, row = (double)data->dim * sizeof(float);
-    double K = (double)n_codewords, L = (double)n_levels, need = bytes_in_memory(data);
+    double n = (double)data->n_rows, dim = (double)data->dim, row = dim * sizeof(float);
+    double K = (double)m->n_codewords, L = (double)m->n_levels;
+    double latent_row = (double)m->latent * sizeof(float);
 
-    /* rows that are read: what is kept per row, codebooks and their sums, the sample that the start
-     * is made from */
-    double sample = p->method == TRAIN_RQKMEANS ? 64 * K : 16 * K + 16384;
-    if (!needs_rows_in_memory)
-        need = FIXED_MB * 1e6 + n * (ROW_BYTES + CODE_BYTES * L) + (4 + 2 * L) * K * row +
-               (sample < n ? sample : n) * (row + 512);
+    double need = FIXED_MB * 1e6 + n * (ROW_BYTES + CODE_BYTES * L + latent_row);
+    if (m->n_weights > 0) { /* latents twice, and the sample that the codewords start from */
+        double sample = 64 * K + 16384;
+        need += n * latent_row + (sample < n ? sample : n) * (row + 2 * latent_row) +
+                WEIGHT_BYTES * (double)m->n_weights;
+    } else if (m->latent > 0) { /* the covariance with its eigenvectors */
+        need += 4 * dim * dim * sizeof(double);
+    } else { /* codebooks with their sums, and the sample that they start from */
+        double sample = p->method == TRAIN_RQKMEANS ? 64 * K : 16 * K + 16384;
+        need += (4 + 2 * L) * K * row + (sample < n ? sample : n) * (row + 512);
+    }
 
     if (need <= limit_of(p)) return SEMID_OK;
-    FAIL(SEMID_ERR_USAGE, "--memory-limit: expected at least %.0fMB for %zu rows%s, found %.0fMB",
-         ceil(need / 1e6), data->n_rows,
-         needs_rows_in_memory
-             ? ", which --hidden and --pca need in memory (--max-train takes fewer)"
-             : "",
-         limit_of(p) / 1e6);
+    FAIL(SEMID_ERR_USAGE,
+         "--memory-limit: expected at least %.0fMB for %zu rows (--max-train takes fewer), found "
+         "%.0fMB",
+         ceil(need / 1e6), data->n_rows, limit_of(p) / 1e6);
 }
 
 /* ---- which rows ---- */
@@ -110,7 +115,7 @@ static semid_status take(train_data *data, const file_rows *rows, const train_pa
     data->n_rows = n_max > 0 && n_max < n_left ? n_max : n_left;
 
     bool takes_all = data->n_rows == rows->n_rows;
-    bool exceeds_memory = bytes_in_memory(data) > limit_of(p);
+    bool exceeds_memory = exceeds_limit(data, p);
     const float *view = takes_all && p->method != TRAIN_RQKMEANS ? file_rows_view(rows) : NULL;
     if (view && !exceeds_memory) {
         data->rows = row_source_of(view, data->n_rows, data->dim);
@@ -146,13 +151,14 @@ void train_data_drop_rows(train_data *data) {
 }
 
 semid_status train_data_project(train_data *data, const semid_model *model, semid_error *err) {
-    size_t latent = semid_model_latent(model);
+    semid_status status = SEMID_OK;
+    size_t latent = semid_model_latent(model), n;
     float *z;
     TRY(mem_alloc(&z, data->n_rows, latent * sizeof *z, err));
-    semid_status status = semid_model_project(NULL, model, data->rows.x, data->n_rows, z, err);
-    if (status != SEMID_OK) {
-        mem_free(z);
-        return status;
+    for (size_t row = 0; row < data->n_rows; row += n) {
+        const float *x;
+        TRY_GOTO(row_source_block(&data->rows, row, &x, &n, err));
+        TRY_GOTO(semid_model_project(NULL, model, x, n, z + row * latent, err));
     }
 
     train_data_drop_rows(data);
@@ -160,6 +166,9 @@ semid_status train_data_project(train_data *data, const semid_model *model, semi
     data->dim = latent;
     data->rows = row_source_of(z, data->n_rows, latent);
     return SEMID_OK;
+done:
+    mem_free(z);
+    return status;
 }
 
 void train_data_release(train_data *data) {

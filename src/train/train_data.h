@@ -23,12 +23,18 @@ typedef struct train_data {
 semid_status train_data_take(train_data *out, const file_rows *rows, const train_params *params,
                              uint64_t seed, semid_error *err);
 
-/* With L and K known: can training keep to params->memory_limit? SEMID_ERR_USAGE if not. */
-semid_status train_data_check_memory(const train_data *data, const train_params *params,
-                                     size_t n_levels, size_t n_codewords, bool needs_rows_in_memory,
-                                     semid_error *err);
+/* What a training keeps in memory besides what is read of its rows. */
+typedef struct train_memory {
+    size_t n_levels, n_codewords;
+    size_t latent; /* of networks or a linear map, whose latents are kept for all rows; 0: none */
+    size_t n_weights; /* of networks; 0: none */
+} train_memory;
 
-/* The rows, which must be in memory, become their latents. */
+/* Can training keep to params->memory_limit? SEMID_ERR_USAGE if not. */
+semid_status train_data_check_memory(const train_data *data, const train_params *params,
+                                     const train_memory *memory, semid_error *err);
+
+/* The rows become their latents, which are in memory. */
 semid_status train_data_project(train_data *data, const semid_model *model, semid_error *err);
 
 /* All but the held rows. */

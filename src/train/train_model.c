@@ -101,6 +101,29 @@ static size_t epochs_of(const train_params *p, size_t n_rows) {
     return epochs > MIN_EPOCHS ? epochs : MIN_EPOCHS;
 }
 
+static size_t latent_of(const train_params *p) {
+    return p->latent > 0 ? (size_t)p->latent : LATENT;
+}
+
+void train_model_memory(train_memory *out, const train_params *p, const semid_model *start,
+                        size_t dim) {
+    semid_rqvae_params asked = {0};
+    bool valid =
+        parse_hidden(&p->hidden, &asked, NULL) == SEMID_OK; /* as train_model_check found */
+    size_t n_hidden = start ? semid_model_hidden_count(start) : valid ? asked.n_hidden : 0;
+    size_t width = dim;
+    out->latent = start ? semid_model_latent(start) : latent_of(p);
+    if (n_hidden == 0) return; /* a linear map */
+
+    for (size_t i = 0; i <= n_hidden; i++) {
+        size_t next = i == n_hidden ? out->latent
+                      : start       ? semid_model_hidden(start, i)
+                                    : asked.hidden[i];
+        out->n_weights += 2 * width * next; /* of the encoder and the decoder */
+        width = next;
+    }
+}
+
 /* ---- training ---- */
 
 static semid_status checkpoint_path(char **out, const char *dir, semid_error *err) {
@@ -128,7 +151,7 @@ semid_status train_model_fit(semid_codebook **codebook, semid_model **model,
     p.quantizer.seed = seed;
     p.quantizer.n_levels = shape.n_levels;
     p.quantizer.vq = params->method == TRAIN_VQVAE;
-    p.latent = params->latent > 0 ? (size_t)params->latent : LATENT;
+    p.latent = latent_of(params);
     p.gradient = (semid_gradient)params->gradient;
     p.update = (semid_codebook_update)params->codebook_update;
     p.lr = params->lr;

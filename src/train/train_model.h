@@ -17,6 +17,10 @@ bool train_model_is_linear(const semid_model *model);
 semid_status train_model_check_start(const train_params *params, const semid_model *start,
                                      semid_error *err);
 
+/* What the networks, or the linear map `start`, need in memory: latent and n_weights of *out. */
+void train_model_memory(train_memory *out, const train_params *params, const semid_model *start,
+                        size_t dim);
+
 /* As train_fit; start and start_codebook (both or none) are those of --load. */
 semid_status train_model_fit(semid_codebook **codebook, semid_model **model,
                              const train_params *params, train_shape shape,

@@ -160,7 +160,8 @@ with open(sys.argv[1], "wb") as f:
 PY
 # A sanitizer needs memory besides.
 sanitized=$(grep '^SEMID_SANITIZE:STRING=.' "$BUILD_DIR/CMakeCache.txt" || true)
-for options in "rqkmeans --L 2 --iters 3" "rqkmeans --L 2 --iters 2 --holdout 0.3" "rqvae --L 2 --epochs 1"; do
+for options in "rqkmeans --L 2 --iters 3" "rqkmeans --L 2 --iters 2 --holdout 0.3" "rqvae --L 2 --epochs 1" \
+    "rqvae --L 2 --epochs 1 --hidden 16 --latent 8" "rqkmeans --L 2 --iters 2 --pca 8 --max-train 150000"; do
     read -ra options <<<"$options --K 32 --threads 2"
     "$SEMID" train --quiet --in "$out/large.npy" --method "${options[@]}" --out "$out/fits" >/dev/null
     "$SEMID" train --quiet --json --in "$out/large.npy" --method "${options[@]}" --out "$out/read" \
@@ -172,8 +173,8 @@ for options in "rqkmeans --L 2 --iters 3" "rqkmeans --L 2 --iters 2 --holdout 0.
 done
 big=(--in "$out/large.npy" --memory-limit 100MB)
 expect 2 'memory-limit: expected at least' "${big[@]}" --K 1024
-expect 2 'need in memory' "${big[@]}" --method rqvae --hidden 16
-expect 2 'need in memory' "${big[@]}" --pca 16
+expect 2 'memory-limit: expected at least' "${big[@]}" --method rqvae --K 2048 --hidden 16
+expect 2 'memory-limit: expected at least' "${big[@]}" --pca 64
 expect 2 'memory-limit: expected 0 or at least 100MB, found "1"' --in "$x" --memory-limit 1
 rm "$out/large.npy"
 

@@ -32,6 +32,12 @@ static void compare(const char *name, const float *found, size_t n) {
                      (double)found[i]);
 }
 
+static semid_status fit(semid_model **m, const float *x, size_t n, size_t n_out, bool whiten,
+                        double *kept) {
+    row_source rows = row_source_of(x, n, DIM);
+    return pca_fit(m, &rows, n_out, whiten, kept, &err);
+}
+
 static void check(bool whiten, const char *z_name, const char *back_name) {
     static float x[N * DIM], z[N * D], back[N * DIM];
     semid_model *m;
@@ -39,7 +45,7 @@ static void check(bool whiten, const char *z_name, const char *back_name) {
     float expected_kept;
     load("x", N * DIM, x);
     load("kept", 1, &expected_kept);
-    assert_ok(pca_fit(&m, x, N, DIM, D, whiten, &kept, &err));
+    assert_ok(fit(&m, x, N, D, whiten, &kept));
     assert_true(fabs(kept - (double)expected_kept) < 1e-6);
     assert_int_equal(semid_model_dim(m), DIM);
     assert_int_equal(semid_model_latent(m), D);
@@ -65,7 +71,7 @@ static void threads_change_nothing(void **state) {
         semid_model *m;
         double kept;
         threads_set(t + 1);
-        assert_ok(pca_fit(&m, x, N, DIM, D, true, &kept, &err));
+        assert_ok(fit(&m, x, N, D, true, &kept));
         assert_ok(semid_model_project(NULL, m, x, N, z[t], &err));
         semid_model_free(m);
     }
@@ -80,7 +86,7 @@ static void all_components_bring_everything_back(void **state) {
     semid_model *m;
     double kept;
     load("x", N * DIM, x);
-    assert_ok(pca_fit(&m, x, N, DIM, DIM, false, &kept, &err));
+    assert_ok(fit(&m, x, N, DIM, false, &kept));
     assert_true(fabs(kept - 1) < 1e-12);
     assert_ok(semid_model_project(NULL, m, x, N, z, &err));
     assert_ok(semid_model_reconstruct(NULL, m, z, N, back, &err));
@@ -94,14 +100,14 @@ static void too_many_are_refused(void **state) {
     semid_model *m;
     double kept;
     load("x", N * DIM, x);
-    assert_fails(pca_fit(&m, x, N, DIM, DIM + 1, false, &kept, &err), SEMID_ERR_SHAPE,
+    assert_fails(fit(&m, x, N, DIM + 1, false, &kept), SEMID_ERR_SHAPE,
                  "expected at most the vectors' dimension 12, found 13");
-    assert_fails(pca_fit(&m, x, 4, DIM, 4, true, &kept, &err), SEMID_ERR_DATA,
+    assert_fails(fit(&m, x, 4, 4, true, &kept), SEMID_ERR_DATA,
                  "vary along 4 directions, found 3 in 4 training rows");
-    assert_fails(pca_fit(&m, x, 1, DIM, 1, true, &kept, &err), SEMID_ERR_DATA, "found 0 in 1");
+    assert_fails(fit(&m, x, 1, 1, true, &kept), SEMID_ERR_DATA, "found 0 in 1");
     memset(x, 0, sizeof x);
-    assert_fails(pca_fit(&m, x, N, DIM, 1, true, &kept, &err), SEMID_ERR_DATA, "found 0 in 301");
-    assert_ok(pca_fit(&m, x, N, DIM, 1, false, &kept, &err));
+    assert_fails(fit(&m, x, N, 1, true, &kept), SEMID_ERR_DATA, "found 0 in 301");
+    assert_ok(fit(&m, x, N, 1, false, &kept));
     semid_model_free(m);
 }
 
@@ -124,7 +130,7 @@ static void failed_allocations_leak_nothing(void **state) {
         semid_model *m;
         double kept;
         mem_fail_after(n);
-        semid_status status = pca_fit(&m, x, N, DIM, D, false, &kept, &err);
+        semid_status status = fit(&m, x, N, D, false, &kept);
         mem_fail_after(0);
         if (status == SEMID_OK) {
             semid_model_free(m);
