@@ -1,7 +1,8 @@
-/* Files are offered array by array and nothing of them is kept but the best candidate of each kind:
- * the one that was named, the first usual name that is a matrix, the first usual name at all, the
- * first matrix. The choice is then made in this order; where no array fits, but a usual name shows
- * what was meant, that one is chosen, so that the message says what is wrong with it. */
+/* Arrays are offered one after the other, in the order of the file, and only the candidates are
+ * kept: the array that was named, the one with the first of the usual names, the same among
+ * matrices, and the first matrix. If no name was given, a matrix with a usual name is chosen, else
+ * the only matrix. In a file without a matrix, an array with a usual name is what was meant: it is
+ * chosen, so that whoever opens it says what is wrong with it. */
 #include "formats/array_choice.h"
 
 #include <string.h>
@@ -56,7 +57,7 @@ semid_status array_choice_make(const array_choice *c, const void **token, semid_
                          : c->usual_matrix    ? c->usual_matrix
                          : c->n_matrices == 1 ? c->matrix
                                               : NULL;
-    /* Not what is needed, but what is meant: who opens it says what is wrong with it. */
+    /* Not what is needed, but what was meant. */
     if (!c->key && !chosen && c->n_matrices == 0) chosen = c->usual;
 
     if (!chosen && c->key)

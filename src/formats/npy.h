@@ -15,7 +15,7 @@ semid_status npy_save(const char *path, dtype type, size_t n_dims, const size_t 
 semid_status npy_save_memory(byte_buffer *out, dtype type, size_t n_dims, const size_t *shape,
                              const void *data, semid_error *err);
 
-/* ---- for readers and writers of what contains such arrays ---- */
+/* ---- for readers and writers of files that contain .npy data ---- */
 
 typedef struct npy_header {
     char kind; /* NumPy's: f i u b U S O ... */

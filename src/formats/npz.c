@@ -17,7 +17,7 @@
 
 /* ---- reading ---- */
 
-/* A member's array; what its data lies in is handed over. */
+/* A member's array; what keeps its data (the archive's map or unpacked bytes) is handed over. */
 static semid_status open_member(stored_array *out, zip_archive *z, const zip_member *m,
                                 semid_error *err) {
     semid_status status;

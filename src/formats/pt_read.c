@@ -201,7 +201,7 @@ static semid_status describe_tensor(const pt_file *f, const pickle_value *v, str
     return SEMID_OK;
 }
 
-/* Its data lies in the zip's map, or in *owned. */
+/* Its data is in the archive, or in *owned. */
 static semid_status read_tensor(const pt_file *f, const pickle_value *v, strided *out, void **owned,
                                 semid_error *err) {
     const zip_member *m;
@@ -343,7 +343,7 @@ semid_status pt_open_vectors(stored_array *out, ids *list, const char *path, con
     TRY_GOTO(read_tensor(&f, tensor, &a.layout, &a.owned, err));
     if (ids_value) TRY_GOTO(append_ids(list, &f, ids_value, err));
 
-    if (!a.owned) { /* the data lies in the map, which is handed over */
+    if (!a.owned) { /* the data is in the map, which is handed over */
         a.map = f.zip.map;
         f.zip.map = (file_map){0};
     }

@@ -37,7 +37,7 @@ struct safetensors {
     char *path;
     const uint8_t *data; /* the whole file */
     size_t n_bytes;
-    file_map map; /* that data lies in; zero where the caller keeps the bytes */
+    file_map map; /* of the file; zero where the caller keeps the bytes */
     size_t data_offset;
     entry *entries;
     size_t n_entries;

@@ -274,7 +274,7 @@ static semid_status inflate_member(const zip_archive *z, const zip_member *m, co
 
     while (result == Z_OK && (n_done < n_out || (whole && n_done == n_out))) {
         /* With no room left, a byte more would show that the data does not end where it should. */
-        uint8_t beyond;
+        uint8_t beyond = 0;
         size_t n_in = n_packed < PIECE_BYTES ? n_packed : PIECE_BYTES;
         size_t room = n_out - n_done < PIECE_BYTES ? n_out - n_done : PIECE_BYTES;
         s.avail_in = (unsigned)n_in;

@@ -23,7 +23,7 @@ typedef struct zip_archive {
     const char *label; /* borrowed: the path, for messages */
     const uint8_t *data;
     size_t n_bytes;
-    file_map map; /* that data lies in; zero where the caller keeps the bytes */
+    file_map map; /* of the file; zero where the caller keeps the bytes */
     zip_member *members;
     size_t n_members;
 } zip_archive;
