@@ -74,5 +74,13 @@ for form in shared static pkg; do
     clean "$out/cmake/${form}_lookup_prefix" rq/inverted.sid "$prefix" >found ||
         fail "${form}_lookup_prefix does not run"
     grep -qx "$prefix	item0" found || fail "${form}_lookup_prefix: expected item0 under $prefix"
+    clean "$out/cmake/${form}_similar_items" rq/codebooks.npz rq/inverted.sid item0 >found ||
+        fail "${form}_similar_items does not run"
+    grep -qx item0 found || fail "${form}_similar_items: expected item0 near itself"
+    [ "$(wc -l <found)" = 10 ] || fail "${form}_similar_items: expected 10 items, found $(wc -l <found)"
+    if clean "$out/cmake/${form}_similar_items" rq/codebooks.npz rq/inverted.sid none 2>message; then
+        fail "${form}_similar_items takes an id that no item has"
+    fi
+    grep -qx "similar_items: no item has the id none" message || fail "found: $(cat message)"
 done
 echo "libsemid alone: $n_bytes bytes installed"
