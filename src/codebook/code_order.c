@@ -5,8 +5,15 @@
 
 #include <string.h>
 
-/* A record is as many codes of a row as fit, behind them the row: radix sort streams through
- * records by digits of their codes, and never looks up a row. */
+/* Least-significant-digit radix sort (Knuth, vol. 3, 5.2.5), stable, in parallel. A record is one
+ * 64-bit word: as many codes of a row as fit, followed by the row's number in the low bits. Passes
+ * stream through records by 8-bit digits of their codes and never look up a row. Where a row has
+ * more codes than fit, its last codes are sorted first, then the ones before them, and so on: each
+ * round begins from the order of the one before.
+ *
+ * A pass counts the digits of each chunk, sums the counts up by digit and then by chunk, which
+ * gives every chunk its target for every digit, and moves the records. The order does not depend on
+ * the number of threads. n_levels * log2(K) / 8 passes over 16 bytes per row. */
 enum { DIGIT_BITS = 8, N_DIGITS = 1 << DIGIT_BITS, MIN_CHUNK_ROWS = 1 << 14, MAX_CHUNKS = 32 };
 
 semid_status code_order_init(code_order *o, const int32_t *codes, size_t n_rows, size_t n_levels,
@@ -31,24 +38,24 @@ void code_order_release(code_order *o) {
     *o = (code_order){0};
 }
 
-/* Bits that numbers below n take. */
+/* Bits of the largest number below n. */
 static unsigned bits_below(size_t n) {
     unsigned bits = 0;
     while (n > 1 && (n - 1) >> bits > 0) bits++;
     return bits;
 }
 
-typedef struct sorting {
+typedef struct sort_task {
     code_order *o;
     unsigned row_bits, code_bits, shift;
     size_t begin, end; /* levels in the records */
     size_t chunk_rows;
     uint32_t starts[MAX_CHUNKS][N_DIGITS];
-} sorting;
+} sort_task;
 
 static void fill_records(void *user, size_t chunk, size_t begin, size_t end) {
     (void)chunk;
-    const sorting *s = user;
+    const sort_task *s = user;
     const code_order *o = s->o;
     for (size_t i = begin; i < end; i++) {
         const int32_t *codes = o->codes + o->rows[i] * o->n_levels;
@@ -60,25 +67,14 @@ static void fill_records(void *user, size_t chunk, size_t begin, size_t end) {
 }
 
 static void count_digits(void *user, size_t chunk, size_t begin, size_t end) {
-    sorting *s = user;
+    sort_task *s = user;
     uint32_t *counts = s->starts[chunk];
     memset(counts, 0, sizeof s->starts[chunk]);
     for (size_t i = begin; i < end; i++) counts[s->o->records[i] >> s->shift & (N_DIGITS - 1)]++;
 }
 
-/* From counts to where the first of each goes: by digit, then by chunk. */
-static void add_up(sorting *s, size_t n_chunks) {
-    uint32_t at = 0;
-    for (size_t digit = 0; digit < N_DIGITS; digit++)
-        for (size_t chunk = 0; chunk < n_chunks; chunk++) {
-            uint32_t n = s->starts[chunk][digit];
-            s->starts[chunk][digit] = at;
-            at += n;
-        }
-}
-
-static void deal_records(void *user, size_t chunk, size_t begin, size_t end) {
-    sorting *s = user;
+static void move_records(void *user, size_t chunk, size_t begin, size_t end) {
+    sort_task *s = user;
     uint32_t *starts = s->starts[chunk];
     for (size_t i = begin; i < end; i++) {
         uint64_t record = s->o->records[i];
@@ -86,35 +82,46 @@ static void deal_records(void *user, size_t chunk, size_t begin, size_t end) {
     }
 }
 
-static void take_rows(void *user, size_t chunk, size_t begin, size_t end) {
+static void store_rows(void *user, size_t chunk, size_t begin, size_t end) {
     (void)chunk;
-    const sorting *s = user;
+    const sort_task *s = user;
     uint64_t mask = ((uint64_t)1 << s->row_bits) - 1;
     for (size_t i = begin; i < end; i++) s->o->rows[i] = (uint32_t)(s->o->records[i] & mask);
 }
 
-/* By levels [begin, end); rows that agree in them keep their order. */
-static void sort_by_levels(sorting *s) {
+/* Sorts by levels [begin, end); rows that agree in them keep their order. */
+static void sort_by_levels(sort_task *s) {
     code_order *o = s->o;
     unsigned n_bits = (unsigned)(s->end - s->begin) * s->code_bits;
+    size_t n_chunks = chunk_count(o->n_rows, s->chunk_rows);
     parallel_chunks(o->n_rows, s->chunk_rows, fill_records, s);
     for (s->shift = s->row_bits; s->shift < s->row_bits + n_bits; s->shift += DIGIT_BITS) {
         parallel_chunks(o->n_rows, s->chunk_rows, count_digits, s);
-        add_up(s, chunk_count(o->n_rows, s->chunk_rows));
-        parallel_chunks(o->n_rows, s->chunk_rows, deal_records, s);
+
+        /* From counts to the index of the first record: by digit, then by chunk. */
+        uint32_t at = 0;
+        for (size_t digit = 0; digit < N_DIGITS; digit++)
+            for (size_t chunk = 0; chunk < n_chunks; chunk++) {
+                uint32_t n = s->starts[chunk][digit];
+                s->starts[chunk][digit] = at;
+                at += n;
+            }
+
+        parallel_chunks(o->n_rows, s->chunk_rows, move_records, s);
         uint64_t *sorted = o->other;
         o->other = o->records;
         o->records = sorted;
     }
-    parallel_chunks(o->n_rows, s->chunk_rows, take_rows, s);
+    parallel_chunks(o->n_rows, s->chunk_rows, store_rows, s);
 }
 
-/* The records hold the first levels; rows are looked up only where these agree and there are more.
- */
-static size_t count_shared(const sorting *s, size_t i) {
+/* How many leading codes row i of the order has in common with the row before it. The records hold
+ * the first levels; only where these agree and there are more are the codes looked up. */
+static size_t count_shared(const sort_task *s, size_t i) {
     const code_order *o = s->o;
     uint64_t differ = (o->records[i] ^ o->records[i - 1]) >> s->row_bits;
     if (differ != 0) return s->end - 1 - (63 - (unsigned)__builtin_clzll(differ)) / s->code_bits;
+
     const int32_t *codes = o->codes + o->rows[i] * o->n_levels;
     const int32_t *before = o->codes + o->rows[i - 1] * o->n_levels;
     size_t n = s->end;
@@ -124,22 +131,24 @@ static size_t count_shared(const sorting *s, size_t i) {
 
 static void compare_neighbours(void *user, size_t chunk, size_t begin, size_t end) {
     (void)chunk;
-    const sorting *s = user;
+    const sort_task *s = user;
     for (size_t i = begin; i < end; i++) s->o->shared[i] = i > 0 ? (uint16_t)count_shared(s, i) : 0;
 }
 
 void code_order_sort(code_order *o) {
-    sorting s = {
+    sort_task s = {
         .o = o, .row_bits = bits_below(o->n_rows), .code_bits = bits_below(o->n_codewords)};
     size_t at_once = s.code_bits > 0 ? (64 - s.row_bits) / s.code_bits : o->n_levels;
     s.chunk_rows = chunk_count(o->n_rows, MAX_CHUNKS);
     if (s.chunk_rows < MIN_CHUNK_ROWS) s.chunk_rows = MIN_CHUNK_ROWS;
+
     for (size_t i = 0; i < o->n_rows; i++) o->rows[i] = (uint32_t)i;
     for (size_t end = o->n_levels; end > 0; end = s.begin) { /* the last levels first */
         s.end = end;
         s.begin = end > at_once ? end - at_once : 0;
         sort_by_levels(&s);
     }
+
     parallel_chunks(o->n_rows, s.chunk_rows, compare_neighbours, &s);
 }
 

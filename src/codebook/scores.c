@@ -6,24 +6,18 @@
 
 #include <math.h>
 
+/* All scores |c|^2 - 2 x.c of a few rows, for what ranks codewords (beams, assignments). Codewords
+ * are packed into panels of PANEL_WIDTH; the kernel computes the inner products of a tile of rows
+ * with a panel, and norms are added. The kernel's thresholds, which other callers filter by, are
+ * set so that nothing is filtered. The last panel is padded with codewords of norm +inf, so that
+ * padding is never chosen. Sums have the kernel's order: a score does not depend on the other rows.
+ */
+
 struct scores {
     size_t n_panels, dim;
     float *panels; /* [n_panels, dim, PANEL_WIDTH] */
     float *norms;  /* [n_panels * PANEL_WIDTH] */
 };
-
-static void pack(scores *s, const float *codewords, size_t n_codewords) {
-    for (size_t k = 0; k < s->n_panels * PANEL_WIDTH; k++) {
-        float *panel = s->panels + k / PANEL_WIDTH * PANEL_WIDTH * s->dim + k % PANEL_WIDTH;
-        const float *codeword = codewords + k * s->dim;
-        double norm = 0;
-        for (size_t j = 0; k < n_codewords && j < s->dim; j++) {
-            panel[j * PANEL_WIDTH] = codeword[j];
-            norm += (double)codeword[j] * (double)codeword[j];
-        }
-        s->norms[k] = k < n_codewords ? (float)norm : INFINITY;
-    }
-}
 
 semid_status scores_new(scores **out, const float *codewords, size_t n_codewords, size_t dim,
                         semid_error *err) {
@@ -34,7 +28,17 @@ semid_status scores_new(scores **out, const float *codewords, size_t n_codewords
     s->dim = dim;
     TRY_GOTO(mem_calloc(&s->panels, s->n_panels * PANEL_WIDTH, dim * sizeof(float), err));
     TRY_GOTO(mem_alloc(&s->norms, s->n_panels * PANEL_WIDTH, sizeof(float), err));
-    pack(s, codewords, n_codewords);
+
+    for (size_t k = 0; k < s->n_panels * PANEL_WIDTH; k++) {
+        float *panel = s->panels + k / PANEL_WIDTH * PANEL_WIDTH * dim + k % PANEL_WIDTH;
+        const float *codeword = codewords + k * dim;
+        double norm = 0;
+        for (size_t j = 0; k < n_codewords && j < dim; j++) {
+            panel[j * PANEL_WIDTH] = codeword[j];
+            norm += (double)codeword[j] * (double)codeword[j];
+        }
+        s->norms[k] = k < n_codewords ? (float)norm : INFINITY;
+    }
     *out = s;
     s = NULL;
 done:
@@ -61,6 +65,7 @@ static void measure_block(const scores *s, const float *x, size_t n, float *out)
     float inner[KERNEL_MAX_ROWS * PANEL_WIDTH], floors[PANEL_WIDTH];
     uint16_t above[KERNEL_MAX_ROWS];
     for (size_t i = 0; i < PANEL_WIDTH; i++) floors[i] = INFINITY;
+
     for (size_t p = 0; p < s->n_panels; p++) {
         const float *norms = s->norms + p * PANEL_WIDTH;
         kernels()->inner_f32(x, n, s->panels + p * PANEL_WIDTH * s->dim, s->dim, floors, inner,

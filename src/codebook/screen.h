@@ -1,10 +1,9 @@
-/* codebook/screen.h - the nearest codeword by way of 8-bit integers, exact all the same.
+/* codebook/screen.h - the nearest codeword by way of 8-bit integers, with exact results.
  *
- * Rows and codewords are quantized to bytes with one scale each. By Cauchy-Schwarz the score
- * |c|^2 - 2 x.c is off by no more than 2 (|x - x'| |c| + |x'| |c - c'|), and rounding in float32
- * adds a known little. Codewords whose score cannot be the least are dropped, the few others are
- * scored in float32 in the order of codeword_panels: the codes are those of nearest_f32, to the
- * last tie. */
+ * Rows and codewords are quantized to bytes with one scale each, which gives bounds of the scores
+ * |c|^2 - 2 x.c. Codewords whose score cannot be the least are dropped, the few others are scored
+ * in float32 in the order of codeword_panels: the codes are those of nearest_f32, to the last tie.
+ */
 #ifndef CODEBOOK_SCREEN_H
 #define CODEBOOK_SCREEN_H
 
@@ -20,23 +19,22 @@ typedef struct screen {
     screen_panels panels;
     int8_t *values; /* what panels points to */
     screen_terms *terms;
-    bool in_range; /* no codeword is so long that bounds could overflow */
+    bool in_range; /* all codewords are short enough that bounds do not overflow */
 } screen;
 
 semid_status screen_init(screen *s, size_t n_codewords, size_t dim, semid_error *err);
-/* Prepare codewords and their squared norms; both stay with the caller, who leaves them alone. */
+/* Codewords and their squared norms, which are borrowed and must not change until the next call. */
 void screen_set(screen *s, const float *codewords, const float *norms);
-/* The norms changed, the codewords did not. */
+/* After the norms changed and the codewords did not. */
 void screen_set_norms(screen *s);
 void screen_release(screen *s);
 
-/* Rows that one call of screen_find takes at this dimension. */
+/* Upper limit of n in screen_find at this dimension. */
 size_t screen_max_rows(size_t dim);
-/* x [n, dim] -> codes [n], and shortlists [n] if not NULL (n_codewords <= SHORTLIST_MAX_CODEWORDS),
- * whose `rest` says on entry whether there shall be one: +inf, or -inf. others [n], or NULL, of
- * rows without lists: what no codeword but the chosen one has a score below; -inf where it is not
- * known.
- */
+/* x [n, dim] -> codes [n].
+ * lists [n] or NULL: shortlists (n_codewords <= SHORTLIST_MAX_CODEWORDS); the `rest` of each says
+ * on entry whether it is wanted, +inf, or not, -inf. others [n] or NULL, and without lists only:
+ * lower bounds of the scores of all codewords but the chosen one; -inf where none is known. */
 void screen_find(const screen *s, const float *x, size_t n, int32_t *codes, shortlist *lists,
                  float *others);
 

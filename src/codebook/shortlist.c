@@ -2,6 +2,10 @@
 
 #include <math.h>
 
+/* A shortlist holds the SHORTLIST_CODES best of the codewords that were scored, in no order, and a
+ * lower bound of the scores of all others. What is dropped for lack of room lowers the bound, so
+ * the list is right whatever it was made from; an empty one with bound -inf says nothing. */
+
 void shortlist_clear(shortlist *list) {
     *list = (shortlist){.rest = -INFINITY};
     for (size_t i = 0; i < SHORTLIST_CODES; i++) list->scores[i] = INFINITY;
@@ -9,13 +13,6 @@ void shortlist_clear(shortlist *list) {
 
 bool shortlist_is_clear(const shortlist *list) {
     return list->rest == -INFINITY;
-}
-
-static size_t worst(const shortlist *list) {
-    size_t at = 0;
-    for (size_t i = 1; i < SHORTLIST_CODES; i++)
-        if (list->scores[i] > list->scores[at]) at = i;
-    return at;
 }
 
 void shortlist_set(shortlist *list, const int32_t *codes, const float *scores, size_t n,
@@ -27,12 +24,17 @@ void shortlist_set(shortlist *list, const int32_t *codes, const float *scores, s
         list->scores[i] = scores[i];
         list->codes[i] = (uint16_t)codes[i];
     }
+
+    /* The others replace the worst that is listed, where they are better. */
     for (size_t i = n_first; i < n; i++) {
-        size_t at = worst(list);
-        float dropped = fmaxf(scores[i], list->scores[at]);
+        size_t worst = 0;
+        for (size_t k = 1; k < SHORTLIST_CODES; k++)
+            if (list->scores[k] > list->scores[worst]) worst = k;
+
+        float dropped = fmaxf(scores[i], list->scores[worst]);
         list->rest = fminf(list->rest, dropped);
-        if (!(scores[i] < list->scores[at])) continue;
-        list->scores[at] = scores[i];
-        list->codes[at] = (uint16_t)codes[i];
+        if (!(scores[i] < list->scores[worst])) continue;
+        list->scores[worst] = scores[i];
+        list->codes[worst] = (uint16_t)codes[i];
     }
 }

@@ -1,9 +1,9 @@
-/* codebook/shortlist.h - the nearest codewords of a row, and what the others cannot be below:
- * enough for most of what compares codewords, without a second look at the row. */
+/* codebook/shortlist.h - the nearest codewords of a row with their scores, and a lower bound of the
+ * scores of all others: enough for most comparisons of codewords without reading the row again. */
 #ifndef CODEBOOK_SHORTLIST_H
 #define CODEBOOK_SHORTLIST_H
 
-#include "codebook/crowding.h"
+#include "codebook/prefix_counts.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -13,16 +13,16 @@ enum { SHORTLIST_CODES = 16, SHORTLIST_MAX_CODEWORDS = UINT16_MAX + 1 };
 
 typedef struct shortlist {
     float rest;                    /* no codeword that is not listed has a lower score */
-    float scores[SHORTLIST_CODES]; /* |c|^2 - 2 x.c, +inf: a free place */
+    float scores[SHORTLIST_CODES]; /* |c|^2 - 2 x.c; +inf: unused */
     uint16_t codes[SHORTLIST_CODES];
 } shortlist;
 
-/* Shortlists that are asked for: of rows that a crowd shares its prefix with, none is made. */
+/* Where encoding writes shortlists. None is made of rows whose prefix will be large. */
 typedef struct shortlists {
-    shortlist *of_row;       /* [n] */
-    const crowding *crowded; /* or NULL: of all rows */
-    /* [n] or NULL, at the level before the last: what any other codeword adds to the squared error
-     * at least, as a search with biases would find it; -inf: not known. */
+    shortlist *of_row;             /* [n] */
+    const prefix_counts *prefixes; /* or NULL: lists of all rows */
+    /* [n] or NULL, at the level before the last: a lower bound of what any other codeword adds to
+     * the squared error, as a search with biases would find it; -inf: not known. */
     float *gaps;
 } shortlists;
 

@@ -42,7 +42,7 @@ typedef struct row_encoder {
     float *prices;     /* [L, K] of balanced codes, else NULL */
     shortlist *lists;  /* [n_rows] of greedy codes that are to become unique, else NULL */
     float *gaps;       /* [n_rows] with lists */
-    crowding crowding; /* with lists */
+    prefix_counts prefixes; /* with lists */
     decoded_errors decoded;
     size_t first_measured; /* level, of errors that must be decoded */
     size_t n_held_done;
@@ -111,9 +111,9 @@ static semid_status choose_codes(row_encoder *e, size_t row, const float *x, siz
         beam_encode(e->beam, quantized, n, codes, errors);
     } else if (e->lists) {
         shortlists lists = {
-            .of_row = e->lists + row, .crowded = &e->crowding, .gaps = e->gaps + row};
+            .of_row = e->lists + row, .prefixes = &e->prefixes, .gaps = e->gaps + row};
         encode_greedy(e->cb, quantized, n, codes, errors, &lists);
-        crowding_add(&e->crowding, codes, n);
+        prefix_counts_add(&e->prefixes, codes, n);
     } else {
         encode_greedy(e->cb, quantized, n, codes, errors, NULL);
     }
@@ -282,7 +282,7 @@ static semid_status encoder_init(row_encoder *e, semid_error *err) {
     if (o->beam > 1) TRY(beam_new(&e->beam, e->cb, o->beam, (size_t)threads_get(), err));
 
     if (o->unique && !o->balance && o->beam <= 1 && codebook_makes_lists(e->cb)) {
-        TRY(crowding_init(&e->crowding, n_rows, L, UNIQUE_DENSE_ROWS, err));
+        TRY(prefix_counts_init(&e->prefixes, n_rows, L, UNIQUE_DENSE_ROWS, err));
         TRY(mem_alloc(&e->gaps, n_rows, sizeof *e->gaps, err));
         TRY(mem_alloc(&e->lists, n_rows, sizeof *e->lists, err));
     }
@@ -343,7 +343,7 @@ semid_status encode_rows(encoded *out, const semid_codebook *cb, file_rows *rows
 done:
     beam_free(e.beam);
     decoded_errors_release(&e.decoded);
-    crowding_release(&e.crowding);
+    prefix_counts_release(&e.prefixes);
     mem_free(e.block);
     mem_free(e.codes);
     mem_free(e.latents);

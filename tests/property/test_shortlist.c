@@ -66,20 +66,20 @@ static double sum_of(const float *errors) {
     return sum;
 }
 
-/* Greedy codes in two batches, so that the second knows of crowds. */
+/* Greedy codes in two batches, so that the second knows of large prefixes. */
 static void encode(const semid_codebook *cb, int32_t *codes, float *errors,
                    const shortlists *lists) {
-    crowding crowded;
-    assert_ok(crowding_init(&crowded, N, L, UNIQUE_DENSE_ROWS, &err));
+    prefix_counts counts;
+    assert_ok(prefix_counts_init(&counts, N, L, UNIQUE_DENSE_ROWS, &err));
     for (size_t i = 0; i < N; i += N / 2) {
         shortlists asked = {.of_row = lists ? lists->of_row + i : NULL,
-                            .crowded = &crowded,
+                            .prefixes = &counts,
                             .gaps = lists ? lists->gaps + i : NULL};
         encode_greedy(cb, data + i * DIM, N / 2, codes + i * L, errors + i * L,
                       lists ? &asked : NULL);
-        crowding_add(&crowded, codes + i * L, N / 2);
+        prefix_counts_add(&counts, codes + i * L, N / 2);
     }
-    crowding_release(&crowded);
+    prefix_counts_release(&counts);
 }
 
 /* Distinct codes; returns their squared errors added up, which those kept on the way agree with. */
