@@ -114,13 +114,6 @@ static semid_status choose_weights(concat *c, semid_error *err) {
     return SEMID_OK;
 }
 
-static semid_status check_file_count(const concat *c, semid_error *err) {
-    if (c->noted && layout_files(c->noted) != c->n)
-        FAIL(SEMID_ERR_SHAPE, "%s: the codebooks were trained on %zu files side by side, found %zu",
-             c->noted_path, layout_files(c->noted), c->n);
-    return SEMID_OK;
-}
-
 static semid_status check_noted(const concat *c, semid_error *err) {
     for (size_t i = 0; i < c->n; i++) {
         const embeddings *file = c->parts[i].file;
@@ -149,7 +142,9 @@ static semid_status open_several(embeddings **out, json_t **layout, concat *c, s
     bool unset = c->noted ? layout_normalizes(c->noted) : true;
     c->normalize = asked == TRISTATE_UNSET ? unset : asked == TRISTATE_YES;
 
-    TRY(check_file_count(c, err));
+    if (c->noted && layout_files(c->noted) != c->n)
+        FAIL(SEMID_ERR_SHAPE, "%s: the codebooks were trained on %zu files side by side, found %zu",
+             c->noted_path, layout_files(c->noted), c->n);
     TRY(choose_weights(c, err));
     if (c->noted) TRY(check_noted(c, err));
     json_t *made = NULL;

@@ -93,15 +93,16 @@ semid_status lapack_add_products(double *a, size_t n, const double *x, size_t ro
 }
 
 /* Divide and conquer (dsyevd). */
-static semid_status solve(double *a, size_t n, double *values, semid_error *err) {
+semid_status lapack_symmetric_eigen(double *a, size_t n, double *values, semid_error *err) {
     semid_status status;
     double *work = NULL, n_work;
-    int *iwork = NULL, order = (int)n, info, n_iwork, ask = -1, n_work_int;
+    int *iwork = NULL, order = (int)n, info, n_iwork, ask = -1, n_work_int, threads;
+    TRY(enter(n, &threads, err));
 
     /* how much room it wants */
     lapack.dsyevd("V", "U", &order, a, &order, values, &n_work, &ask, &n_iwork, &ask, &info, 1, 1);
     if (info != 0 || !(n_work <= INT_MAX))
-        FAIL(SEMID_ERR_UNSUPPORTED, "LAPACK cannot take a matrix of %zu rows", n);
+        FAIL_GOTO(SEMID_ERR_UNSUPPORTED, "LAPACK cannot take a matrix of %zu rows", n);
     n_work_int = (int)n_work;
     TRY_GOTO(mem_alloc(&work, (size_t)n_work_int, sizeof *work, err));
     TRY_GOTO(mem_alloc(&iwork, (size_t)n_iwork, sizeof *iwork, err));
@@ -111,15 +112,8 @@ static semid_status solve(double *a, size_t n, double *values, semid_error *err)
     if (info != 0)
         FAIL_GOTO(SEMID_ERR_INTERNAL, "LAPACK found no eigenvectors: dsyevd says %d", info);
 done:
+    leave(threads);
     mem_free(work);
     mem_free(iwork);
-    return status;
-}
-
-semid_status lapack_symmetric_eigen(double *a, size_t n, double *values, semid_error *err) {
-    int threads;
-    TRY(enter(n, &threads, err));
-    semid_status status = solve(a, n, values, err);
-    leave(threads);
     return status;
 }

@@ -62,11 +62,7 @@ static semid_status find_covariance(pca *p, semid_error *err) {
     return SEMID_OK;
 }
 
-/* Directions in order of falling variance, and their variances. */
-static const double *direction(const pca *p, size_t k) {
-    return p->covariance + (p->rows->dim - 1 - k) * p->rows->dim;
-}
-
+/* Of the k-th direction: LAPACK's order is that of rising variance. */
 static double variance(const pca *p, size_t k) {
     return p->variances[p->rows->dim - 1 - k];
 }
@@ -92,7 +88,7 @@ static semid_status make_model(semid_model **out, const pca *p, bool whiten, sem
     for (size_t j = 0; j < dim; j++) mean[j] = (float)p->mean[j];
 
     for (size_t k = 0; k < m; k++) {
-        const double *v = direction(p, k);
+        const double *v = p->covariance + (dim - 1 - k) * dim;
         size_t largest = 0;
         for (size_t j = 1; j < dim; j++)
             if (fabs(v[j]) > fabs(v[largest])) largest = j;

@@ -100,9 +100,8 @@ static semid_status next_batch(embed_state *s, semid_error *err) {
     return item_texts_next(s->texts, (size_t)s->params->batch_size, &s->batch, err);
 }
 
-/* Passes over the batches that an earlier run finished; afterwards the batch is the first to
- * compute, or empty. */
-static semid_status skip_kept(embed_state *s, semid_error *err) {
+static semid_status embed_all(embed_state *s, semid_error *err) {
+    /* pass over the batches that an earlier run finished */
     TRY(next_batch(s, err));
     while (s->batch.n_ids > 0) {
         size_t n_same;
@@ -111,14 +110,11 @@ static semid_status skip_kept(embed_state *s, semid_error *err) {
         s->n_kept += n_same;
         TRY(next_batch(s, err));
     }
-    return embed_partial_cut(s->partial, s->n_kept, err);
-}
+    TRY(embed_partial_cut(s->partial, s->n_kept, err));
 
-static semid_status embed_rest(embed_state *s, semid_error *err) {
     progress bar;
     double start_s = clock_seconds();
     semid_status status = SEMID_OK;
-
     progress_begin(&bar, "embed", "texts", s->n_rows - s->n_kept);
     bar.state.part_unit = "tokens";
     while (s->batch.n_ids > 0) {
@@ -197,8 +193,7 @@ semid_status step_embed(const embed_params *params, const step_context *ctx, jso
     TRY_GOTO(output_check_file(ids_path, NULL, err));
 
     TRY_GOTO(open_inputs(&s, err));
-    TRY_GOTO(skip_kept(&s, err));
-    TRY_GOTO(embed_rest(&s, err));
+    TRY_GOTO(embed_all(&s, err));
     TRY_GOTO(write_out(&s, ids_path, err));
 
     TRY_GOTO(make_report(&s, ids_path, &figures, err));

@@ -6,7 +6,9 @@
 #include "pipeline/output_check.h"
 #include "pipeline/row_encoder.h"
 
-/* Loads the codebooks with the model beside them, lets row_encoder do the work, and reports. */
+/* Loads the codebooks, and the model beside them if there is one, lets row_encoder do the work, and
+ * reports. Plain codes are streamed: memory does not grow with the number of rows. Where rows
+ * compete for codes (--balance, --unique), codes are kept in memory until all are known. */
 
 static semid_status add_figures(json_t *report, const semid_codebook *cb, const file_rows *rows,
                                 const encoded *e, bool latent_errors, double seconds,

@@ -205,23 +205,6 @@ static semid_status find_space(method_files *m, const catalogue *items, bool ref
     return mem_format(&m->query_space, err, "%s%s", space, map);
 }
 
-static semid_status open_method(method_files *m, const evaluation *e, semid_error *err) {
-    TRY(path_join(&m->folder, e->p->outputs_dir, m->name, err));
-    TRY(path_join(&m->codebook_path, m->folder, "codebooks.npz", err));
-    TRY(path_join(&m->index_path, m->folder, "inverted.sid", err));
-    TRY(path_join(&m->metrics_path, m->folder, "metrics.json", err));
-
-    if (!path_is_dir(m->folder))
-        FAIL(SEMID_ERR_IO, "%s: expected the folder of a method, found %s", m->folder,
-             path_exists(m->folder) ? "a file" : "nothing");
-
-    TRY(semid_codebook_load(NULL, &m->codebook, m->codebook_path, err));
-    TRY(semid_model_beside(NULL, &m->model, m->codebook_path, m->codebook, err));
-    TRY(concat_check(e->layout, m->codebook_path, err));
-    TRY(semid_inverted_open(&m->index, m->index_path, err));
-    return find_space(m, &e->items, e->p->reference, err);
-}
-
 static method_input input_of(const method_files *m) {
     return (method_input){.codebook = m->codebook,
                           .model = m->model,
@@ -236,8 +219,21 @@ static semid_status open_methods(evaluation *e, semid_error *err) {
     for (size_t i = 0; i < n; i++) {
         method_files *m = &e->methods[i];
         m->name = e->p->methods.items[i];
-        TRY(open_method(m, e, err));
+        TRY(path_join(&m->folder, e->p->outputs_dir, m->name, err));
+        TRY(path_join(&m->codebook_path, m->folder, "codebooks.npz", err));
+        TRY(path_join(&m->index_path, m->folder, "inverted.sid", err));
+        TRY(path_join(&m->metrics_path, m->folder, "metrics.json", err));
+        if (!path_is_dir(m->folder))
+            FAIL(SEMID_ERR_IO, "%s: expected the folder of a method, found %s", m->folder,
+                 path_exists(m->folder) ? "a file" : "nothing");
 
+        TRY(semid_codebook_load(NULL, &m->codebook, m->codebook_path, err));
+        TRY(semid_model_beside(NULL, &m->model, m->codebook_path, m->codebook, err));
+        TRY(concat_check(e->layout, m->codebook_path, err));
+        TRY(semid_inverted_open(&m->index, m->index_path, err));
+        TRY(find_space(m, &e->items, e->p->reference, err));
+
+        /* does it fit the catalogue, and what is asked of it? */
         method_input input = input_of(m);
         semid_status status = protocol_check(&e->protocol_params, &e->items, &input, err);
         if (status == SEMID_ERR_USAGE) error_prefix(err, "--expand");

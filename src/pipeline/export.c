@@ -8,8 +8,9 @@
 #include "semid/codes.h"
 #include "table/item_codes.h"
 
-/* Row i of the codes belongs to id i; nothing else connects the two files, so that all that can be
- * checked is that there are as many of both. The format follows from the name of the output. */
+/* Row i of the codes belongs to id i. Nothing else connects the two files, so all that can be
+ * checked is that there are as many of both. The format of the table, and how codes stand in it,
+ * is table/item_codes.h's; it follows from the name of the output. */
 
 semid_status step_export(const export_params *params, const step_context *ctx, json_t **report,
                          semid_error *err) {

@@ -4,8 +4,9 @@
 
 #include <math.h>
 
-/* semid/quality.h says what the figures mean; here they only get their names. Programs read them:
- * a name that was once given stays. */
+/* semid/quality.h says what the figures mean; here they only get their names. Programs read them,
+ * and records of earlier runs hold them: a name that was once given stays. Errors that overflow, or
+ * that nobody measured, are null, because JSON has no infinities. */
 
 json_t *health_figure(double v) {
     return isfinite(v) ? json_real(v) : json_null();

@@ -41,26 +41,21 @@ done:
     return status;
 }
 
-/* The errors that training measured, where it measured any. */
-static void take_errors(semid_quality *q, const json_t *metrics) {
-    const json_t *levels = json_object_get(metrics, "levels");
-    if (json_array_size(levels) != q->n_levels) return;
-
-    for (size_t l = 0; l < q->n_levels; l++) {
-        const json_t *level = json_array_get(levels, l), *mse = json_object_get(level, "mse");
-        const json_t *explained = json_object_get(level, "explained_ratio");
-        if (json_is_number(mse)) q->levels[l].mse = json_number_value(mse);
-        if (json_is_number(explained)) q->levels[l].explained_ratio = json_number_value(explained);
-    }
-}
-
 static semid_status report_health(json_t *report, const char *dir, const method_folder *f,
                                   semid_error *err) {
     semid_quality q;
     size_t K = semid_codebook_codewords(f->codebook);
     semid_status status = semid_quality_measure(NULL, &q, &f->codes, K, NULL, 0, err);
     if (status != SEMID_OK) return error_prefix(err, "%s", dir);
-    take_errors(&q, f->metrics);
+
+    /* the errors that training measured, where it measured any */
+    const json_t *levels = json_object_get(f->metrics, "levels");
+    for (size_t l = 0; json_array_size(levels) == q.n_levels && l < q.n_levels; l++) {
+        const json_t *level = json_array_get(levels, l), *mse = json_object_get(level, "mse");
+        const json_t *explained = json_object_get(level, "explained_ratio");
+        if (json_is_number(mse)) q.levels[l].mse = json_number_value(mse);
+        if (json_is_number(explained)) q.levels[l].explained_ratio = json_number_value(explained);
+    }
 
     TRY_GOTO(json_merge(report,
                         json_pack("{s:s, s:s?, s:I, s:I, s:I}", "folder", dir, "method",

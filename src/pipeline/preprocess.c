@@ -336,13 +336,6 @@ static semid_status write_table(preprocessing *j, int table, semid_error *err) {
     return status == SEMID_OK ? status : sql_error_in_temp(temp, j->paths[table], err);
 }
 
-static semid_status write_tables(preprocessing *j, semid_error *err) {
-    TRY(write_table(j, ITEMS, err));
-    TRY(preprocess_store_texts(&j->db, j->params->out, &j->texts, err));
-    for (int part = 0; part < N_PARTS; part++) TRY(write_table(j, part, err));
-    return SEMID_OK;
-}
-
 /* All is on disk before the first file gets its name. */
 static semid_status commit(preprocessing *j, semid_error *err) {
     char *path = NULL;
@@ -385,7 +378,10 @@ static semid_status preprocess(preprocessing *j, semid_error *err) {
         TRY(sql_run_text(&j->db, "SET threads = 1", err));
 
     TRY(read_meta(j, err));
-    TRY(write_tables(j, err));
+
+    TRY(write_table(j, ITEMS, err));
+    TRY(preprocess_store_texts(&j->db, p->out, &j->texts, err));
+    for (int part = 0; part < N_PARTS; part++) TRY(write_table(j, part, err));
     return commit(j, err);
 }
 

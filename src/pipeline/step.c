@@ -4,8 +4,9 @@
 #include "base/log.h"
 #include "base/memory.h"
 
-/* The frame of every step: what its report ends with. The peak of memory is that of the process, so
- * it is the step's own where the command runs one step. */
+/* What the report of every step ends with. The peak of memory is that of the process: it is the
+ * step's own where the command runs one step, and that of the largest step so far in `run`, whose
+ * steps share the process. */
 
 step_timer step_begin(void) {
     return (step_timer){.start_s = clock_seconds()};

@@ -229,20 +229,6 @@ done:
     return status;
 }
 
-static void tokenize_release(tokenize_state *s) {
-    if (s->in && s->in != stdin) fclose(s->in);
-    for (size_t i = 0; i < s->n_chunks; i++) mem_free(s->chunks[i].text.bytes);
-    for (size_t i = 0; i < s->n_workers; i++) {
-        mem_free(s->workers[i].text.bytes);
-        token_ids_release(&s->workers[i].ids);
-    }
-    mem_free(s->block.bytes);
-    mem_free(s->lines);
-    mem_free(s->chunks);
-    mem_free(s->workers);
-    tokenizer_close(s->tokenizer);
-}
-
 semid_status step_tokenize(const tokenize_params *params, const step_context *ctx, json_t **report,
                            semid_error *err) {
     (void)ctx;
@@ -258,6 +244,16 @@ semid_status step_tokenize(const tokenize_params *params, const step_context *ct
     *report = json_incref(figures);
 done:
     json_decref(figures);
-    tokenize_release(&s);
+    if (s.in && s.in != stdin) fclose(s.in);
+    for (size_t i = 0; i < s.n_chunks; i++) mem_free(s.chunks[i].text.bytes);
+    for (size_t i = 0; i < s.n_workers; i++) {
+        mem_free(s.workers[i].text.bytes);
+        token_ids_release(&s.workers[i].ids);
+    }
+    mem_free(s.block.bytes);
+    mem_free(s.lines);
+    mem_free(s.chunks);
+    mem_free(s.workers);
+    tokenizer_close(s.tokenizer);
     return status;
 }

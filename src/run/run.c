@@ -64,24 +64,22 @@ static semid_status fingerprint_list(const string_list *specs, json_t **out, sem
     return status;
 }
 
-/* The first key of two objects whose values differ, or NULL. */
-static const char *first_difference(const json_t *a, const json_t *b) {
-    const char *key;
-    json_t *value;
-    json_object_foreach((json_t *)(uintptr_t)a, key, value) {
-        if (!json_equal(value, json_object_get(b, key))) return key;
-    }
-    json_object_foreach((json_t *)(uintptr_t)b, key, value) {
-        if (!json_object_get(a, key)) return key;
-    }
-    return NULL;
-}
-
-static bool differs(const json_t *record, const char *key, const json_t *now, const char *what,
+/* Does an object of the record differ from what it would be now? The first key that does is named.
+ */
+static bool differs(const json_t *record, const char *part, const json_t *now, const char *what,
                     char why[WHY_BYTES]) {
-    const char *where = first_difference(json_object_get(record, key), now);
-    if (where) snprintf(why, WHY_BYTES, "%s: %s", what, where);
-    return where != NULL;
+    const json_t *before = json_object_get(record, part);
+    const char *key, *found = NULL;
+    json_t *value;
+    json_object_foreach((json_t *)(uintptr_t)before, key, value) {
+        if (!found && !json_equal(value, json_object_get(now, key))) found = key;
+    }
+    json_object_foreach((json_t *)(uintptr_t)now, key, value) {
+        if (!found && !json_object_get(before, key)) found = key;
+    }
+
+    if (found) snprintf(why, WHY_BYTES, "%s: %s", what, found);
+    return found != NULL;
 }
 
 /* Is the record what would be written now? If not, why not. */
@@ -136,27 +134,6 @@ done:
     return status;
 }
 
-static semid_status save_record(const run_step *s, const run_settings *settings,
-                                const step_context *ctx, json_t *inputs, json_t *report,
-                                semid_error *err) {
-    char *path = NULL;
-    json_t *record = NULL, *outputs = NULL;
-    semid_status status = SEMID_OK;
-    TRY_GOTO(record_path(s, settings, ".json", &path, err));
-    TRY_GOTO(describe(s, ctx, &record, err));
-    TRY_GOTO(fingerprint_list(&s->outputs, &outputs, err));
-
-    TRY_GOTO(json_set(record, "inputs", json_incref(inputs), err));
-    TRY_GOTO(json_set(record, "outputs", json_incref(outputs), err));
-    TRY_GOTO(json_set(record, "report", json_incref(report), err));
-    TRY_GOTO(json_file_save(record, path, err));
-done:
-    json_decref(record);
-    json_decref(outputs);
-    mem_free(path);
-    return status;
-}
-
 /* ---- one step ---- */
 
 /* Before a step that can be resumed: does it go on from what the last run left? Else note what it
@@ -179,25 +156,35 @@ done:
     return status;
 }
 
+/* The step, and then its record: with that it is done. */
 static semid_status call_step(const run_step *s, const run_settings *settings,
                               const step_context *ctx, json_t **report, semid_error *err) {
-    json_t *inputs = NULL, *figures = NULL;
-    char *unfinished = NULL;
+    json_t *inputs = NULL, *outputs = NULL, *figures = NULL, *record = NULL;
+    char *unfinished = NULL, *path = NULL;
     semid_status status = SEMID_OK;
     TRY_GOTO(record_path(s, settings, ".unfinished.json", &unfinished, err));
+    TRY_GOTO(record_path(s, settings, ".json", &path, err));
     TRY_GOTO(fingerprint_list(&s->inputs, &inputs, err));
     if (s->resume) TRY_GOTO(decide_resume(s, settings, ctx, unfinished, inputs, err));
 
     TRY_GOTO(s->call(s->params, ctx, &figures, err));
-    if (!figures) figures = json_object();
+    if (!figures) figures = json_object(); /* a step without figures */
 
-    TRY_GOTO(save_record(s, settings, ctx, inputs, figures, err));
+    TRY_GOTO(describe(s, ctx, &record, err));
+    TRY_GOTO(fingerprint_list(&s->outputs, &outputs, err));
+    TRY_GOTO(json_set(record, "inputs", json_incref(inputs), err));
+    TRY_GOTO(json_set(record, "outputs", json_incref(outputs), err));
+    TRY_GOTO(json_set(record, "report", json_incref(figures), err));
+    TRY_GOTO(json_file_save(record, path, err));
     if (s->resume) TRY_GOTO(file_remove(unfinished, err));
     *report = json_incref(figures);
 done:
     json_decref(inputs);
+    json_decref(outputs);
     json_decref(figures);
+    json_decref(record);
     mem_free(unfinished);
+    mem_free(path);
     return status;
 }
 

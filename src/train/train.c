@@ -159,17 +159,6 @@ static semid_status check_distinct(training *t, semid_error *err) {
     return SEMID_OK;
 }
 
-static semid_status fit_pca(training *t, semid_error *err) {
-    const train_params *p = t->p;
-    if (pca_fit(&t->model, &t->data.rows, (size_t)p->pca, p->pca_whiten, &t->pca_kept, err) !=
-        SEMID_OK)
-        return error_prefix(err, "%s: --pca", embeddings_path(t->train_rows.file));
-
-    log_info("pca: %lld of %zu dimensions keep %.1f%% of the variance", (long long)p->pca,
-             t->data.dim, 100 * t->pca_kept);
-    return SEMID_OK;
-}
-
 /* Codewords to start from must have the dimension of what they will quantize. */
 static semid_status check_start_dim(const training *t, semid_error *err) {
     size_t found = t->model ? semid_model_latent(t->model) : t->data.dim, dim = found;
@@ -197,7 +186,13 @@ static semid_status fit(training *t, semid_error *err) {
     double start_s = clock_seconds();
 
     /* A linear map is not trained: the method works on the latents that it gives. */
-    if (p->pca > 0) TRY(fit_pca(t, err));
+    if (p->pca > 0) {
+        if (pca_fit(&t->model, &t->data.rows, (size_t)p->pca, p->pca_whiten, &t->pca_kept, err) !=
+            SEMID_OK)
+            return error_prefix(err, "%s: --pca", embeddings_path(t->train_rows.file));
+        log_info("pca: %lld of %zu dimensions keep %.1f%% of the variance", (long long)p->pca,
+                 t->data.dim, 100 * t->pca_kept);
+    }
     TRY(check_start_dim(t, err));
     if (t->start_model && !networks) {
         t->model = t->start_model;

@@ -30,11 +30,6 @@ static double limit_of(const train_params *p) {
                                : MACHINE_SHARE * (double)mem_physical_bytes();
 }
 
-static bool exceeds_limit(const train_data *data, const train_params *p) {
-    double rows = (double)data->n_rows * ((double)data->dim * sizeof(float) + ROW_BYTES);
-    return rows + FIXED_MB * 1e6 > limit_of(p);
-}
-
 semid_status train_data_check_memory(const train_data *data, const train_params *p,
                                      const train_memory *m, semid_error *err) {
     if (data->rows.x) return SEMID_OK; /* taken within the limit */
@@ -115,7 +110,8 @@ static semid_status take(train_data *data, const file_rows *rows, const train_pa
     data->n_rows = n_max > 0 && n_max < n_left ? n_max : n_left;
 
     bool takes_all = data->n_rows == rows->n_rows;
-    bool exceeds_memory = exceeds_limit(data, p);
+    double n_bytes = (double)data->n_rows * ((double)data->dim * sizeof(float) + ROW_BYTES);
+    bool exceeds_memory = n_bytes + FIXED_MB * 1e6 > limit_of(p);
     const float *view = takes_all && p->method != TRAIN_RQKMEANS ? file_rows_view(rows) : NULL;
     if (view && !exceeds_memory) {
         data->rows = row_source_of(view, data->n_rows, data->dim);

@@ -5,8 +5,9 @@
 #include "semid/ema.h"
 #include "semid/rqkmeans.h"
 
-/* The options of the command become the parameters of a fit. Rows that do not fit into memory go to
- * the same fits by callback. */
+/* The options of the command become the parameters of a fit of the library. Rows that do not fit
+ * into memory go to the same fit by callback, with the same result. RQ-KMeans gets its copy of the
+ * rows to work in; the moving averages only read theirs. */
 
 enum { DEFAULT_EPOCHS = 20 };
 
