@@ -177,6 +177,7 @@ static semid_status scan_block(rows_scan *s, file_rows *rows, size_t row, size_t
     parallel_chunks(n, ROWS_PER_CHUNK, scan_chunk, s);
     embeddings_drop(rows->file, row, row + n);
 
+    /* in chunk order: the same bits with any number of threads */
     for (size_t c = 0; c < chunk_count(n, ROWS_PER_CHUNK); c++) {
         s->squares += s->chunks[c].squares;
         s->unit_norm &= s->chunks[c].unit_norm;

@@ -64,6 +64,7 @@ static semid_status add_rows(const faiss_bridge *faiss, faiss_index *index, cons
         size_t n = n_rows - row < BLOCK_ROWS ? n_rows - row : BLOCK_ROWS;
         TRY_GOTO(check_interrupted(err));
         TRY_GOTO(embeddings_read(e, row, n, x, err));
+        /* the index grows: pages of the file must not pile up beside it */
         embeddings_drop(e, row, row + n);
         TRY_GOTO(catalogue_check_rows(e, x, n, row, err));
         if (normalize) normalize_rows(x, n, dim);
@@ -120,6 +121,7 @@ semid_status step_build_faiss(const build_faiss_params *params, const step_conte
     TRY_GOTO(concat_open(&e, NULL, params->emb, &params->concat, NULL, err));
     TRY_GOTO(catalogue_ids_load(&list, e, params->ids, err));
     TRY_GOTO(faiss_library_load(&faiss, err));
+    /* the third argument: inner product */
     status = faiss->create(&index, embeddings_dim(e), params->factory, true, err);
     if (status != SEMID_OK) TRY_GOTO(error_prefix(err, "--factory %s", params->factory));
 

@@ -53,6 +53,7 @@ static semid_status fingerprint(const embed_state *s, uint64_t *out, semid_error
     const char *version = semid_version(), *prefix = text_encoder_prefix(s->encoder);
     int64_t options[] = {s->params->max_len, text_encoder_pooling(s->encoder),
                          text_encoder_normalizes(s->encoder), s->params->dtype};
+    /* the version: a later one may compute other last bits */
     uint64_t hash = hash_bytes(0, version, strlen(version));
     hash = hash_bytes(hash, options, sizeof options);
     hash = hash_bytes(hash, prefix, strlen(prefix) + 1);
@@ -150,6 +151,8 @@ static semid_status write_out(embed_state *s, const char *ids_path, semid_error 
         TRY_GOTO(embeddings_writer_append(w, x, n, err));
     }
 
+    /* The vectors get their name last: where they are, their ids are too, and the partial file has
+     * done its work. */
     TRY_GOTO(ids_save(&s->list, ids_path, err));
     TRY_GOTO(embeddings_writer_commit(w, err));
     embed_partial_remove(s->partial);
@@ -161,7 +164,7 @@ done:
 
 static semid_status make_report(const embed_state *s, const char *ids_path, json_t **out,
                                 semid_error *err) {
-    double seconds = s->compute_s > 0 ? s->compute_s : 1;
+    double seconds = s->compute_s > 0 ? s->compute_s : 1; /* all kept: the rates are 0 */
     return json_made(
         out,
         json_pack(

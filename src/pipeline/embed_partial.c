@@ -124,6 +124,7 @@ semid_status embed_partial_open(embed_partial **out, const char *out_path, uint6
         FAIL_GOTO(SEMID_ERR_IO, "%s: another process is writing it", p->path);
 
     if (resume) TRY_GOTO(take_over(p, &own, err));
+    /* of rows that are not taken over nothing may be left */
     TRY_GOTO(embed_partial_cut(p, p->n_rows, err));
     TRY_GOTO(write_at(p, &own, sizeof own, 0, err));
     *out = p;
@@ -168,6 +169,7 @@ semid_status embed_partial_append(embed_partial *p, const ids *texts, const floa
         memcpy(record + sizeof hash, x + i * p->dim, p->dim * sizeof(float));
     }
 
+    /* one write per batch */
     TRY(write_at(p, p->records, n_bytes, record_offset(p, p->n_rows), err));
     p->n_rows += texts->n_ids;
     return SEMID_OK;

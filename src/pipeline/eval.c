@@ -81,6 +81,7 @@ static semid_status check_usage(const eval_params *p, semid_error *err) {
     if (p->faiss_ids && !p->faiss_index)
         FAIL(SEMID_ERR_USAGE, "--faiss-ids: expected --faiss-index FILE as well");
 
+    /* a name twice would be two rows of the table that nobody can tell apart */
     for (size_t i = 0; i < p->methods.n_items; i++)
         for (size_t j = 0; j < i; j++)
             if (strcmp(p->methods.items[i], p->methods.items[j]) == 0)
@@ -167,6 +168,7 @@ static semid_status load_faiss(evaluation *e, semid_error *err) {
     semid_status status = SEMID_OK;
     const char *index = e->p->faiss_index, *name = path_basename(index);
 
+    /* build-faiss writes the ids beside the index */
     if (e->p->faiss_ids)
         TRY_GOTO(mem_strdup(&ids_path, e->p->faiss_ids, err));
     else
@@ -248,6 +250,7 @@ static semid_status evaluate_method(evaluation *e, const method_files *m, semid_
     method_result result = {0};
     json_t *row = NULL;
 
+    /* an interruption concerns no method */
     status = protocol_run(&result, &e->protocol, &input, err);
     if (status != SEMID_OK) {
         if (status != SEMID_ERR_INTERRUPTED) error_prefix(err, "%s", m->folder);
@@ -354,6 +357,7 @@ semid_status step_eval(const eval_params *params, const step_context *ctx, json_
     for (size_t i = 0; i < params->methods.n_items; i++)
         TRY_GOTO(evaluate_method(&e, &e.methods[i], err));
 
+    /* files at the end, together: a method that fails leaves the old ones */
     TRY_GOTO(make_report(&e, &whole, err));
     TRY_GOTO(step_end(timer, whole, err));
     TRY_GOTO(save(&e, whole, err));

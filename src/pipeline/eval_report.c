@@ -178,6 +178,7 @@ void eval_rows_write(file_out *f, const char *method, const protocol *p, const m
         char code[SEMID_CODE_TEXT_BYTES];
         semid_code_format(r->codes + i * r->n_levels, r->n_levels, code, sizeof code);
         fprintf(f->stream, ",%s,%u,", code, r->n_cand[i]);
+        /* ranks count from 1 for readers, from 0 in the program */
         if (r->ranks[i] != RANK_NONE) fprintf(f->stream, "%u", r->ranks[i] + 1);
         fputc('\n', f->stream);
     }

@@ -99,7 +99,7 @@ static semid_status name_rows(listing *l, semid_error *err) {
                   l->codes->n_rows, all.n_ids);
 
     for (size_t i = 0; i < l->n_listed; i++) {
-        char number[24];
+        char number[24]; /* stands for the id where there are none */
         size_t n_bytes = (size_t)snprintf(number, sizeof number, "%zu", l->rows[i]);
         const char *id = from ? ids_get(&all, l->rows[i], &n_bytes) : number;
         TRY_GOTO(ids_append(&l->listed_ids, id, n_bytes, err));
@@ -135,6 +135,7 @@ static semid_status find_titles(listing *l, semid_error *err) {
             size_t n_id, n_title;
             const char *id = ids_get(&all, row + i, &n_id);
             const char *title = ids_get(&block, i, &n_title);
+            /* a table may hold more items than have codes */
             size_t at = ids_index_find(&listed, id, n_id);
             if (at == IDS_NOT_FOUND) continue;
             TRY_GOTO(ids_append(&l->titles, title, n_title, err));

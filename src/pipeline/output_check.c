@@ -27,6 +27,7 @@ static bool go_up(char *path) {
 /* path: room for two bytes at least; what it holds afterwards is of no use. */
 static semid_status check_writable(char *path, semid_error *err) {
     struct stat st;
+    /* up to the nearest folder that exists */
     while (stat(path, &st) != 0) {
         bool missing = errno == ENOENT || errno == ENOTDIR;
         if (missing && lstat(path, &st) == 0)
@@ -85,6 +86,7 @@ semid_status output_check_folder(const char *path, const char *const *names, sem
     folder[strlen(path)] = '\0';
     TRY_GOTO(check_writable(folder, err));
 
+    /* in a folder that does not exist yet nothing is in the way of its files */
     for (; path_is_dir(path) && *names; names++) {
         TRY_GOTO(path_join(&file, path, *names, err));
         if (path_is_dir(file)) FAIL_GOTO(SEMID_ERR_IO, "%s: expected a file, found a folder", file);

@@ -89,6 +89,7 @@ static semid_status find_files(preprocessing *j, semid_error *err) {
         return check_extensions(&j->reviews, jsonl, err);
     }
 
+    /* in the order of the parts: the number of a file is its part */
     const char *parts[] = {p->train_csv, p->valid_csv, p->test_csv};
     TRY(mem_calloc(&j->reviews.paths, N_PARTS, sizeof(char *), err));
     for (size_t i = 0; i < N_PARTS; i++) {
@@ -160,6 +161,7 @@ static semid_status run_scan(preprocessing *j, record_scan *scan, const char *la
     j->db.tick_user = &p;
     semid_status status = record_scan_finish(scan, load(&j->db, err), err);
     j->db.on_tick = NULL;
+    /* the last tick was before the end */
     show_progress(&p);
     progress_end(&p.bar);
     return status;
@@ -174,6 +176,7 @@ static semid_status report_reviews(preprocessing *j, const record_scan *scan, se
     TRY(report_lines(object, scan, &j->reviews, &n_rows, err));
     TRY(preprocess_count_reviews(&j->db, min_rating, &n_complete, &n_rated, err));
 
+    /* what each condition drops, in the order in which they are applied */
     TRY(set_int(object, "rows_missing_fields", n_rows - n_complete, err));
     if (n_rows > n_complete)
         log_warn("%lld of %lld rows have no user_id, parent_asin or timestamp and are dropped",
@@ -263,7 +266,7 @@ static semid_status report_counts(json_t *parent, const char *key, const core_co
 
 static semid_status core_to_fixpoint(preprocessing *j, core_counts *counts, semid_error *err) {
     int64_t k = j->params->train_csv ? 0 : j->params->core, n_passes = 0;
-    core_counts before = *counts;
+    core_counts before = *counts; /* for the message */
     for (int64_t rows = -1; k > 1 && rows != counts->rows;) {
         rows = counts->rows;
         TRY(preprocess_core_pass(&j->db, k, err));
@@ -301,6 +304,7 @@ static semid_status report_split(preprocessing *j, semid_error *err) {
         TRY(set_int(object, "ts_max", c.last_timestamp, err));
     }
 
+    /* what no method can answer, and what none has seen */
     int64_t cold[2];
     TRY(preprocess_count_cold(&j->db, cold, err));
     TRY(set_int(j->report, "test_rows_user_without_history", cold[0], err));

@@ -77,6 +77,7 @@ semid_status preprocess_number(sql_db *db, double min_rating, semid_error *err) 
     TRY(number_strings(db, "user_names", "user_id", "u", min_rating, err));
     TRY(number_strings(db, "item_names", "item_id", "i", min_rating, err));
 
+    /* ord holds the number of the file above 40 bits of the line */
     sql_text sql = {0};
     sql_add(&sql, "CREATE TABLE coded AS SELECT (ord >> 40)::INTEGER AS file, u, i, "
                   "timestamp, rating FROM ");

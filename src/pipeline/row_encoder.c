@@ -281,6 +281,7 @@ static semid_status encoder_init(row_encoder *e, semid_error *err) {
         TRY(decoded_errors_init(&e->decoded, o->model, e->cb, e->batch_rows, err));
     if (o->beam > 1) TRY(beam_new(&e->beam, e->cb, o->beam, (size_t)threads_get(), err));
 
+    /* shortlists are of codes that are nearest; prices and beams make others */
     if (o->unique && !o->balance && o->beam <= 1 && codebook_makes_lists(e->cb)) {
         TRY(prefix_counts_init(&e->prefixes, n_rows, L, UNIQUE_DENSE_ROWS, err));
         TRY(mem_alloc(&e->gaps, n_rows, sizeof *e->gaps, err));

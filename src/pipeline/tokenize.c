@@ -75,6 +75,7 @@ static semid_status split_lines(tokenize_state *s, size_t *used, semid_error *er
     s->n_lines = 0;
 
     while (at < n_bytes) {
+        /* a line without end waits for the next block, unless there is none */
         const char *stop = memchr(bytes + at, '\n', n_bytes - at);
         if (!stop && !feof(s->in)) break;
         size_t end = stop ? (size_t)(stop - bytes) : n_bytes;
@@ -96,7 +97,7 @@ static semid_status append_ids(text_buffer *out, const token_ids *ids, semid_err
 
     *to++ = '[';
     for (size_t i = 0; i < ids->n_ids; i++) {
-        char digits[ID_CHARS];
+        char digits[ID_CHARS]; /* from the last one on */
         size_t n = 0;
         for (int32_t id = ids->ids[i]; n == 0 || id > 0; id /= 10)
             digits[n++] = (char)('0' + id % 10);
@@ -134,7 +135,7 @@ static semid_status tokenize_line(const tokenize_state *s, size_t line, worker_b
     size_t n_prefix = prefix ? strlen(prefix) : 0;
     TRY(json_line_decode(s->block.bytes + s->lines[line].begin, s->lines[line].n_bytes, text, err));
 
-    if (n_prefix > 0) {
+    if (n_prefix > 0) { /* before the text, whose place in the buffer the decoder chose */
         TRY(mem_reserve(&text->bytes, &text->capacity, text->n_bytes + n_prefix, 1, err));
         memmove(text->bytes + n_prefix, text->bytes, text->n_bytes);
         memcpy(text->bytes, prefix, n_prefix);
@@ -220,6 +221,7 @@ static semid_status tokenize_all(tokenize_state *s, semid_error *err) {
         TRY_GOTO(split_lines(s, &used, err));
         TRY_GOTO(tokenize_block(s, err));
 
+        /* the start of the next line to the front */
         s->block.n_bytes -= used;
         memmove(s->block.bytes, s->block.bytes + used, s->block.n_bytes);
         progress_add(&bar, s->n_lines);

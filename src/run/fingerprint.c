@@ -31,7 +31,7 @@ semid_status fingerprint_file(const char *path, json_t **out, semid_error *err) 
     if ((size_t)st.st_size > MAX_HASHED_BYTES) {
         snprintf(text, sizeof text, "%jd bytes, changed %jd.%09ld", (intmax_t)st.st_size,
                  (intmax_t)st.st_mtim.tv_sec, st.st_mtim.tv_nsec);
-    } else {
+    } else { /* the size tells apart what hashes alike */
         file_map map;
         TRY(file_map_open(&map, path, err));
         snprintf(text, sizeof text, "%zu bytes, hash %016" PRIx64, map.n_bytes,

@@ -124,6 +124,7 @@ static semid_status find_record(const run_step *s, const run_settings *settings,
     TRY(record_path(s, settings, ".json", &path, err));
 
     snprintf(why, WHY_BYTES, settings->force ? "forced" : "not done yet");
+    /* a record that cannot be read is none */
     if (settings->force || json_file_load(&record, path, NULL) != SEMID_OK) goto done;
     TRY_GOTO(describe(s, ctx, &now, err));
     if (is_up_to_date(s, record, now, why)) *out = json_incref(record);
@@ -145,6 +146,7 @@ static semid_status decide_resume(const run_step *s, const run_settings *setting
     semid_status status = SEMID_OK;
     TRY_GOTO(describe(s, ctx, &now, err));
     TRY_GOTO(json_set(now, "inputs", json_incref(inputs), err));
+    /* finished steps may be of another instruction set; the halves of one step may not */
     TRY_GOTO(json_set(now, "isa", json_string(kernels()->tier), err));
 
     *s->resume = !settings->force && json_file_load(&before, unfinished_path, NULL) == SEMID_OK &&
@@ -223,6 +225,7 @@ static semid_status do_step(const run_step *steps, size_t i, size_t n_steps,
     const char *state = record ? "up to date" : settings->dry_run ? "due" : "done";
     if (settings->dry_run && is_due_after(steps, i, entries, why)) state = "due";
 
+    /* the report of a step that is up to date is that of its record */
     if (strcmp(state, "done") == 0) {
         log_info("[%zu/%zu] %s (%s)", i + 1, n_steps, s->name, why);
         status = call_step(s, settings, ctx, &report, err);

@@ -94,6 +94,7 @@ static semid_status load_start(training *t, semid_error *err) {
         FAIL(SEMID_ERR_SHAPE,
              "%s: expected [L, K, d] codewords for %s, found [%zu, %zu] (of vqvae?)", path,
              train_method_names[p->method], K, dim);
+    /* what was not asked for is the start's */
     if (L != asked_L || K != asked_K)
         FAIL(SEMID_ERR_SHAPE, "%s: expected [%zu, %zu, d] codewords, found [%zu, %zu, %zu]", path,
              asked_L, asked_K, L, K, dim);
@@ -136,7 +137,7 @@ static train_shape choose_shape(const training *t) {
     bool vq = p->method == TRAIN_VQVAE;
     size_t K = RQ_CODEWORDS, rq_levels = p->L > 0 ? (size_t)p->L : RQ_LEVELS;
     if (vq) {
-        K = t->data.n_rows / VQ_ROWS_PER_CODEWORD;
+        K = t->data.n_rows / VQ_ROWS_PER_CODEWORD; /* of the rows that are trained on */
         K = K > VQ_CODEWORDS ? VQ_CODEWORDS : K > 0 ? K : 1;
     }
     return (train_shape){.n_levels = vq ? 1 : rq_levels,
@@ -244,6 +245,7 @@ static semid_status encode(training *t, semid_error *err) {
     TRY(encode_rows(&t->result, final_codebook(t), t->encoded_rows, &t->encode_options, err));
     t->encode_seconds = clock_seconds() - start_s;
 
+    /* held-out rows have the codes that they have among all rows */
     TRY(measure(t, &t->result.all, &t->quality, err));
     return t->data.n_held > 0 ? measure(t, &t->result.held, &t->held_quality, err) : SEMID_OK;
 }
@@ -324,6 +326,7 @@ static semid_status save(training *t, semid_error *err) {
     TRY_GOTO(path_join(&codes, t->p->out, "codes.npy", err));
     TRY_GOTO(path_join(&metrics, t->p->out, "metrics.json", err));
 
+    /* the model before the codebooks that belong to it; metrics.json, which describes all, last */
     TRY_GOTO(train_model_save(t->p->out, final_model(t), final_codebook(t), err));
     TRY_GOTO(semid_codebook_save(final_codebook(t), codebooks, err));
     TRY_GOTO(encoded_save(&t->result, t->encoded_rows, codes, err));

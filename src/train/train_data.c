@@ -109,6 +109,7 @@ static semid_status take(train_data *data, const file_rows *rows, const train_pa
     size_t n_left = rows->n_rows - data->n_held, n_max = (size_t)p->max_train;
     data->n_rows = n_max > 0 && n_max < n_left ? n_max : n_left;
 
+    /* in place, copied, or read later */
     bool takes_all = data->n_rows == rows->n_rows;
     double n_bytes = (double)data->n_rows * ((double)data->dim * sizeof(float) + ROW_BYTES);
     bool exceeds_memory = n_bytes + FIXED_MB * 1e6 > limit_of(p);
@@ -151,6 +152,7 @@ semid_status train_data_project(train_data *data, const semid_model *model, semi
     size_t latent = semid_model_latent(model), n;
     float *z;
     TRY(mem_alloc(&z, data->n_rows, latent * sizeof *z, err));
+    /* rows in memory are one block */
     for (size_t row = 0; row < data->n_rows; row += n) {
         const float *x;
         TRY_GOTO(row_source_block(&data->rows, row, &x, &n, err));

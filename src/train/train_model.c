@@ -85,6 +85,7 @@ semid_status train_model_check_start(const train_params *p, const semid_model *s
         FAIL(SEMID_ERR_SHAPE, "%s: expected latents of dimension %zu, found %zu", p->load,
              (size_t)p->latent, semid_model_latent(start));
     TRY(parse_hidden(&p->hidden, &asked, err));
+    /* widths that are not given are the start's */
     bool same = !hidden || asked.n_hidden == semid_model_hidden_count(start);
     for (size_t i = 0; same && i < asked.n_hidden; i++)
         same = asked.hidden[i] == semid_model_hidden(start, i);
@@ -159,6 +160,7 @@ semid_status train_model_fit(semid_codebook **codebook, semid_model **model,
     p.start = start;
     p.start_codebook = start ? start_codebook : NULL;
 
+    /* beside the outputs, so that --resume finds it by --out */
     TRY_GOTO(checkpoint_path(&path, params->out, err));
     p.checkpoint = path;
     p.checkpoint_s = params->checkpoint_seconds;
