@@ -7,8 +7,8 @@
  * Rows are read through semid_rows (rows.h), so that a catalogue need not fit into memory: `read`
  * is called from several threads at once, for the same rows more than once.
  *
- * Threads may share the codebook; codes belong to one call at a time. Codes are the same at any
- * number of threads.
+ * Threads may share the codebook; only one call at a time may use the same codes. Codes are the
+ * same at any number of threads.
  */
 #ifndef SEMID_ASSIGN_H
 #define SEMID_ASSIGN_H
@@ -24,12 +24,12 @@ extern "C" {
 /*
  * Codes [n_rows, L] that use all codewords about equally, at little error: each level takes the
  * codeword with the least squared distance plus a price. Prices are found level by level on evenly
- * spaced rows (256 per codeword, 128 MB at most; all rows where there are fewer), by dual ascent
- * until the perplexity of the level is 96 % of the highest possible, or for 64 rounds. Equal rows
- * keep equal codes. On entry, codes are those of semid_encode; n_moved, or NULL: the rows whose
- * code is another on return. SEMID_ERR_DATA (no rows), SEMID_ERR_NO_MEMORY, SEMID_ERR_INTERRUPTED,
- * and what `read` returns. Cost: encoding all rows once, and the sample at most 65 times. Memory:
- * the sample and 2 L K dim floats.
+ * spaced rows (256 per codeword, 128 MB at most; all rows if there are fewer), by dual ascent until
+ * the perplexity of the level is 96 % of the highest possible, or for 64 rounds. Equal rows keep
+ * equal codes. On entry, codes are those of semid_encode; n_moved, or NULL: the number of rows
+ * whose code has changed. SEMID_ERR_DATA (no rows), SEMID_ERR_NO_MEMORY, SEMID_ERR_INTERRUPTED, and
+ * what `read` returns. Cost: encoding all rows once, and the sample at most 65 times. Memory: the
+ * sample and 2 L K dim floats.
  */
 SEMID_API semid_status semid_assign_balanced(semid_context *context, const semid_codebook *cb,
                                              const semid_rows *rows, int32_t *codes,
@@ -43,16 +43,15 @@ typedef struct semid_unique_report {
 
 /*
  * Make codes [n_rows, L] distinct at little error. On entry, codes are those of semid_encode or
- * semid_encode_beam; others are made distinct too, at an error that need not be the least.
+ * semid_encode_beam; any other codes are made distinct too, perhaps at more error.
  *
  * Last level: within each prefix, the rows get distinct codewords at the least sum of squared
  * errors (shortest augmenting paths, Jonker and Volgenant 1987); only prefixes in which rows share
- * a code are changed. Levels above: a codeword that holds more rows than there are codes below it
- * (K^(L - level)) gives up those that lose least by going to the nearest codeword with space, and
- * these are encoded greedily from there on. Equal rows get their codes by rising error in row
- * order.
+ * a code are changed. Levels l = 1 .. L-1: if more rows take a codeword than there are codes under
+ * it (K^(L - l)), those whose error rises least move to the nearest codeword with space, and their
+ * later levels are encoded greedily. Equal rows get their codes in row order, by rising error.
  *
- * SEMID_ERR_DATA (n_rows > K^L, or a code is not in [0, K)), SEMID_ERR_UNSUPPORTED (n_rows >=
+ * SEMID_ERR_DATA (n_rows > K^L, or a code value is not in [0, K)), SEMID_ERR_UNSUPPORTED (n_rows >=
  * 2^32), SEMID_ERR_NO_MEMORY, SEMID_ERR_INTERRUPTED, and what `read` returns; codes are then
  * undefined. report may be NULL.
  * Cost: one level of encoding for the rows that share a code and those that they displace. Memory:

@@ -6,7 +6,7 @@
  * residuals that the levels before it leave.
  *
  * Threads: a codebook is read-only once it is made. Any number of threads may encode and decode
- * with it at the same time. Codes are the same bytes at any number of threads.
+ * with it at the same time. Codes do not depend on the number of threads.
  */
 #ifndef SEMID_CODEBOOK_H
 #define SEMID_CODEBOOK_H
@@ -27,11 +27,11 @@ typedef struct semid_codebook semid_codebook;
 /* ---- making, loading and saving ---- */
 
 /*
- * Make one from codewords [n_levels, n_codewords, dim], which are copied. vq: it is saved as [K,d];
- * needs n_levels = 1. *out is the caller's, released with semid_codebook_free.
+ * Make a codebook from codewords [n_levels, n_codewords, dim], which are copied. vq: it is saved as
+ * [K,d]; needs n_levels = 1. *out is the caller's, released with semid_codebook_free.
  * SEMID_ERR_SHAPE (a size is 0 or too large), SEMID_ERR_DATA (NaN or Inf), SEMID_ERR_UNSUPPORTED
  * (d > 32768), SEMID_ERR_NO_MEMORY.
- * Cost: packs the codewords for searching; memory: twice theirs.
+ * Cost: packs the codewords for searching; memory: twice that of the codewords.
  */
 SEMID_API semid_status semid_codebook_new(semid_context *context, semid_codebook **out,
                                           size_t n_levels, size_t n_codewords, size_t dim, bool vq,
@@ -49,7 +49,7 @@ SEMID_API semid_status semid_codebook_load_memory(semid_context *context, semid_
                                                   const void *bytes, size_t n_bytes,
                                                   semid_error *err);
 
-/* Write `codebooks.npz` in float32, whole or not at all. SEMID_ERR_IO, SEMID_ERR_NO_MEMORY. */
+/* Write `codebooks.npz` in float32, completely or not at all. SEMID_ERR_IO, SEMID_ERR_NO_MEMORY. */
 SEMID_API semid_status semid_codebook_save(const semid_codebook *cb, const char *path,
                                            semid_error *err);
 
@@ -83,7 +83,7 @@ enum { SEMID_BEAM_MAX = 1024 };
 /*
  * The same with a beam: after each level the `width` prefixes (partial codes) with the least
  * squared distance |x - sum of their codewords|^2 are kept (ties: the lexicographically lowest),
- * and of the last ones the nearest is taken. Width 1 is semid_encode, bit for bit; wider beams find
+ * and the nearest of the last ones is taken. Width 1 is semid_encode, bit for bit; wider beams find
  * codes of less error.
  * SEMID_ERR_ARGUMENT for a width outside 1..SEMID_BEAM_MAX, SEMID_ERR_NO_MEMORY, and as
  * semid_encode.
@@ -94,8 +94,8 @@ SEMID_API semid_status semid_encode_beam(semid_context *context, const semid_cod
                                          const float *x, size_t n, size_t width, int32_t *codes,
                                          semid_error *err);
 
-/* Sums of the chosen codewords: codes [n, L] -> x [n, d]. SEMID_ERR_DATA if a code is not in [0,K).
- */
+/* Sums of the chosen codewords: codes [n, L] -> x [n, d]. SEMID_ERR_DATA if a value is not in
+ * [0,K). */
 SEMID_API semid_status semid_decode(semid_context *context, const semid_codebook *cb,
                                     const int32_t *codes, size_t n, float *x, semid_error *err);
 

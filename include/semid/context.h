@@ -1,19 +1,18 @@
 /*
- * semid/context.h - where a call works: its threads, whom it tells, and how it is cancelled.
+ * semid/context.h - the threads, messages and cancellation of a call.
  *
  * Calls that use threads, report progress or can be cancelled take a context first. NULL stands for
- * the context of the process: all cores that the process may use, silent, never cancelled.
+ * the context of the process: all cores that the process may use, no messages, never cancelled.
  *
  * Each context has worker threads of its own, started when they are first needed. Calls in
  * different contexts run side by side. Calls that run at the same time in one context share its
- * workers without waiting for each other: the first takes them, the others work on their callers'
- * threads alone until they are free. Results are the same bytes with any number of threads.
+ * workers without waiting for each other: the first takes them; until they are free, each other
+ * call runs on its caller's thread alone. Results are the same bytes with any number of threads.
  *
- * With n_threads = 1 a context starts no thread at all: everything, callbacks too, runs on the
- * thread that calls.
+ * With n_threads = 1 a context starts no thread: everything, callbacks too, runs on the calling
+ * thread.
  *
- * After fork(), a child may go on using contexts and objects of its parent; workers are started
- * anew there.
+ * After fork(), a child may use contexts and objects of its parent; it starts workers of its own.
  */
 #ifndef SEMID_CONTEXT_H
 #define SEMID_CONTEXT_H
@@ -50,8 +49,8 @@ typedef struct semid_progress {
 
 typedef struct semid_context_params {
     int32_t n_threads; /* 0: all cores that the process may use */
-    /* Called with each message, a line without its newline, from the thread that has something to
-     * say, which may be a worker. NULL: messages are dropped. */
+    /* Called with each message, a line without its newline, from the thread that reports it, which
+     * may be a worker. NULL: messages are dropped. */
     void (*on_message)(void *user, semid_log_level level, const char *line);
     /* Called at most ten times a second and at the start and the end of each piece of work, from
      * the thread that made the call. NULL: no reports. */
@@ -71,8 +70,8 @@ SEMID_API semid_status semid_context_new(semid_context **out, const semid_contex
                                          semid_error *err);
 
 /*
- * The calls that run in this context, and all that begin before semid_context_resume, end soon with
- * SEMID_ERR_INTERRUPTED. May be called from any thread and from a signal handler.
+ * Cancel the calls that run in this context, and all that begin before semid_context_resume: they
+ * end soon with SEMID_ERR_INTERRUPTED. May be called from any thread and from a signal handler.
  */
 SEMID_API void semid_context_cancel(semid_context *context);
 SEMID_API void semid_context_resume(semid_context *context);

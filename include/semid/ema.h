@@ -2,34 +2,34 @@
  * semid/ema.h - codebooks that follow moving averages of their rows: the quantizers of VQ-VAE (one
  * level, van den Oord et al. 2017, "Neural Discrete Representation Learning", appendix A.1) and of
  * RQ-VAE (residual levels trained together, Lee et al. 2022, "Autoregressive Image Generation using
- * Residual Quantization"), on vectors as they are. rqvae.h trains networks around them.
+ * Residual Quantization"), without networks. rqvae.h trains networks around them.
  *
- * Each batch passes all levels, level l on what levels < l left over. Per batch and level, with the
- * count_k rows r nearest to codeword k:
+ * Each batch passes through all levels; level l quantizes the residuals that the levels before it
+ * leave. Per batch and level, with the count_k rows r nearest to codeword k:
  *
  *     n_k <- decay n_k + (1 - decay) count_k        m_k <- decay m_k + (1 - decay) sum of r
  *     c_k  = m_k / s_k,  s_k = (n_k + epsilon) / (N + K epsilon) N,  N = sum of n_k
  *
- * Start: codewords from `init`, else k-means level by level on a seeded sample. n_k is the count of
- * one assignment pass scaled to a batch and m_k = n_k c_k, so that a batch has the same weight from
- * the first step on.
+ * Start: codewords from `init`, else from k-means, level by level, on a seeded sample. n_k starts
+ * as the count of one assignment pass, scaled to a batch, and m_k as n_k c_k, so that a batch has
+ * the same weight from the first step on.
  *
- * Dead codewords: n_k below dead_share of the mean usage (batch / K rows), unless its rows lie so
- * far off that giving it up would cost much. Codeword k then moves to a random row of the batch
- * that its own codeword does not meet already. After the last epoch one pass over the rows moves
- * codewords that no row is nearest to in the same way, so that every codeword is used where the
- * data allow it.
+ * Dead codewords: n_k below dead_share of the mean usage (batch / K rows), unless the error of its
+ * rows would rise much without it. Codeword k then moves to a random row of the batch that does not
+ * equal its own codeword. After the last epoch, unused codewords move to random rows in the same
+ * way, in a few passes over all rows, so that every codeword is used if the data allow it.
  *
  * Loss: recon + beta commit - entropy_reg entropy, where recon is the mean over rows and dimensions
- * of the squared error after the last level, commit the sum of the same over all levels, and
+ * of the squared error after the last level, commit the sum of these means after each level, and
  * entropy the sum over levels of the entropy (nats) of codeword usage in the epoch.
  *
  * Entropy term: hard assignments give codebooks no gradient of the entropy, so the assignments of
- * training minimise the loss itself. Linearised at the running usage p_k = s_k / N it makes a row
- * pay (1 + beta) |r - c_k|^2 / dim + entropy_reg log p_k for codeword k: crowded codewords become
- * dearer, rare ones cheaper (the Lagrangian of entropy-constrained vector quantization, Chou,
- * Lookabaugh and Gray 1989, with the sign that rewards entropy). It is in units of the loss: useful
- * values are 0.01 to 1 times recon. Encoding with the finished codebook is plain nearest.
+ * training minimise the loss itself. Linearised at the current usage p_k = s_k / N, the cost of
+ * codeword k to a row is (1 + beta) |r - c_k|^2 / dim + entropy_reg log p_k: higher for common
+ * codewords, lower for rare ones (the Lagrangian of entropy-constrained vector quantization, Chou,
+ * Lookabaugh and Gray 1989, with the sign that rewards entropy). entropy_reg is in units of the
+ * loss: useful values are 0.01 to 1 times recon. Encoding with the finished codebook takes the
+ * nearest codeword.
  */
 #ifndef SEMID_EMA_H
 #define SEMID_EMA_H
@@ -46,8 +46,8 @@ typedef struct semid_ema_params {
     size_t n_levels;        /* L >= 1 */
     size_t n_codewords;     /* K >= 1, per level */
     bool vq;                /* store the codewords as [K, dim]; needs n_levels = 1 */
-    size_t n_epochs;        /* passes over the rows; 0 gives the start back */
-    size_t batch_rows;      /* at most; rows are dealt evenly to the batches of an epoch */
+    size_t n_epochs;        /* passes over the rows; 0: the initial codewords */
+    size_t batch_rows;      /* at most; rows are spread evenly over the batches */
     size_t dist_chunk_rows; /* rows per distance computation; 0: the batch. No effect on results */
     double beta;            /* weight of the commitment, >= 0 */
     double decay;           /* 0 <= decay < 1 */

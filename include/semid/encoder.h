@@ -1,9 +1,10 @@
 /*
  * semid/encoder.h - vectors to codes in a service: prepared once, shared by threads.
  *
- * An encoder holds what a codebook, and the model before it if there is one, need for encoding.
- * semid_encoder_encode allocates nothing and gives the codes of semid_encode or semid_encode_beam
- * for the vectors or, with a model, for what semid_model_project makes of them, to the byte.
+ * An encoder (not the network of that name in model.h) holds all that encoding with a codebook, and
+ * with its model if there is one, needs. semid_encoder_encode allocates nothing and gives exactly
+ * the codes of semid_encode or semid_encode_beam: for the vectors or, with a model, for the result
+ * of semid_model_project.
  *
  *     semid_encoder *encoder;
  *     if (semid_encoder_open(&encoder, "codebooks.npz", NULL, &err) != SEMID_OK) ...
@@ -29,8 +30,8 @@ typedef struct semid_encoder semid_encoder;
 typedef struct semid_encoder_params {
     size_t beam; /* width: 1 (greedy) to SEMID_BEAM_MAX */
     /* Threads, callers and workers, that encode at the same time, up to 4096; each has a workspace
-     * of its own. More than these wait for their turn. 0: as many as the context has threads, which
-     * keeps all cores busy. Greedy encoding without a model needs no workspace: nobody waits. */
+     * of its own. Further ones wait. 0: as many as the context has threads, which keeps all cores
+     * busy. Greedy encoding without a model needs no workspace and never waits. */
     size_t max_concurrent;
     semid_context *context; /* borrowed, must outlive the encoder; NULL: that of the process */
     uint64_t reserved[8];   /* zero */
@@ -42,8 +43,8 @@ SEMID_API semid_encoder_params semid_encoder_params_default(void);
 /*
  * codebook and model (or NULL) are borrowed and must outlive the encoder. params may be NULL for
  * the defaults. *out is the caller's, released with semid_encoder_free.
- * SEMID_ERR_ARGUMENT (parameters out of range), SEMID_ERR_SHAPE (the model makes latents of another
- * dimension than the codewords have), SEMID_ERR_NO_MEMORY.
+ * SEMID_ERR_ARGUMENT (parameters out of range), SEMID_ERR_SHAPE (latents of the model and codewords
+ * differ in dimension), SEMID_ERR_NO_MEMORY.
  * Memory: with a beam, a copy of the codewords, and per workspace max(beam, 96) * (K + 2 d) floats;
  * with a model, per workspace 96 * (4 * widest layer + latent) floats.
  */
@@ -53,12 +54,12 @@ SEMID_API semid_status semid_encoder_new(semid_encoder **out, const semid_codebo
 
 /*
  * Load `codebooks.npz` and, if there is one, the `model.safetensors` beside it; both belong to the
- * encoder. As semid_codebook_load, semid_model_beside and semid_encoder_new.
+ * encoder. Errors as of semid_codebook_load, semid_model_beside and semid_encoder_new.
  */
 SEMID_API semid_status semid_encoder_open(semid_encoder **out, const char *codebook_path,
                                           const semid_encoder_params *params, semid_error *err);
 
-/* Dimension of the vectors that it takes, and levels of the codes. */
+/* Dimension of its input vectors, and levels of the codes. */
 SEMID_API size_t semid_encoder_dim(const semid_encoder *encoder);
 SEMID_API size_t semid_encoder_levels(const semid_encoder *encoder);
 /* Borrowed. The model is NULL if there is none. */
@@ -66,9 +67,9 @@ SEMID_API const semid_codebook *semid_encoder_codebook(const semid_encoder *enco
 SEMID_API const semid_model *semid_encoder_model(const semid_encoder *encoder);
 
 /*
- * x [n, dim] -> codes [n, levels]. SEMID_ERR_DATA if a row holds NaN or Inf or leaves float32 in
- * the model, naming the first; what is in `codes` then is not specified. No other failure.
- * Stack: 256 KB. Cost: that of semid_encode, semid_encode_beam and semid_model_project.
+ * x [n, dim] -> codes [n, levels]. SEMID_ERR_DATA if a row holds NaN or Inf or overflows float32 in
+ * the model, naming the first; codes are then undefined. No other failure. Stack: 256 KB. Cost:
+ * that of semid_encode, semid_encode_beam and semid_model_project.
  */
 SEMID_API semid_status semid_encoder_encode(semid_encoder *encoder, const float *x, size_t n,
                                             int32_t *codes, semid_error *err);

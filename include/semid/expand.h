@@ -1,10 +1,9 @@
 /*
  * semid/expand.h - candidates: from a query to the codes whose items are worth ranking.
  *
- * An item is found under its code alone, so a query that falls beside the right codeword would miss
- * it. Each kind of expansion widens the query's code in its own way. All take only codes that the
- * index has, and give ranges of codes without overlap: semid_inverted_rows turns a range into
- * items.
+ * An item is indexed under its own code alone, so a query that gets another code would miss it.
+ * Each kind of expansion selects the codes to look up. All give only codes that the index has, as
+ * ranges without overlap: semid_inverted_rows turns a range into rows of items.
  *
  * An expander is read-only once made and may be shared by threads; each thread needs a workspace of
  * its own, so that no call allocates.
@@ -37,7 +36,7 @@ enum { SEMID_EXPAND_MAX_NEIGHBORS = 1024 };
 typedef struct semid_expand_params {
     semid_expand_kind kind;
     size_t n_neighbors;  /* NEIGHBORS: per level, the chosen one included; 1 to the maximum above */
-    size_t n_candidates; /* PREFIX, BEAM: items that are enough */
+    size_t n_candidates; /* PREFIX, BEAM: items to find */
     size_t beam_width;   /* BEAM: at least 1 */
     uint64_t reserved[8];
 } semid_expand_params;
@@ -46,9 +45,9 @@ typedef struct semid_expand_params {
 SEMID_API semid_expand_params semid_expand_params_default(void);
 
 /*
- * Do the codebook and the index belong together, and are the parameters possible for them?
- * SEMID_ERR_ARGUMENT (a parameter out of range; HAMMING1 with a single level, where it is the whole
- * catalogue), SEMID_ERR_SHAPE (levels or codewords differ).
+ * Check that the codebook and the index belong together and that the parameters are valid.
+ * SEMID_ERR_ARGUMENT (a parameter out of range; HAMMING1 with a single level, which would give the
+ * whole catalogue), SEMID_ERR_SHAPE (levels or codewords differ).
  */
 SEMID_API semid_status semid_expand_check(const semid_expand_params *params,
                                           const semid_codebook *cb, const semid_inverted *index,
@@ -67,7 +66,7 @@ SEMID_API semid_status semid_expander_new(semid_context *context, semid_expander
                                           const semid_expand_params *params, semid_error *err);
 SEMID_API void semid_expander_free(semid_expander *expander);
 
-/* What one thread works in. Released with semid_expander_workspace_free. SEMID_ERR_NO_MEMORY. */
+/* The workspace of one thread, released with semid_expander_workspace_free. SEMID_ERR_NO_MEMORY. */
 typedef struct semid_expander_workspace semid_expander_workspace;
 SEMID_API semid_status semid_expander_workspace_new(semid_expander_workspace **out,
                                                     const semid_expander *expander,
@@ -76,14 +75,14 @@ SEMID_API void semid_expander_workspace_free(semid_expander_workspace *workspace
 
 /*
  * query: [dim] in the space of the codebook, read by BEAM alone. code: [levels] the query's code,
- * read by all others (semid_encode). Returns the number of ranges; *ranges points into the
- * workspace until its next use. BEAM gives them nearest first.
+ * read by all others (semid_encode). Returns the number of ranges; *ranges is valid until the next
+ * use of the workspace. BEAM gives them nearest first.
  */
 SEMID_API size_t semid_expander_codes(const semid_expander *expander, const float *query,
                                       const int32_t *code, semid_expander_workspace *workspace,
                                       const semid_code_range **ranges);
 
-/* The same as items: the first `capacity` rows go to rows. Returns how many there are. */
+/* The same as rows of items: the first `capacity` go to rows. Returns how many there are in all. */
 SEMID_API size_t semid_expander_rows(const semid_expander *expander, const float *query,
                                      const int32_t *code, semid_expander_workspace *workspace,
                                      uint32_t *rows, size_t capacity);

@@ -1,12 +1,12 @@
 /*
  * semid/inverted.h - which items have a given code, or a code that starts with a given prefix; and
- * back, which code an item has.
+ * which code a given item has.
  *
  * `inverted.sid` is one file that is mapped into memory and used in place: the distinct codes of a
  * catalogue in ascending order (level by level), for each the rows of its items in ascending order,
  * and the item ids. A row is a number in [0, items): the position of the item in the table that the
- * file was built from. Because codes are sorted, the codes under a prefix are neighbours, and so
- * are their items: both look-ups give a range.
+ * file was built from. Because codes are sorted, the codes under a prefix are adjacent, and so are
+ * their items: both look-ups give a range.
  *
  * An open index is read-only and may be used by any number of threads at once. Nothing it returns
  * may be used after semid_inverted_close. docs/formats.md describes the bytes.
@@ -33,20 +33,20 @@ typedef struct semid_code_range {
 } semid_code_range;
 
 /*
- * Build an index and write it to `path`, whole or not at all.
+ * Build an index and write it to `path`, completely or not at all.
  * codes: [n_rows, n_levels], borrowed; 1 to 2^32-2 rows, 1 to 64 levels, values >= 0.
  * ids: n_rows NUL-terminated strings, borrowed, in row order, without duplicates (not checked).
- * SEMID_ERR_ARGUMENT: no rows, too many rows or levels. SEMID_ERR_DATA: a negative code.
+ * SEMID_ERR_ARGUMENT: no rows, too many rows or levels. SEMID_ERR_DATA: a negative value.
  * SEMID_ERR_IO: the file cannot be written. SEMID_ERR_NO_MEMORY.
- * Threads: one. Cost: O(rows * levels) time, 8 bytes a row of memory.
+ * Threads: one. Cost: O(rows * levels) time, 8 bytes of memory per row.
  */
 SEMID_API semid_status semid_inverted_build(const char *path, const semid_codes *codes,
                                             const char *const *ids, semid_error *err);
 
 /*
  * Map `inverted.sid` and check all of it: sizes against the file, codes ascending, every row once,
- * every id inside the file. What passes can be used without further checks, whoever wrote it.
- * *out is the caller's, released with semid_inverted_close.
+ * every id inside the file. An open index is safe to use, whoever wrote the file. *out is the
+ * caller's, released with semid_inverted_close.
  * SEMID_ERR_IO: missing or unreadable. SEMID_ERR_FORMAT: not such a file, truncated or damaged.
  * SEMID_ERR_UNSUPPORTED: written by a newer version. SEMID_ERR_NO_MEMORY.
  * Cost: one pass over the file.
@@ -64,7 +64,7 @@ SEMID_API semid_status semid_inverted_open_memory(semid_inverted **out, const vo
 /* NULL is allowed. */
 SEMID_API void semid_inverted_close(semid_inverted *index);
 
-/* Items; distinct codes; levels of a code; the upper bound of the code values, exclusive. */
+/* Numbers of items, distinct codes and levels; the exclusive upper bound of the code values. */
 SEMID_API size_t semid_inverted_items(const semid_inverted *index);
 SEMID_API size_t semid_inverted_codes(const semid_inverted *index);
 SEMID_API size_t semid_inverted_levels(const semid_inverted *index);
@@ -80,7 +80,7 @@ SEMID_API semid_code_range semid_inverted_find(const semid_inverted *index, cons
 
 /*
  * The children of a prefix: the values that occur at the level after it, in ascending order. Up to
- * `capacity` of them go to values and, unless it is NULL, the codes below each to ranges. Returns
+ * `capacity` of them go to values and, unless it is NULL, the codes under each to ranges. Returns
  * how many there are: at most semid_inverted_codewords; 0 for a full code or an unknown prefix.
  * Cost: O(n_levels * log(codes) + children * log(codes of a child)).
  */
@@ -99,14 +99,14 @@ SEMID_API const uint32_t *semid_inverted_rows(const semid_inverted *index, semid
 /* The id of a row, NUL-terminated, borrowed; row < items. */
 SEMID_API const char *semid_inverted_id(const semid_inverted *index, size_t row);
 
-/* What semid_inverted_row_of finds for an id that the index does not have. */
+/* What semid_inverted_row_of gives for an id that the index does not have. */
 #define SEMID_NO_ROW SIZE_MAX
 
 /*
- * The row of the item with this id (the lowest, should several have it), or SEMID_NO_ROW; and the
- * number of a row's code, for semid_inverted_code: row < items.
+ * row_of: the row of the item with this id (the lowest, if several have it), or SEMID_NO_ROW.
+ * code_of: the index of a row's code, as semid_inverted_code takes it; row < items.
  * SEMID_ERR_NO_MEMORY, which only the first call can return: it makes the tables of both look-ups,
- * 12 to 20 bytes an item. SEMID_ERR_ARGUMENT: row out of range.
+ * 12 to 20 bytes per item. SEMID_ERR_ARGUMENT: row out of range.
  * Cost: the first call one pass over the items and ids; then O(length of the id) and O(1).
  */
 SEMID_API semid_status semid_inverted_row_of(const semid_inverted *index, const char *id,

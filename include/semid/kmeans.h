@@ -1,16 +1,16 @@
 /*
- * semid/kmeans.h - k-means clustering: a good start, Lloyd's iterations, no empty clusters.
+ * semid/kmeans.h - k-means clustering: k-means++, Lloyd's iterations, no empty clusters.
  *
- * k-means++ works in the 64 leading principal directions where there are more dimensions.
+ * With more than 64 dimensions, k-means++ works in the 64 leading principal directions.
  *
- * With `shrink`, a codeword is not the mean of its rows but their posterior mean under a normal
+ * With `shrink`, a codeword is not the mean of its rows but the posterior mean under a normal
  * prior, whose variance along each direction is estimated from the clusters (empirical Bayes; James
- * & Stein 1961): codewords of few rows are pulled towards the mean of all. Where there are few rows
- * per codeword, the error on the given rows rises, the error on rows to come falls, and residual
- * levels keep all codewords in use.
+ * & Stein 1961): codewords of few rows are pulled towards the mean of all. With few rows per
+ * codeword, the error on the given rows rises, the error on unseen rows falls, and residual levels
+ * keep all codewords in use.
  *
  * Results depend on the data, the parameters and the instruction set, never on the number of
- * threads. Calls share nothing but their inputs: several threads may make them at once.
+ * threads. Calls share nothing but their inputs: several may run at once.
  */
 #ifndef SEMID_KMEANS_H
 #define SEMID_KMEANS_H
@@ -28,8 +28,8 @@ extern "C" {
 #endif
 
 typedef enum semid_kmeans_init {
-    SEMID_KMEANS_PLUSPLUS = 0, /* greedy k-means++ (Arthur & Vassilvitskii 2007), on a small sample
-                                  the best of three */
+    SEMID_KMEANS_PLUSPLUS = 0, /* greedy k-means++ (Arthur & Vassilvitskii 2007); on a small
+                                  sample, the best of three starts */
     SEMID_KMEANS_RANDOM = 1    /* K distinct rows */
 } semid_kmeans_init;
 

@@ -1,15 +1,17 @@
 /*
  * semid/model.h - networks before and after the quantizer (RQ-VAE as in TIGER, Rajput et al. 2023).
  *
- * An encoder takes a vector x to a latent z, the codebooks quantize z, a decoder takes the sum of
- * the chosen codewords q back to a vector. Both are multilayer perceptrons with ReLU between their
- * layers. They see (x - mean) scale, so that training does not depend on the unit of x:
+ * An encoder maps a vector x to a latent z, the codebook quantizes z, and a decoder maps q, the sum
+ * of the chosen codewords, back to a vector. Both are multilayer perceptrons with ReLU between
+ * their layers. They work on scaled vectors, (x - mean) scale, so that training does not depend on
+ * the unit of x:
  *
  *     z = encoder((x - mean) scale)        y = mean + decoder(q) / scale
  *
- * Without hidden layers both are linear: principal components (semid train --pca) are such a model.
+ * Without hidden layers both are linear: principal components (semid train --pca) are stored as
+ * such a model.
  *
- * A model is kept as `model.safetensors` beside the `codebooks.npz` [L,K,latent] it belongs to. For
+ * A model is stored as `model.safetensors` in the folder of its `codebooks.npz` [L,K,latent]. For
  * training see rqvae.h.
  *
  * Threads: a model is read-only once it is made. Any number of threads may use it at the same time.
@@ -25,15 +27,16 @@ extern "C" {
 
 typedef struct semid_model semid_model;
 
-enum { SEMID_MODEL_MAX_HIDDEN = 15, SEMID_MODEL_MAX_WIDTH = 32768 }; /* layers, and units of one */
+/* Hidden layers, and units of a layer. */
+enum { SEMID_MODEL_MAX_HIDDEN = 15, SEMID_MODEL_MAX_WIDTH = 32768 };
 
 /* ---- loading and saving ---- */
 
 /*
  * Read `model.safetensors` (docs/formats.md). codebook: the one it must belong to, or NULL to leave
  * that unchecked. *out is the caller's, released with semid_model_free.
- * SEMID_ERR_IO, SEMID_ERR_FORMAT (not safetensors, tensors missing or too many), SEMID_ERR_SHAPE,
- * SEMID_ERR_UNSUPPORTED (more layers than 16), SEMID_ERR_DATA (NaN, or made for codebooks with
+ * SEMID_ERR_IO, SEMID_ERR_FORMAT (not safetensors, missing or unknown tensors), SEMID_ERR_SHAPE,
+ * SEMID_ERR_UNSUPPORTED (more than 16 layers), SEMID_ERR_DATA (NaN, or made for codebooks with
  * other codewords), SEMID_ERR_NO_MEMORY.
  */
 SEMID_API semid_status semid_model_load(semid_context *context, semid_model **out, const char *path,
@@ -50,7 +53,7 @@ SEMID_API semid_status semid_model_beside(semid_context *context, semid_model **
                                           const char *codebook_path, const semid_codebook *codebook,
                                           semid_error *err);
 
-/* Write it, whole or not at all, with the checksum of the codebook that it belongs to.
+/* Write it, completely or not at all, with the checksum of the codebook that it belongs to.
  * SEMID_ERR_IO, SEMID_ERR_NO_MEMORY. */
 SEMID_API semid_status semid_model_save(const semid_model *model, const char *path,
                                         const semid_codebook *codebook, semid_error *err);
@@ -71,7 +74,7 @@ SEMID_API void semid_model_free(semid_model *model);
 
 /*
  * Vectors into the space of the codebooks: x [n, dim] -> z [n, latent], for semid_encode.
- * SEMID_ERR_DATA if a row holds NaN or Inf or leaves float32 in the networks, naming the first;
+ * SEMID_ERR_DATA if a row holds NaN or Inf or overflows float32 in the networks, naming the first;
  * SEMID_ERR_NO_MEMORY.
  * A row's result depends on the row and the model alone, to the last bit, on any CPU of the same
  * instruction set. Cost: 2 operations per weight and row; memory: 4 blocks of 96 rows of the widest

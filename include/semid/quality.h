@@ -1,5 +1,5 @@
 /*
- * semid/quality.h - how healthy the codes of a catalogue are: how evenly each level uses its
+ * semid/quality.h - quality figures of the codes of a catalogue: how evenly each level uses its
  * codewords, what error it leaves, and how often items share a code.
  *
  * With p_k the share of the rows that have codeword k at a level:
@@ -7,8 +7,8 @@
  *     perplexity = exp(-sum p_k log p_k), from 1 (one codeword takes all) to K
  *     gini = sum over p_k in ascending order of (2 i - K - 1) p_i / K, i = 1..K, from 0 (all equal)
  *         to 1 - 1/K
- *     conditional perplexity = exp(H(c_l | c_1 .. c_l-1)): how many choices a level adds to a known
- *         prefix, as an effective number
+ *     conditional perplexity = exp(H(c_l | c_1 .. c_l-1)): the effective number of codewords at a
+ *         level, given the levels before it
  */
 #ifndef SEMID_QUALITY_H
 #define SEMID_QUALITY_H
@@ -25,7 +25,7 @@ typedef struct semid_level_quality {
     double used_ratio;             /* n_used / K */
     double perplexity;             /* 1 .. K */
     double gini;                   /* 0 .. 1 - 1/K */
-    double largest_ratio;          /* share of the rows of the most used codeword */
+    double largest_ratio;          /* share of rows with the most used codeword */
     double conditional_perplexity; /* 1 .. perplexity */
     double mse;                    /* mean squared error per dimension after this level, or NaN */
     double explained_ratio;        /* 1 - mse / variance, or NaN */
@@ -48,7 +48,7 @@ typedef struct semid_quality {
  * dimension after each level, and variance: mean squared deviation per dimension from the mean
  * vector; mse may be NULL, then the figures of error are NaN. *out is the caller's, released with
  * semid_quality_release.
- * SEMID_ERR_DATA for no rows or a code that is not in [0, K), SEMID_ERR_UNSUPPORTED (N >= 2^32, L
+ * SEMID_ERR_DATA for no rows or a value that is not in [0, K), SEMID_ERR_UNSUPPORTED (N >= 2^32, L
  * >= 2^16), SEMID_ERR_NO_MEMORY.
  * The figures are the same at any number of threads. Cost: O(N L + L K log K) time, 22 bytes per
  * row.

@@ -1,5 +1,5 @@
 /*
- * semid/rows.h - rows of vectors that a function reads, so that they need not be in memory.
+ * semid/rows.h - vectors that are read through a callback, so that they need not be in memory.
  */
 #ifndef SEMID_ROWS_H
 #define SEMID_ROWS_H
@@ -18,8 +18,9 @@ extern "C" {
 typedef struct semid_rows {
     size_t n_rows;
     /* Writes rows [row, row + n) to out [n, dim]; all numbers finite. Several threads call it at
-     * once, and for the same rows more than once: it must give the same numbers each time. What it
-     * returns other than SEMID_OK, with its message in err, the library call returns. */
+     * once, and for the same rows more than once: it must give the same numbers each time. If it
+     * returns another status than SEMID_OK, with a message in err, the library call returns both.
+     */
     semid_status (*read)(void *user, size_t row, size_t n, float *out, semid_error *err);
     void *user;           /* passed to read */
     uint64_t reserved[4]; /* zero */

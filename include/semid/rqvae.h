@@ -8,18 +8,18 @@
  *
  *     |x - y|^2 + sum over levels of |sg(r_l) - e_l|^2 + beta |r_l - sg(e_l)|^2
  *
- * sg stops the gradient; r_l passes it to z alone. The quantizer has no gradient of its own:
- * g = dloss/dq goes on to z as it is (straight through) or as (|q| / |z|) R^T g with R the rotation
- * that takes z to q, the rotation of the whole sum (Fifty et al. 2024, "Restructuring Vector
+ * sg stops the gradient; that of r_l reaches z alone. The quantizer has no gradient of its own: z
+ * gets g = dloss/dq unchanged (straight through) or as (|q| / |z|) R^T g, where R rotates z into
+ * the direction of q, the sum over all levels (Fifty et al. 2024, "Restructuring Vector
  * Quantization with the Rotation Trick", equation 4).
  *
- * Networks learn by AdamW (Loshchilov and Hutter 2019), with decay of weights, not of biases and
- * codewords; the learning rate falls to 0 along half a cosine. Codewords follow moving averages
- * (ema.h; then the second term is reported but has no gradient) or the gradient of the second term
- * by AdamW.
+ * Networks learn by AdamW (Loshchilov and Hutter 2019), with decay of the weights only, not of
+ * biases and codewords; the learning rate falls to 0 along half a cosine. Codewords follow moving
+ * averages (ema.h; then the second term is reported but has no gradient) or the gradient of the
+ * second term by AdamW.
  *
  * The first tenth of the epochs trains the networks without a quantizer. Then codewords start by
- * k-means of the latents. They are revived as ema.h says, in both ways of learning them.
+ * k-means of the latents. They are revived as ema.h says, however they are learned.
  */
 #ifndef SEMID_RQVAE_H
 #define SEMID_RQVAE_H
@@ -42,8 +42,8 @@ typedef enum semid_codebook_update {
 } semid_codebook_update;
 
 typedef struct semid_rqvae_params {
-    /* Levels, codewords, epochs, batches and seed, as ema.h says. init must be NULL. epsilon and
-     * decay also serve the usage that decides on revivals where codewords learn by gradient. */
+    /* Levels, codewords, epochs, batches and seed, as ema.h says. init must be NULL. With
+     * SEMID_UPDATE_GRAD, epsilon and decay only serve the usage that decides on revivals. */
     semid_ema_params quantizer;
     size_t n_hidden;                       /* 1 .. SEMID_MODEL_MAX_HIDDEN */
     size_t hidden[SEMID_MODEL_MAX_HIDDEN]; /* widths from the vectors to the latents */
@@ -52,20 +52,20 @@ typedef struct semid_rqvae_params {
     semid_codebook_update update;
     double lr;           /* at the start, > 0 */
     double weight_decay; /* >= 0 */
-    /* Continue with these, borrowed, instead of a fresh start; n_hidden, hidden and latent are not
+    /* Start from these, borrowed, instead of new ones; n_hidden, hidden and latent are not
      * read then. Both or none. */
     const semid_model *start;
     const semid_codebook *start_codebook;
     /* File that training can be resumed from, written between epochs whenever checkpoint_s seconds
-     * have passed, and never removed here; NULL: none. */
+     * have passed, and never removed by the library; NULL: none. */
     const char *checkpoint;
     double checkpoint_s;
-    bool resume;          /* begin with what the checkpoint contains, if it exists */
+    bool resume;          /* continue from the checkpoint, if it exists */
     uint64_t reserved[8]; /* zero */
 } semid_rqvae_params;
 
 /* semid_ema_params_default with 200 epochs; hidden 512,256,128, latent 32, straight through, moving
- * averages, lr 1e-3, weight decay 0.5 (a low one memorises few rows), no checkpoint. */
+ * averages, lr 1e-3, weight decay 0.5 (with a low one, few rows are memorised), no checkpoint. */
 SEMID_API semid_rqvae_params semid_rqvae_params_default(void);
 
 /* Figures of an epoch, measured while it runs: means over rows, divided by dim, of scaled vectors
@@ -82,13 +82,13 @@ typedef struct semid_rqvae_epoch {
  * Train on x [n, dim]: finite rows, borrowed, fewer than 2^32. *codebook [L, K, latent] and *model
  * are the caller's. epochs: [quantizer.n_epochs], filled at the end, or NULL.
  * SEMID_ERR_ARGUMENT, SEMID_ERR_SHAPE (start of another shape), SEMID_ERR_DATA (fewer rows than
- * codewords; training left float32; a checkpoint of other parameters or data, naming the first that
- * differs), SEMID_ERR_FORMAT (checkpoint), SEMID_ERR_UNSUPPORTED (too many rows), SEMID_ERR_IO,
- * SEMID_ERR_INTERRUPTED, SEMID_ERR_NO_MEMORY.
+ * codewords; training overflows float32; a checkpoint of other parameters or data, naming the first
+ * that differs), SEMID_ERR_FORMAT (checkpoint), SEMID_ERR_UNSUPPORTED (too many rows),
+ * SEMID_ERR_IO, SEMID_ERR_INTERRUPTED, SEMID_ERR_NO_MEMORY.
  *
  * Threads: the context's; the same bits at any number, and the same whether interrupted and resumed
- * or not. Cost: 6 operations per weight and row per epoch besides the quantizer's. Memory besides
- * x: four times the parameters, the activations of a batch, 4 bytes per row, at the start of the
+ * or not. Cost: 6 operations per weight, row and epoch, besides the quantizer's. Memory besides x:
+ * four times the parameters, the activations of a batch, 4 bytes per row, at the start of the
  * codewords 16384 + 64 K rows with their latents, and at the end 4 (latent + L) bytes per row.
  */
 SEMID_API semid_status semid_rqvae_fit(semid_context *context, semid_codebook **codebook,

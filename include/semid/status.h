@@ -3,7 +3,8 @@
  *
  * A fallible function returns a semid_status and takes, as its last argument, a semid_error that
  * may be NULL. On failure the error holds one line that says what was expected and what was found;
- * outputs are then untouched. On success the error is untouched.
+ * outputs are then untouched, unless the function says otherwise. On success the error is
+ * untouched.
  */
 #ifndef SEMID_STATUS_H
 #define SEMID_STATUS_H
@@ -29,8 +30,8 @@ typedef enum semid_status {
     SEMID_ERR_SHAPE,       /* a rank, dimension or row count differs from what is needed */
     SEMID_ERR_DATA,        /* well-formed input that cannot be used: NaN, no rows, duplicates */
     SEMID_ERR_UNSUPPORTED, /* valid, but beyond what this build or version handles */
-    SEMID_ERR_INTERRUPTED, /* stopped by a signal */
-    SEMID_ERR_INTERNAL     /* a library below failed in a way that is not the caller's fault */
+    SEMID_ERR_INTERRUPTED, /* cancelled, or stopped by a signal */
+    SEMID_ERR_INTERNAL     /* a library that this one uses failed, through no fault of the caller */
 } semid_status;
 
 #define SEMID_ERROR_MESSAGE_BYTES 1024

@@ -1,5 +1,5 @@
 /*
- * semid/version.h - which version of the library this is, when compiling and when running.
+ * semid/version.h - the version of the library, when compiling and when running.
  *
  * Before 1.0 a new minor version may change the ABI, and the name of the shared library with it
  * (libsemid.so.0.2); a new patch version does not.
