@@ -41,7 +41,7 @@ semid_status level_workspace_init(level_workspace *w, size_t max_rows, size_t ch
                                   size_t n_codewords, size_t dim, bool biased, semid_error *err);
 void level_workspace_release(level_workspace *w);
 
-/* What semid_ema_params comes to for the batches of one training. */
+/* semid_ema_params in the units that a batch works with. */
 typedef struct level_rules {
     double decay, epsilon;
     double dead_rows;    /* revive codewords with n_k below this, if it costs little; 0: never */
