@@ -266,6 +266,7 @@ static void run_layer(const forward_pass *p, worker_buffers *b, const text_model
     row_matrix up = {n, b->wide, layer->up.n_out};
 
     apply_linear(p, b, &layer->qkv, ACTIVATION_NONE, x, b->wide);
+    /* tokens attend to their own text alone */
     for (size_t t = first; t < last; t++) {
         size_t row = starts[t] - starts[first];
         for (size_t h = 0; h < c->n_heads; h++)

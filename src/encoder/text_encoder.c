@@ -91,7 +91,7 @@ semid_status text_encoder_open(text_encoder **out, const text_encoder_params *pa
     e->pool = params->pool == POOLING_AUTO ? c->pool : params->pool;
     e->normalize =
         params->normalize == TRISTATE_UNSET ? c->normalize : params->normalize == TRISTATE_YES;
-    TRY_GOTO(check_parts(e, params, err));
+    TRY_GOTO(check_parts(e, params, err)); /* before buffers for max_len are allocated */
     TRY_GOTO(bert_workspace_new(&e->workspace, e->m, e->max_len, err));
     *out = e;
 

@@ -119,46 +119,44 @@ static semid_status read_activation(const json_t *config, const char *path, acti
          path, name);
 }
 
-static semid_status read_model(const json_t *config, const char *path, text_model_config *c,
-                               semid_error *err) {
-    TRY(read_architecture(config, path, &c->arch, err));
+static semid_status load_model(text_model_config *c, const char *dir, semid_error *err) {
+    json_t *config = NULL;
+    char *path = NULL;
+    semid_status status = SEMID_OK;
+
+    TRY_GOTO(load_object(&config, &path, dir, "config.json", false, err));
+    TRY_GOTO(read_architecture(config, path, &c->arch, err));
     const char *positions = string_or(config, "position_embedding_type", "absolute");
     if (strcmp(positions, "absolute") != 0)
-        FAIL(SEMID_ERR_UNSUPPORTED,
-             "%s: position_embedding_type \"%s\" is not supported; supported: absolute", path,
-             positions);
+        FAIL_GOTO(SEMID_ERR_UNSUPPORTED,
+                  "%s: position_embedding_type \"%s\" is not supported; supported: absolute", path,
+                  positions);
     if (json_is_true(json_object_get(config, "is_decoder")))
-        FAIL(SEMID_ERR_UNSUPPORTED,
-             "%s: a decoder (is_decoder true) is not supported; supported: encoders", path);
-    TRY(read_activation(config, path, &c->act, err));
+        FAIL_GOTO(SEMID_ERR_UNSUPPORTED,
+                  "%s: a decoder (is_decoder true) is not supported; supported: encoders", path);
+    TRY_GOTO(read_activation(config, path, &c->act, err));
 
-    TRY(read_size(config, path, "hidden_size", MAX_HIDDEN, &c->hidden, err));
-    TRY(read_size(config, path, "num_hidden_layers", MAX_LAYERS, &c->n_layers, err));
-    TRY(read_size(config, path, "num_attention_heads", MAX_HIDDEN, &c->n_heads, err));
-    TRY(read_size(config, path, "intermediate_size", MAX_INTERMEDIATE, &c->intermediate, err));
-    TRY(read_size(config, path, "vocab_size", MAX_ROWS, &c->n_words, err));
-    TRY(read_size(config, path, "max_position_embeddings", MAX_ROWS, &c->n_positions, err));
+    TRY_GOTO(read_size(config, path, "hidden_size", MAX_HIDDEN, &c->hidden, err));
+    TRY_GOTO(read_size(config, path, "num_hidden_layers", MAX_LAYERS, &c->n_layers, err));
+    TRY_GOTO(read_size(config, path, "num_attention_heads", MAX_HIDDEN, &c->n_heads, err));
+    TRY_GOTO(read_size(config, path, "intermediate_size", MAX_INTERMEDIATE, &c->intermediate, err));
+    TRY_GOTO(read_size(config, path, "vocab_size", MAX_ROWS, &c->n_words, err));
+    TRY_GOTO(read_size(config, path, "max_position_embeddings", MAX_ROWS, &c->n_positions, err));
     if (c->arch != ARCHITECTURE_MPNET)
-        TRY(read_size(config, path, "type_vocab_size", MAX_ROWS, &c->n_types, err));
-    TRY(read_pad_id(config, path, c, err));
+        TRY_GOTO(read_size(config, path, "type_vocab_size", MAX_ROWS, &c->n_types, err));
+    TRY_GOTO(read_pad_id(config, path, c, err));
     if (c->hidden % c->n_heads != 0)
-        FAIL(SEMID_ERR_FORMAT,
-             "%s: \"hidden_size\" %zu: expected a multiple of \"num_attention_heads\" %zu", path,
-             c->hidden, c->n_heads);
+        FAIL_GOTO(SEMID_ERR_FORMAT,
+                  "%s: \"hidden_size\" %zu: expected a multiple of \"num_attention_heads\" %zu",
+                  path, c->hidden, c->n_heads);
 
     const json_t *value = json_object_get(config, "layer_norm_eps");
     double eps = value ? json_number_value(value) : 1e-12;
     if ((value && !json_is_number(value)) || !(eps >= 0 && eps <= 1))
-        FAIL(SEMID_ERR_FORMAT, "%s: \"layer_norm_eps\": expected 0 to 1", path);
+        FAIL_GOTO(SEMID_ERR_FORMAT, "%s: \"layer_norm_eps\": expected 0 to 1", path);
     c->layer_norm_eps = (float)eps;
-    return SEMID_OK;
-}
 
-static semid_status load_model(text_model_config *c, const char *dir, semid_error *err) {
-    json_t *config = NULL;
-    char *path = NULL;
-    semid_status status = load_object(&config, &path, dir, "config.json", false, err);
-    if (status == SEMID_OK) status = read_model(config, path, c, err);
+done:
     json_decref(config);
     mem_free(path);
     return status;
@@ -193,17 +191,25 @@ done:
 
 static const char pooling_prefix[] = "pooling_mode_";
 
-/* The flags pooling_mode_*: exactly one is set, and it is one of ours. */
-static semid_status read_pooling(const json_t *config, const char *path, text_model_config *c,
+/* Of the flags pooling_mode_* in a module's config.json, exactly one is set, and it is one of ours.
+ */
+static semid_status load_pooling(text_model_config *c, const char *dir, const char *module,
                                  semid_error *err) {
     size_t n_prefix = strlen(pooling_prefix);
-    const char *key, *found = string_or(config, "pooling_mode", NULL);
-    json_t *value;
+    json_t *config = NULL, *value;
+    char *folder = NULL, *path = NULL;
+    const char *key, *found;
+    semid_status status = SEMID_OK;
 
+    TRY_GOTO(path_join(&folder, dir, module, err));
+    TRY_GOTO(load_object(&config, &path, folder, "config.json", false, err));
+
+    /* newer files name the mode instead */
+    found = string_or(config, "pooling_mode", NULL);
     json_object_foreach((json_t *)(uintptr_t)config, key, value) {
         if (strncmp(key, pooling_prefix, n_prefix) != 0 || !json_is_true(value)) continue;
         if (found)
-            FAIL(
+            FAIL_GOTO(
                 SEMID_ERR_UNSUPPORTED,
                 "%s: several pooling modes (%s, %s) are not supported; supported: one of mean, cls",
                 path, found, key + n_prefix);
@@ -215,25 +221,14 @@ static semid_status read_pooling(const json_t *config, const char *path, text_mo
     else if (found && (strcmp(found, "mean_tokens") == 0 || strcmp(found, "mean") == 0))
         c->pool = POOLING_MEAN;
     else
-        FAIL(SEMID_ERR_UNSUPPORTED,
-             "%s: pooling mode \"%s\" is not supported; supported: mean, cls", path,
-             found ? found : "none");
+        FAIL_GOTO(SEMID_ERR_UNSUPPORTED,
+                  "%s: pooling mode \"%s\" is not supported; supported: mean, cls", path,
+                  found ? found : "none");
 
     if (json_is_false(json_object_get(config, "include_prompt")) && c->prompt[0])
-        FAIL(SEMID_ERR_UNSUPPORTED,
-             "%s: include_prompt false with a default prompt is not supported", path);
-    return SEMID_OK;
-}
+        FAIL_GOTO(SEMID_ERR_UNSUPPORTED,
+                  "%s: include_prompt false with a default prompt is not supported", path);
 
-/* Reads the pooling of the folder `module`. */
-static semid_status load_pooling(text_model_config *c, const char *dir, const char *module,
-                                 semid_error *err) {
-    json_t *config = NULL;
-    char *folder = NULL, *path = NULL;
-    semid_status status = SEMID_OK;
-    TRY_GOTO(path_join(&folder, dir, module, err));
-    TRY_GOTO(load_object(&config, &path, folder, "config.json", false, err));
-    TRY_GOTO(read_pooling(config, path, c, err));
 done:
     json_decref(config);
     mem_free(folder);

@@ -368,6 +368,7 @@ semid_status tokenizer_encode(const tokenizer *t, const char *text, size_t n_byt
                           : append_text(t, text + piece.begin, piece.end - piece.begin,
                                         piece.begin == 0, limit, out, err));
 
+    /* a part may have appended more than was left */
     if (out->n_ids > limit) out->n_ids = limit;
     return token_ids_append(out, t->after.ids, t->after.n_ids, err);
 }

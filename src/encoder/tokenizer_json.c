@@ -8,20 +8,6 @@
 
 #include <string.h>
 
-static semid_status read_added_tokens(tokenizer_spec *spec, const json_t *root, semid_error *err) {
-    const json_t *list = json_object_get(root, "added_tokens"), *entry;
-    size_t i;
-
-    if (!list || json_is_null(list)) return SEMID_OK;
-    if (!json_is_array(list)) FAIL(SEMID_ERR_FORMAT, "added_tokens: expected an array");
-    json_array_foreach(list, i, entry) {
-        int64_t id;
-        TRY(json_member_integer(entry, "added token", "id", &id, err));
-        TRY(tokenizer_spec_add_added_json(spec, entry, id, err));
-    }
-    return SEMID_OK;
-}
-
 /* The ids that the template's table gives a special token. */
 static semid_status read_special(id_list *out, const json_t *template, const json_t *piece,
                                  semid_error *err) {
@@ -85,8 +71,10 @@ semid_status tokenizer_spec_read_json(tokenizer_spec *spec, const char *text, si
                                       semid_error *err) {
     static const char *const supported[] = {"TemplateProcessing", "BertProcessing",
                                             "RobertaProcessing", NULL};
+    const json_t *entry;
     json_error_t where;
     const char *type;
+    size_t i;
 
     spec->json = json_loadb(text, n_bytes, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &where);
     if (!spec->json)
@@ -94,10 +82,19 @@ semid_status tokenizer_spec_read_json(tokenizer_spec *spec, const char *text, si
              where.column, where.text);
     if (!json_is_object(spec->json)) FAIL(SEMID_ERR_FORMAT, "expected an object, found an array");
     TRY(tokenizer_spec_read_model(spec, spec->json, err));
-    TRY(read_added_tokens(spec, spec->json, err));
 
+    const json_t *added = json_object_get(spec->json, "added_tokens");
+    if (added && !json_is_null(added) && !json_is_array(added))
+        FAIL(SEMID_ERR_FORMAT, "added_tokens: expected an array");
+    json_array_foreach(added, i, entry) {
+        int64_t id;
+        TRY(json_member_integer(entry, "added token", "id", &id, err));
+        TRY(tokenizer_spec_add_added_json(spec, entry, id, err));
+    }
+
+    /* null: nothing is put around a text */
     const json_t *around = json_object_get(spec->json, "post_processor");
-    if (json_is_null(around)) return SEMID_OK; /* nothing is put around a text */
+    if (json_is_null(around)) return SEMID_OK;
     TRY(json_check_type(around, "post_processor", supported,
                         "TemplateProcessing, BertProcessing, RobertaProcessing, null", &type, err));
     if (strcmp(type, "TemplateProcessing") == 0) return read_template(spec, around, err);

@@ -55,30 +55,15 @@ static semid_status check_unset(const json_t *object, const char *where, const c
     return SEMID_OK;
 }
 
-/* The pre_tokenizer, and that there is no normalizer. */
-static semid_status read_byte_level(tokenizer_spec *spec, const json_t *root, semid_error *err) {
-    static const char *const supported[] = {"ByteLevel", NULL};
-    const char *where = "pre_tokenizer", *type;
-    const json_t *object = json_object_get(root, where);
-    bool use_pattern = true;
-
-    TRY(json_check_type(object, where, supported, "ByteLevel (with a BPE model)", &type, err));
-    TRY(json_member_bool(object, where, "add_prefix_space", &spec->bpe.prefix_space, err));
-    TRY(json_optional_bool(object, where, "use_regex", &use_pattern, err));
-    if (!use_pattern) FAIL(SEMID_ERR_UNSUPPORTED, "pre_tokenizer.use_regex false is not supported");
-
-    if (json_is_object(json_object_get(root, "normalizer")))
-        FAIL(SEMID_ERR_UNSUPPORTED,
-             "normalizer: none is supported with a BPE model; expected null");
-    return SEMID_OK;
-}
-
 static semid_status read_bpe(tokenizer_spec *spec, const json_t *root, const json_t *model,
                              semid_error *err) {
     static const char *const unset[] = {"dropout", "continuing_subword_prefix",
                                         "end_of_word_suffix", "byte_fallback"};
+    static const char *const splitters[] = {"ByteLevel", NULL};
     bpe_options *options = &spec->bpe;
     const json_t *unknown = json_object_get(model, "unk_token"), *merge;
+    const char *where = "pre_tokenizer", *type;
+    bool use_pattern = true;
     size_t i;
 
     spec->model = MODEL_BPE;
@@ -98,7 +83,17 @@ static semid_status read_bpe(tokenizer_spec *spec, const json_t *root, const jso
         TRY(line ? tokenizer_spec_add_merge(spec, line, json_string_length(merge), err)
                  : tokenizer_spec_add_merge_pair(spec, merge, err));
     }
-    return read_byte_level(spec, root, err);
+
+    /* the pre_tokenizer, and no normalizer */
+    const json_t *object = json_object_get(root, where);
+    TRY(json_check_type(object, where, splitters, "ByteLevel (with a BPE model)", &type, err));
+    TRY(json_member_bool(object, where, "add_prefix_space", &options->prefix_space, err));
+    TRY(json_optional_bool(object, where, "use_regex", &use_pattern, err));
+    if (!use_pattern) FAIL(SEMID_ERR_UNSUPPORTED, "pre_tokenizer.use_regex false is not supported");
+    if (json_is_object(json_object_get(root, "normalizer")))
+        FAIL(SEMID_ERR_UNSUPPORTED,
+             "normalizer: none is supported with a BPE model; expected null");
+    return SEMID_OK;
 }
 
 semid_status tokenizer_spec_read_model(tokenizer_spec *spec, const json_t *root, semid_error *err) {

@@ -72,7 +72,7 @@ semid_status tokenizer_spec_add_added(tokenizer_spec *spec, added_token added, s
 semid_status tokenizer_spec_add_added_json(tokenizer_spec *spec, const json_t *object, int64_t id,
                                            semid_error *err) {
     const char *where = "added token";
-    added_token added = {.id = (int32_t)id};
+    added_token added = {.id = (int32_t)id}; /* checked below, where the token can be named */
 
     TRY(json_member_string(object, where, "content", &added.content, err));
     TRY(json_member_bool(object, where, "special", &added.special, err));

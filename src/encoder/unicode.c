@@ -98,17 +98,16 @@ size_t unicode_lower(uint32_t c, uint32_t out[2]) {
     return 1;
 }
 
-/* Unicode standard, 3.12: a syllable is arithmetic over leading, vowel and trailing jamo. */
-static size_t decompose_hangul(uint32_t c, uint32_t out[3]) {
-    uint32_t i = c - HANGUL_FIRST, trailing = i % 28;
-    out[0] = 0x1100 + i / (21 * 28);
-    out[1] = 0x1161 + i / 28 % 21;
-    out[2] = 0x11a7 + trailing;
-    return trailing ? 3 : 2;
-}
-
 size_t unicode_decompose(uint32_t c, uint32_t out[3]) {
-    if (c >= HANGUL_FIRST && c <= HANGUL_LAST) return decompose_hangul(c, out);
+    /* Unicode standard, 3.12: a syllable is arithmetic over leading, vowel and trailing jamo. */
+    if (c >= HANGUL_FIRST && c <= HANGUL_LAST) {
+        uint32_t i = c - HANGUL_FIRST, trailing = i % 28;
+        out[0] = 0x1100 + i / (21 * 28);
+        out[1] = 0x1161 + i / 28 % 21;
+        out[2] = 0x11a7 + trailing;
+        return trailing ? 3 : 2;
+    }
+
     size_t row, n = 0;
     FIND_ROW(decompositions, from, c, row);
     for (; n < 3 && decompositions[row].to[n]; n++) out[n] = decompositions[row].to[n];

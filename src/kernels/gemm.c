@@ -93,6 +93,7 @@ static int32_t round_group(const float *w, int8_t *packed) {
             part[i] = w[sixteen_bit_sums[g][i]];
             q[i] = (int32_t)lrintf(part[i]);
         }
+        /* the two signs do not interfere: each sum has its own weights */
         restrain(part, q, 1);
         restrain(part, q, -1);
 

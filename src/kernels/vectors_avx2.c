@@ -129,6 +129,7 @@ tile_sums(size_t rows, const uint8_t *q, const int8_t *values, size_t len, sv_in
             }
         }
 
+        /* pairs of 16-bit sums -> 32 bits */
 #pragma GCC unroll 8
         for (size_t r = 0; r < rows; r++)
             for (size_t v = 0; v < 2; v++)

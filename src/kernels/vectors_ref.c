@@ -42,6 +42,7 @@ static size_t relax_f64(const float *costs, const double *prices, double base, d
             came_from[k] = row;
         }
 
+        /* false for the NaN of a closed column, here and above */
         if (!(distances[k] < least)) continue;
         least = distances[k];
         column = k;
@@ -55,7 +56,7 @@ static size_t cheapest_f32(const float *costs, const float *prices, size_t n, fl
 
     for (size_t k = 0; k < n; k++) {
         float cost = costs[k] - prices[k];
-        if (cost < least) {
+        if (cost < least) { /* a tie leaves the column and makes the gap 0 */
             second = least;
             least = cost;
             column = k;
@@ -82,7 +83,7 @@ static void nearest_f32(const float *x, size_t n_rows, const codeword_panels *c,
             for (size_t j = 0; j < row_len; j++)
                 dot += (double)x[r * row_len + j] * (double)codeword[j * PANEL_WIDTH];
             double score = (double)c->norms[k] - 2 * dot;
-            if (score >= best) continue;
+            if (score >= best) continue; /* ties: the lowest index */
             best = score;
             codes[r] = (int32_t)k;
         }
