@@ -74,6 +74,7 @@ static semid_status workspace_init(workspace *w, const beam *b, semid_error *err
     TRY(mem_alloc(&w->codes, 2 * n_prefixes, L * sizeof(int32_t), err));
     TRY(mem_alloc(&w->errors, 2 * n_prefixes, L * sizeof(float), err));
 
+    /* Each row has a fixed part of the arrays; now and next change places at every level. */
     for (size_t i = 0; i < n_rows; i++) {
         size_t now = i * b->width * L, next = (n_rows + i) * b->width * L;
         w->now[i] = (prefixes){.codes = w->codes + now, .errors = w->errors + now};
@@ -128,6 +129,7 @@ static size_t choose_extensions(const beam *b, const prefixes *p, size_t level,
             double distance = before + (double)row_scores[i * stride + k];
             if (n == b->width && !(distance < best[n - 1].distance)) continue;
 
+            /* Insertion: most extensions fail the test above once the list is full. */
             size_t at = n < b->width ? n++ : n - 1;
             for (; at > 0 && distance < best[at - 1].distance; at--) best[at] = best[at - 1];
             best[at] = (extension){distance, (uint32_t)i, (int32_t)k};
@@ -136,16 +138,15 @@ static size_t choose_extensions(const beam *b, const prefixes *p, size_t level,
     return n;
 }
 
-static bool comes_after(const extension *a, const extension *b) {
-    return a->prefix != b->prefix ? a->prefix > b->prefix : a->code > b->code;
-}
-
 /* From order of distance into lexicographic order. */
 static void sort_extensions(extension *e, size_t n) {
     for (size_t i = 1; i < n; i++) {
         extension moved = e[i];
         size_t at = i;
-        for (; at > 0 && comes_after(&e[at - 1], &moved); at--) e[at] = e[at - 1];
+        for (; at > 0 && (e[at - 1].prefix > moved.prefix ||
+                          (e[at - 1].prefix == moved.prefix && e[at - 1].code > moved.code));
+             at--)
+            e[at] = e[at - 1];
         e[at] = moved;
     }
 }
@@ -158,6 +159,8 @@ static void extend_row(const beam *b, const prefixes *now, prefixes *next, const
     for (size_t i = 0; i < next->n; i++) {
         const extension *e = &best[i];
         float *residual = next_residuals + i * b->dim;
+
+        /* Not the error from the score: the residual's own norm has less rounding. */
         memcpy(residual, residuals + e->prefix * b->dim, b->dim * sizeof *residual);
         kernels()->sub_f32(residual, codewords + (size_t)e->code * b->dim, b->dim);
 
@@ -173,6 +176,8 @@ static void extend_row(const beam *b, const prefixes *now, prefixes *next, const
 static size_t extend_block(const beam *b, workspace *w, size_t n_rows, size_t n_prefixes,
                            size_t level) {
     size_t stride = scores_stride(b->levels[level]), from = 0, to = 0;
+
+    /* Rows have different numbers of prefixes: theirs lie one after another without gaps. */
     scores_measure(b->levels[level], w->residuals, n_prefixes, w->scores);
     for (size_t r = 0; r < n_rows; r++) {
         prefixes *now = &w->now[r], *next = &w->next[r];

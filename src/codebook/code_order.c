@@ -115,24 +115,25 @@ static void sort_by_levels(sort_task *s) {
     parallel_chunks(o->n_rows, s->chunk_rows, store_rows, s);
 }
 
-/* How many leading codes row i of the order has in common with the row before it. The records hold
- * the first levels; only where these agree and there are more are the codes looked up. */
-static size_t count_shared(const sort_task *s, size_t i) {
-    const code_order *o = s->o;
-    uint64_t differ = (o->records[i] ^ o->records[i - 1]) >> s->row_bits;
-    if (differ != 0) return s->end - 1 - (63 - (unsigned)__builtin_clzll(differ)) / s->code_bits;
-
-    const int32_t *codes = o->codes + o->rows[i] * o->n_levels;
-    const int32_t *before = o->codes + o->rows[i - 1] * o->n_levels;
-    size_t n = s->end;
-    while (n < o->n_levels && codes[n] == before[n]) n++;
-    return n;
-}
-
+/* How many leading codes each row has in common with the row before it. The records hold the first
+ * levels; only where these agree and there are more are the codes looked up. */
 static void compare_neighbours(void *user, size_t chunk, size_t begin, size_t end) {
     (void)chunk;
     const sort_task *s = user;
-    for (size_t i = begin; i < end; i++) s->o->shared[i] = i > 0 ? (uint16_t)count_shared(s, i) : 0;
+    const code_order *o = s->o;
+    for (size_t i = begin; i < end; i++) {
+        size_t n = 0;
+        uint64_t differ = i > 0 ? (o->records[i] ^ o->records[i - 1]) >> s->row_bits : 0;
+        if (differ != 0) {
+            /* The highest bit that differs tells the first level that does. */
+            n = s->end - 1 - (63 - (unsigned)__builtin_clzll(differ)) / s->code_bits;
+        } else if (i > 0) {
+            const int32_t *codes = o->codes + o->rows[i] * o->n_levels;
+            const int32_t *before = o->codes + o->rows[i - 1] * o->n_levels;
+            for (n = s->end; n < o->n_levels && codes[n] == before[n];) n++;
+        }
+        o->shared[i] = (uint16_t)n;
+    }
 }
 
 void code_order_sort(code_order *o) {

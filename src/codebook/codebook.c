@@ -53,26 +53,20 @@ void semid_codebook_free(semid_codebook *cb) {
     mem_free(cb);
 }
 
-static semid_status check_codewords(size_t n_levels, size_t n_codewords, size_t dim, bool vq,
-                                    const float *codewords, semid_error *err) {
-    size_t rows, bad;
+semid_status semid_codebook_new(semid_context *context, semid_codebook **out, size_t n_levels,
+                                size_t n_codewords, size_t dim, bool vq, const float *codewords,
+                                semid_error *err) {
+    size_t n_rows, bad;
     if (n_levels == 0 || n_codewords == 0 || dim == 0 || (vq && n_levels != 1) ||
-        n_codewords > INT32_MAX || !size_mul(n_levels, n_codewords, &rows))
+        n_codewords > INT32_MAX || !size_mul(n_levels, n_codewords, &n_rows))
         FAIL(SEMID_ERR_SHAPE,
              "codebooks: expected [L, K, d] of 1 or more each, found "
              "[%zu, %zu, %zu]%s",
              n_levels, n_codewords, dim, vq && n_levels != 1 ? " for a VQ codebook" : "");
-    if (rows_not_finite(codewords, rows, dim, &bad) > 0)
+    if (rows_not_finite(codewords, n_rows, dim, &bad) > 0)
         FAIL(SEMID_ERR_DATA,
              "codebooks: expected finite numbers, found NaN or Inf in level %zu, codeword %zu",
              bad / n_codewords, bad % n_codewords);
-    return SEMID_OK;
-}
-
-semid_status semid_codebook_new(semid_context *context, semid_codebook **out, size_t n_levels,
-                                size_t n_codewords, size_t dim, bool vq, const float *codewords,
-                                semid_error *err) {
-    TRY(check_codewords(n_levels, n_codewords, dim, vq, codewords, err));
 
     semid_status status;
     semid_codebook *cb = NULL;
@@ -195,6 +189,8 @@ static void decode_rows(void *user, size_t chunk, size_t begin, size_t end) {
     for (size_t i = begin; i < end; i++) {
         float *row = t->x + i * cb->dim;
         const int32_t *code = t->codes + i * cb->n_levels;
+
+        /* The first codeword as it is, not 0 + codeword: -0 stays -0. */
         memcpy(row, semid_codebook_level(cb, 0) + (size_t)code[0] * cb->dim, cb->dim * sizeof *row);
         for (size_t l = 1; l < cb->n_levels; l++) {
             const float *codeword = semid_codebook_level(cb, l) + (size_t)code[l] * cb->dim;

@@ -87,12 +87,14 @@ semid_status semid_encoder_new(semid_encoder **out, const semid_codebook *codebo
     semid_status status = SEMID_OK;
     semid_encoder *e;
     TRY(mem_calloc(&e, 1, sizeof *e, err));
-    context_scope outer = context_enter(p.context);
+    context_scope outer = context_enter(p.context); /* whose threads are counted */
     size_t n_slots = p.max_concurrent > 0 ? p.max_concurrent : (size_t)threads_get();
     sem_init(&e->free_slots, 0, (unsigned)n_slots);
     e->codebook = codebook;
     e->model = model;
     e->context = p.context;
+
+    /* Greedy encoding of vectors needs no memory but the stack. */
     if (p.beam > 1) TRY_GOTO(beam_new(&e->beam, codebook, p.beam, n_slots, err));
     if (p.beam > 1 || model) TRY_GOTO(make_slots(e, n_slots, err));
     *out = e;
@@ -112,6 +114,8 @@ semid_status semid_encoder_open(semid_encoder **out, const char *codebook_path,
     TRY_GOTO(semid_codebook_load(context, &codebook, codebook_path, err));
     TRY_GOTO(semid_model_beside(context, &model, codebook_path, codebook, err));
     TRY_GOTO(semid_encoder_new(out, codebook, model, params, err));
+
+    /* From here on the encoder frees them. */
     (*out)->owned_codebook = codebook;
     (*out)->owned_model = model;
     return SEMID_OK;
@@ -172,13 +176,6 @@ typedef struct encode_task {
     atomic_size_t n_bad, first_bad; /* rows whose latents are not finite */
 } encode_task;
 
-static void note_bad(encode_task *t, size_t first, size_t n) {
-    atomic_fetch_add(&t->n_bad, n);
-    size_t lowest = atomic_load(&t->first_bad);
-    while (first < lowest && !atomic_compare_exchange_weak(&t->first_bad, &lowest, first))
-        ;
-}
-
 static void encode_block(void *user, size_t chunk, size_t begin, size_t end) {
     (void)chunk;
     encode_task *t = user;
@@ -194,12 +191,17 @@ static void encode_block(void *user, size_t chunk, size_t begin, size_t end) {
         rows = s->latents;
     }
 
-    if (n_bad > 0)
-        note_bad(t, begin + bad, n_bad);
-    else if (e->beam)
+    if (n_bad > 0) {
+        /* Blocks end in any order; the lowest row is kept. */
+        size_t first = begin + bad, lowest = atomic_load(&t->first_bad);
+        atomic_fetch_add(&t->n_bad, n_bad);
+        while (first < lowest && !atomic_compare_exchange_weak(&t->first_bad, &lowest, first))
+            ;
+    } else if (e->beam) {
         beam_search(e->beam, at, rows, n, codes, NULL);
-    else
+    } else {
         encode_greedy(e->codebook, rows, n, codes, NULL, NULL);
+    }
     give_slot(e, at);
 }
 

@@ -45,6 +45,7 @@ semid_status model_new(semid_model **out, const mlp_shape *encoder, bool trains,
     TRY(mem_calloc(&m, 1, sizeof *m, err));
     m->n_params = mlp_param_count(encoder) + mlp_param_count(&decoder);
     m->scale = 1;
+
     TRY_GOTO(mlp_init(&m->encoder, encoder, trains, err));
     TRY_GOTO(mlp_init(&m->decoder, &decoder, trains, err));
     TRY_GOTO(mem_calloc(&m->params, m->n_params, sizeof(float), err));

@@ -190,6 +190,7 @@ static void finish_level(const search_task *t, size_t level, const float *rows, 
         if (t->errors) t->errors[at] = kernel->sqdist_f32(row, codeword, s->row_len);
         if (level + 1 == t->n_levels) continue;
 
+        /* After the first level rows are residuals already, in place. */
         if (row != residuals + r * s->row_len)
             memcpy(residuals + r * s->row_len, row, s->row_len * sizeof *row);
         kernel->sub_f32(residuals + r * s->row_len, codeword, s->row_len);

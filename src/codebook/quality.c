@@ -43,6 +43,7 @@ static void measure_level(semid_quality *q, const int32_t *codes, uint64_t *coun
     qsort(counts, K, sizeof *counts, compare_counts);
 
     double entropy = 0, gini = 0;
+    /* Counts ascend: the rank of gini is the index. */
     for (size_t k = 0; k < K; k++) {
         double rank = 2 * (double)k + 1 - (double)K;
         out->n_used += counts[k] > 0;

@@ -76,22 +76,19 @@ typedef struct read_task {
     failure failure;
 } read_task;
 
-static semid_status read_targets(const read_task *t, size_t begin, size_t end, semid_error *err) {
-    for (size_t i = begin; i < end; i++) {
-        size_t row = (size_t)(t->targets[i] >> 32), to = (uint32_t)t->targets[i];
-        TRY(read_rows(t->s, row, 1, t->out + to * t->s->dim, err));
-    }
-    return SEMID_OK;
-}
-
 static void read_chunk(void *user, size_t chunk, size_t begin, size_t end) {
     read_task *t = user;
     if (failure_before(&t->failure, chunk)) return;
 
+    const row_source *src = t->s;
     semid_error error = {0};
-    float *out = t->out + begin * t->s->dim;
-    semid_status status = t->targets ? read_targets(t, begin, end, &error)
-                                     : read_rows(t->s, t->first + begin, end - begin, out, &error);
+    semid_status status = SEMID_OK;
+    if (!t->targets)
+        status = read_rows(src, t->first + begin, end - begin, t->out + begin * src->dim, &error);
+    for (size_t i = begin; t->targets && status == SEMID_OK && i < end; i++) {
+        size_t row = (size_t)(t->targets[i] >> 32), to = (uint32_t)t->targets[i];
+        status = read_rows(src, row, 1, t->out + to * src->dim, &error);
+    }
     failure_note(&t->failure, chunk, status, &error);
 }
 

@@ -61,25 +61,22 @@ const float *scores_norms(const scores *s) {
     return s->norms;
 }
 
-static void measure_block(const scores *s, const float *x, size_t n, float *out) {
+void scores_measure(const scores *s, const float *x, size_t n, float *out) {
     float inner[KERNEL_MAX_ROWS * PANEL_WIDTH], floors[PANEL_WIDTH];
     uint16_t above[KERNEL_MAX_ROWS];
-    for (size_t i = 0; i < PANEL_WIDTH; i++) floors[i] = INFINITY;
+    size_t stride = scores_stride(s);
+    for (size_t i = 0; i < PANEL_WIDTH; i++) floors[i] = INFINITY; /* nothing is above: no filter */
 
-    for (size_t p = 0; p < s->n_panels; p++) {
-        const float *norms = s->norms + p * PANEL_WIDTH;
-        kernels()->inner_f32(x, n, s->panels + p * PANEL_WIDTH * s->dim, s->dim, floors, inner,
-                             above);
-        for (size_t r = 0; r < n; r++)
-            for (size_t i = 0; i < PANEL_WIDTH; i++)
-                out[r * scores_stride(s) + p * PANEL_WIDTH + i] =
-                    norms[i] - 2 * inner[r * PANEL_WIDTH + i];
-    }
-}
-
-void scores_measure(const scores *s, const float *x, size_t n, float *out) {
     for (size_t row = 0; row < n; row += KERNEL_MAX_ROWS) {
-        size_t rows = n - row < KERNEL_MAX_ROWS ? n - row : KERNEL_MAX_ROWS;
-        measure_block(s, x + row * s->dim, rows, out + row * scores_stride(s));
+        size_t n_rows = n - row < KERNEL_MAX_ROWS ? n - row : KERNEL_MAX_ROWS;
+        for (size_t p = 0; p < s->n_panels; p++) {
+            const float *norms = s->norms + p * PANEL_WIDTH;
+            kernels()->inner_f32(x + row * s->dim, n_rows, s->panels + p * PANEL_WIDTH * s->dim,
+                                 s->dim, floors, inner, above);
+            for (size_t r = 0; r < n_rows; r++)
+                for (size_t i = 0; i < PANEL_WIDTH; i++)
+                    out[(row + r) * stride + p * PANEL_WIDTH + i] =
+                        norms[i] - 2 * inner[r * PANEL_WIDTH + i];
+        }
     }
 }

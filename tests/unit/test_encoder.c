@@ -119,7 +119,7 @@ typedef struct caller {
 static void *call(void *user) {
     caller *c = user;
     int32_t codes[100 * L];
-    for (size_t i = 0; i < 60; i++) {
+    for (size_t i = 0; i < 25; i++) {
         size_t row = (c->first + i * 37) % (N - 100), n = 1 + i * 7 % 100;
         if (semid_encoder_encode(c->e, x + row * DIM, n, codes, NULL) != SEMID_OK)
             c->differs = true;
