@@ -81,15 +81,15 @@ static const option options[] = {
     {.name = "normalize",
      .type = OPTION_TRISTATE,
      .offset = AT(normalize),
-     .help = "Scale vectors to length 1, or not",
+     .help = "Scale vectors to length 1",
      .unset = "as the model folder says"},
     {.name = "dtype",
      .type = OPTION_CHOICE,
      .offset = AT(dtype),
      .default_value = "f32",
      .choices = "f32|bf16|int8",
-     .help = "Number format in which the weights of the model are multiplied; int8 is the fastest "
-             "on CPUs without AVX512_BF16"},
+     .help = "Number format of the products with the model's weights; int8 is the fastest on CPUs "
+             "without AVX512_BF16"},
     {.name = "resume",
      .type = OPTION_FLAG,
      .offset = AT(resume),

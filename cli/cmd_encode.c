@@ -61,7 +61,7 @@ const command cmd_encode = {
                    "of equally near ones, the one with the lowest index. The codebooks are never "
                    "changed. A file of any size is streamed: memory does not grow with the number "
                    "of rows.\n\nWith --balance or --unique the rows are encoded as one catalogue, "
-                   "whose codes are held in memory (--unique: about 150 bytes per row).",
+                   "and their codes are held in memory (--unique: about 150 bytes per row).",
     .examples =
         "semid encode --load out/rqkmeans/codebooks.npz --in new_items.npy --out codes.npy\n"
         "semid encode --load out/rqkmeans/codebooks.npz --in items.npy --out codes.npy "

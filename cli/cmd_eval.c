@@ -81,7 +81,7 @@ static const option options[] = {
      .offset = AT(expand),
      .default_value = "beam",
      .choices = "exact|hamming1|prefix|neighbors|beam",
-     .help = "Which codes contribute candidates besides the query's own code"},
+     .help = "Which codes give candidates besides the query's own code"},
     {.name = "expand-rq-M",
      .type = OPTION_INT,
      .offset = AT(expand_rq_m),
@@ -279,7 +279,8 @@ const command cmd_eval = {
         "For each test row, the user's profile (the normalised mean of the vectors of the last "
         "items) is quantized in the space in which the codebooks were trained. The items with that "
         "code, and with the codes that --expand adds, are the candidates. They are ranked by inner "
-        "product with the profile, and the rank of the held-out item is scored.\n\nA row is cold, "
+        "product with the profile, and the metrics are computed from the rank of the held-out "
+        "item.\n\nA row is cold, "
         "and skipped, if the user has no history in the catalogue or the held-out item is not in "
         "it. The "
         "ceiling is the result of searching the whole catalogue for every row. --max-test draws "

@@ -125,12 +125,13 @@ static void print(const json_t *report, FILE *out) {
 
 const command cmd_inspect = {
     .name = "inspect",
-    .summary = "Show the health of trained codes, and the items under a prefix",
+    .summary = "Show quality figures of trained codes, and the items under a prefix",
     .description =
-        "For each level: used codewords, perplexity (of their use, and given the levels above), "
-        "Gini coefficient, share of the most used codeword, error after the level and share of the "
-        "variance explained. For the whole codes: collisions, size of the largest bucket, "
-        "entropy.\n\nWith --prefix also the items whose codes start with it, ordered by code.",
+        "For each level: used codewords, perplexity (of their use, and given the levels before "
+        "it), Gini coefficient, share of the most used codeword, error after the level and share "
+        "of the variance explained. For the whole codes: collisions, largest number of items with "
+        "one code, entropy.\n\nWith --prefix also the items whose codes start with it, ordered by "
+        "code.",
     .examples = "semid inspect outputs/rqvae\n"
                 "semid inspect outputs/rqvae --prefix 12-203 --items data/items.parquet\n"
                 "semid inspect outputs/rqvae --json",

@@ -101,7 +101,7 @@ static const option options[] = {
      .offset = AT(methods),
      .metavar = "NAMES",
      .default_value = "rqkmeans,rqvae,vqvae",
-     .help = "Tokenizers to train, index and compare"},
+     .help = "Methods to train, index and compare"},
     {.name = "config",
      .type = OPTION_PATH,
      .offset = AT(config),
@@ -245,8 +245,8 @@ const command cmd_run = {
     .description =
         "Runs the whole pipeline: preprocess and embed; train, export and build-inverted for each "
         "method; build-faiss and eval. All output is in --out, and results/offline_eval.csv "
-        "compares the methods. A step is skipped if its inputs, options and version are those of "
-        "its last run; a run that was stopped continues where it was.",
+        "compares the methods. A step is skipped if its inputs, outputs, options and version are "
+        "those of its last run; a run that was stopped continues where it stopped.",
     .examples = "semid run --reviews reviews.jsonl.gz --meta meta.jsonl.gz --model DIR --out out\n"
                 "semid run --data out/data --in vectors.npy --ids ids.txt --out out2 "
                 "--methods rqkmeans\n"

@@ -57,9 +57,9 @@ const command cmd_sample = {
     .description =
         "Writes a synthetic catalogue and its reviews in the raw schema of Amazon Reviews 2023: "
         "industrial products in product lines of one brand and many sizes, and users with "
-        "preferences who move from a product to related ones. Some of it is as untidy as real "
-        "files are: missing titles, descriptions, prices and items, HTML in texts, repeated "
-        "purchases and malformed lines. The same seed gives the same bytes.",
+        "preferences who move from a product to related ones. It has the faults of real files: "
+        "missing titles, descriptions, prices and items, HTML in texts, repeated purchases and "
+        "malformed lines. The same seed gives the same bytes.",
     .examples = "semid sample --items 3000 --out demo/raw",
     .options = options,
     .params_size = sizeof(sample_params),

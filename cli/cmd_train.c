@@ -182,7 +182,7 @@ static const option options[] = {
      .min = 0,
      .max = 1e6,
      .help = "rqvae, vqvae: reward for even use of the codewords during training, in units of the "
-             "loss; a good start is a tenth of recon"},
+             "loss; a good first value is a tenth of recon"},
     {.name = "hidden",
      .type = OPTION_LIST,
      AT(hidden),
@@ -203,7 +203,7 @@ static const option options[] = {
      .choices = "ste|rotation",
      .default_value = "ste",
      .help = "With --hidden: how the gradient passes the quantizer: unchanged (ste), or rotated "
-             "and scaled as the latent was (rotation)"},
+             "and scaled by the map from the latent to its quantized value (rotation)"},
     {.name = "codebook-update",
      .type = OPTION_CHOICE,
      AT(codebook_update),
@@ -248,7 +248,7 @@ static const option options[] = {
      .metavar = "FILE",
      .file = FILE_READ,
      .help = "Vectors to encode",
-     .unset = "those of --in"},
+     .unset = "the vectors of --in"},
     OPTION_BEAM(train_params),
     {.name = "balance",
      .type = OPTION_FLAG,
@@ -322,15 +322,16 @@ const command cmd_train = {
     .name = "train",
     .summary = "Learn codebooks from vectors and encode the catalogue with them",
     .description =
-        "Learns L codebooks of K codewords: level by level with k-means (rqkmeans), all levels "
-        "together with moving averages (rqvae), or one codebook with moving averages (vqvae). With "
+        "Learns L levels of K codewords: level by level with k-means (rqkmeans), all levels "
+        "together with moving averages (rqvae), or one level with moving averages (vqvae). With "
         "--hidden, networks are trained together with the codebooks: an encoder maps vectors to "
         "latents, which are quantized, and a decoder maps them back (model.safetensors); errors "
         "are then those of the decoded vectors. --pca does the same with a linear map. (There is "
         "no option that rotates the vectors: the codewords would rotate with them, and the codes "
-        "stay the same.)\n\nWrites codebooks.npz (key codebooks: [L,K,d], vqvae [K,d], float32), "
+        "would stay the same.)\n\nWrites codebooks.npz (key codebooks: [L,K,d], vqvae [K,d], "
+        "float32), "
         "codes.npy ([N,L] int32, equal to what semid encode writes with the same options) and "
-        "metrics.json (options, course of the training, health of every level).",
+        "metrics.json (options, figures of the training, quality figures of every level).",
     .examples =
         "semid train --in emb.npy --out outputs/rqkmeans\n"
         "semid train --in emb.npy --out outputs/rqvae --method rqvae --L 3 --K 256\n"

@@ -10,15 +10,15 @@
         .default_value = "1", .min = 1, .max = 1024,                                               \
         .help =                                                                                    \
             "Keep the B best partial codes per level instead of the nearest codeword alone: less " \
-            "error, for B times the work"                                                          \
+            "error, but B times the work"                                                          \
     }
 
 #define OPTION_UNIQUE(params)                                                                      \
     {                                                                                              \
         .name = "unique", .type = OPTION_FLAG, .offset = offsetof(params, unique),                 \
-        .help = "Give every row a code of its own: where rows would share one, the last level is " \
-                "a least-error assignment of distinct codewords; rows for which a prefix has no "  \
-                "room get another prefix"                                                          \
+        .help = "Give every row a different code: rows that would share one get distinct "         \
+                "codewords at the last level, at the least sum of errors; rows for which a "       \
+                "prefix has no space get another prefix"                                           \
     }
 
 #define OPTION_SKIP_BAD_ROWS(params)                                                               \
