@@ -15,13 +15,13 @@ semid_status scores_new(scores **out, const float *codewords, size_t n_codewords
                         semid_error *err);
 void scores_free(scores *s);
 
-/* Floats a row of scores takes: n_codewords rounded up. */
+/* Floats per row of scores: n_codewords rounded up. */
 size_t scores_stride(const scores *s);
 
-/* |c|^2 of the codewords, [stride], +inf behind the last. */
+/* |c|^2 of the codewords, [stride], +inf after the last codeword. */
 const float *scores_norms(const scores *s);
 
-/* x [n, dim] -> out [n, stride], +inf behind the last codeword. On the calling thread. */
+/* x [n, dim] -> out [n, stride], +inf after the last codeword. On the calling thread. */
 void scores_measure(const scores *s, const float *x, size_t n, float *out);
 
 #endif
