@@ -25,11 +25,10 @@ typedef struct file_rows {
     atomic_size_t n_mapped; /* bytes of the file that file_rows_callback may have mapped, in all */
 } file_rows;
 
-/* All rows of the file, which belongs to them from now on, not checked. Zeroed ones may be closed.
- */
+/* All rows of the file, not checked; takes the file over. Zeroed file_rows may be closed. */
 file_rows file_rows_of(embeddings *file);
-/* Rows of the same file by their numbers [n], which belong to the subset (mem_alloc; NULL: all of
- * the file). `of` must be checked and outlive it. */
+/* Those rows of the same file whose numbers [n] are given (by mem_alloc; the subset takes them
+ * over; NULL: all). `of` must be checked and outlive the subset. */
 file_rows file_rows_subset(const file_rows *of, uint64_t *numbers, size_t n);
 void file_rows_close(file_rows *rows);
 

@@ -74,8 +74,7 @@ semid_status step_build_inverted(const build_inverted_params *params, const step
 
     TRY_GOTO(path_join(&path, params->outdir, outputs[0], err));
     TRY_GOTO(path_join(&meta_path, params->outdir, outputs[1], err));
-    /* the index first: index and description may differ for a moment, and the index is what counts
-     */
+    /* the index is what serving reads; its description follows */
     TRY_GOTO(semid_inverted_build(path, &codes, strings, err));
     TRY_GOTO(describe(path, &meta, err));
     TRY_GOTO(json_file_save(meta, meta_path, err));

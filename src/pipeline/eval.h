@@ -1,4 +1,5 @@
-/* pipeline/eval.h - the step `semid eval`: how well semantic IDs find what users took next. */
+/* pipeline/eval.h - the step `semid eval`: how well candidates found by semantic IDs contain the
+ * item that a user took next. */
 #ifndef PIPELINE_EVAL_H
 #define PIPELINE_EVAL_H
 

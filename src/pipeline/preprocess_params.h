@@ -26,7 +26,7 @@ typedef struct preprocess_params {
     int64_t valid_ts, test_ts; /* both 0: the fractions decide */
     int dedup;                 /* preprocess_dedup */
     bool strict;
-    uint64_t memory_limit; /* bytes; 0: most of the machine's */
+    uint64_t memory_limit; /* bytes; 0: most of the memory of the machine */
 } preprocess_params;
 
 #endif

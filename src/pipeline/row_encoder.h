@@ -41,19 +41,20 @@ typedef struct encoded_rows {
 
 typedef struct encoded {
     encoded_rows all;  /* in the order of the file */
-    encoded_rows held; /* of them, those that were held; zero when there are none */
+    encoded_rows held; /* those of options->held; zero when there are none */
     encode_change balance, unique;
     file_out stream; /* codes.npy, not committed yet */
 } encoded;
 
-/* `rows` may be checked or not: bad rows are met while encoding, so that plain encoding reads a
- * file once; afterwards rows->bad lists them. SEMID_ERR_DATA for bad rows, as file_rows_check_bad
- * has it, and where there are fewer codes than rows to be unique; SEMID_ERR_SHAPE if the dimensions
- * differ. */
+/* Codes of all rows. These need not be checked: bad rows are found while encoding, so that plain
+ * encoding reads a file once, and are listed in rows->bad afterwards.
+ *
+ * SEMID_ERR_DATA for bad rows (see file_rows_check_bad), and if there are fewer codes than rows
+ * that are to be unique; SEMID_ERR_SHAPE if the dimensions differ. */
 semid_status encode_rows(encoded *out, const semid_codebook *cb, file_rows *rows,
                          const encode_options *options, semid_error *err);
 
-/* options.unique: are there codes for all rows? To be known before long work. */
+/* For options.unique, before long work: SEMID_ERR_DATA if there are fewer codes than rows. */
 semid_status encode_check_unique(const file_rows *rows, size_t n_levels, size_t n_codewords,
                                  semid_error *err);
 

@@ -14,9 +14,9 @@ typedef struct train_params {
     const char *in, *out, *init, *load, *encode;
     concat_params concat;  /* beside `in` */
     int method;            /* train_method */
-    int64_t L, K;          /* 0: those of init or load, else 4 and 256 (VQ: 1 and see train.c) */
+    int64_t L, K;          /* 0: those of init or load, else see choose_shape in train.c */
     int64_t max_train;     /* 0: all rows */
-    uint64_t memory_limit; /* bytes; 0: most of the machine's */
+    uint64_t memory_limit; /* bytes; 0: most of the memory of the machine */
     double holdout;        /* share of the rows that training does not see */
     int64_t iters;         /* rqkmeans */
     double tol;            /* rqkmeans */
