@@ -42,8 +42,8 @@ typedef enum semid_codebook_update {
 } semid_codebook_update;
 
 typedef struct semid_rqvae_params {
-    /* Levels, codewords, epochs, batches and seed, as ema.h says. init must be NULL. With
-     * SEMID_UPDATE_GRAD, epsilon and decay only serve the usage that decides on revivals. */
+    /* Levels, codewords, epochs, batches and seed, as ema.h says. init must be NULL. epsilon and
+     * decay also apply with SEMID_UPDATE_GRAD, to the usage that decides on revivals. */
     semid_ema_params quantizer;
     size_t n_hidden;                       /* 1 .. SEMID_MODEL_MAX_HIDDEN */
     size_t hidden[SEMID_MODEL_MAX_HIDDEN]; /* widths from the vectors to the latents */
