@@ -136,25 +136,40 @@ expect 1 'out of memory' preprocess --out m0 --reviews wide.jsonl "${meta[@]}" -
 [ ! -e m0 ] || fail "left behind by a run without memory: $(ls -A m0)"
 rm wide.jsonl
 
-# a killed run leaves the old output (and parts of the new, under other names); an interrupted one
-# leaves nothing else
-sums() { sha256sum data/{train,valid,test,items}.parquet data/stats.json; }
-sums >before
-for signal in KILL INT; do
-    for wait in 0.1 0.3 0.6; do
-        "$SEMID" preprocess --out data "${many[@]}" >/dev/null 2>&1 &
-        sleep $wait
-        if kill -$signal $! 2>/dev/null; then
-            got=0
-            wait $! 2>/dev/null || got=$?
-            [ "$got" = 0 ] || sha256sum --quiet -c before || fail "a run stopped by $signal"
-            [ "$got" != 0 ] || sums >before
-        else
-            wait $! && sums >before
-        fi
-    done
-    [ $signal = INT ] || rm -f data/*.tmp* data/.semid*
+# A killed run leaves the old output (and parts of the new, under other names). The run is stopped
+# as soon as it writes its first table, and killed while it stands still. If it has got as far as
+# stats.json by then, it is putting its files in place: that was too late, it gets more to do.
+sums() { (cd "$1" && sha256sum {train,valid,test,items}.parquet stats.json); }
+exists() { compgen -G "$1" >/dev/null; }
+
+start_and_stop() { # leaves its number in $pid
+    "$SEMID" preprocess --out data "${many[@]}" >/dev/null 2>&1 &
+    pid=$!
+    until exists 'data/items.parquet.*.tmp*' || ! kill -0 $pid 2>/dev/null; do :; done
+    kill -STOP $pid 2>/dev/null || true
+}
+
+sums data >before
+until start_and_stop && ! exists 'data/stats.json.*' && kill -0 $pid 2>/dev/null; do
+    kill -CONT $pid 2>/dev/null || true
+    wait $pid || true
+    sums data >before
+    cat many.jsonl many.jsonl >more.jsonl
+    mv more.jsonl many.jsonl
+    [ "$(wc -l <many.jsonl)" -lt 10000000 ] || fail "no run could be stopped in its middle"
 done
+kill -KILL $pid
+! wait $pid || fail "a killed run ends well"
+sums data | cmp - before || fail "a killed run changed the output"
+rm -rf data/*.tmp* data/.semid*
+
+# An interrupted one leaves the old output or, if it was all but done, the new; and nothing else.
+"$SEMID" preprocess --out m3 "${many[@]}" >/dev/null
+start_and_stop
+kill -INT $pid
+kill -CONT $pid
+wait $pid || true
+sums data | cmp -s - before || sums data | cmp - <(sums m3) || fail "an interrupted run mixes outputs"
 [ "$(ls -A data | wc -l)" = 5 ] || fail "left behind by an interrupted run: $(ls -A data)"
 
 # --json is the report, which is what stats.json holds and how long it took
