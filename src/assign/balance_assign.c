@@ -24,15 +24,11 @@ enum { BLOCK_ROWS = 4096 };
 
 typedef struct balanced_assignment {
     const semid_codebook *cb;
-    const semid_rows *rows;
-    size_t n_levels, n_codewords, dim;
-    size_t n_sample;
+    size_t n_codewords, dim, n_sample;
     float *sample;         /* [n_sample, dim] its residuals after the levels so far */
     int32_t *sample_codes; /* [n_sample] of the current level */
     float *prices;         /* [n_levels, n_codewords] */
     nearest **searches;    /* [n_levels] under these prices */
-    float *block;          /* [BLOCK_ROWS, dim] */
-    int32_t *block_codes;  /* [BLOCK_ROWS, n_levels] */
 } balanced_assignment;
 
 /* Find the prices of a level on the residuals of the sample, which then become those after it. */
@@ -60,32 +56,14 @@ done:
     return status;
 }
 
-/* Encode all rows under the prices, and count those whose code changes. */
-static semid_status assign_rows(balanced_assignment *a, int32_t *codes, size_t *n_moved,
-                                semid_error *err) {
-    const nearest *const *searches = (const nearest *const *)a->searches;
-    size_t L = a->n_levels, n_rows = a->rows->n_rows;
-    *n_moved = 0;
-    for (size_t row = 0; row < n_rows; row += BLOCK_ROWS) {
-        size_t n = n_rows - row < BLOCK_ROWS ? n_rows - row : BLOCK_ROWS;
-        TRY(check_interrupted(err));
-        TRY(a->rows->read(a->rows->user, row, n, a->block, err));
-        nearest_find_residual(searches, L, a->block, n, a->block_codes, NULL, NULL);
-
-        for (size_t i = 0; i < n; i++)
-            *n_moved +=
-                memcmp(codes + (row + i) * L, a->block_codes + i * L, L * sizeof *codes) != 0;
-        memcpy(codes + row * L, a->block_codes, n * L * sizeof *codes);
-    }
-    return SEMID_OK;
-}
-
 semid_status balance_assign(const semid_codebook *cb, const semid_rows *rows, int32_t *codes,
                             float **prices, size_t *n_moved, semid_error *err) {
     semid_status status;
     size_t n = rows->n_rows, L = semid_codebook_levels(cb), K = semid_codebook_codewords(cb);
     size_t dim = semid_codebook_dim(cb);
-    balanced_assignment a = {.cb = cb, .rows = rows, .n_levels = L, .n_codewords = K, .dim = dim};
+    balanced_assignment a = {.cb = cb, .n_codewords = K, .dim = dim};
+    float *block = NULL;         /* [BLOCK_ROWS, dim] */
+    int32_t *block_codes = NULL; /* [BLOCK_ROWS, L] */
     if (n == 0) FAIL(SEMID_ERR_DATA, "rows: expected at least one, found none");
 
     size_t most = SAMPLE_MAX_FLOATS / dim + K;
@@ -97,8 +75,8 @@ semid_status balance_assign(const semid_codebook *cb, const semid_rows *rows, in
     TRY_GOTO(mem_alloc(&a.sample, a.n_sample, dim * sizeof *a.sample, err));
     TRY_GOTO(mem_alloc(&a.sample_codes, a.n_sample, sizeof *a.sample_codes, err));
     TRY_GOTO(mem_calloc(&a.prices, L, K * sizeof *a.prices, err));
-    TRY_GOTO(mem_alloc(&a.block, BLOCK_ROWS, dim * sizeof *a.block, err));
-    TRY_GOTO(mem_alloc(&a.block_codes, BLOCK_ROWS, L * sizeof *a.block_codes, err));
+    TRY_GOTO(mem_alloc(&block, BLOCK_ROWS, dim * sizeof *block, err));
+    TRY_GOTO(mem_alloc(&block_codes, BLOCK_ROWS, L * sizeof *block_codes, err));
 
     /* Evenly spaced rows: i * n / n_sample, computed without overflow. */
     size_t step = n / a.n_sample, remainder = n % a.n_sample;
@@ -108,7 +86,20 @@ semid_status balance_assign(const semid_codebook *cb, const semid_rows *rows, in
     }
 
     for (size_t l = 0; l < L; l++) TRY_GOTO(price_level(&a, l, err));
-    TRY_GOTO(assign_rows(&a, codes, n_moved, err));
+
+    /* Encode all rows under the prices, and count those whose code changes. */
+    *n_moved = 0;
+    for (size_t row = 0; row < n; row += BLOCK_ROWS) {
+        size_t n_block = n - row < BLOCK_ROWS ? n - row : BLOCK_ROWS;
+        TRY_GOTO(check_interrupted(err));
+        TRY_GOTO(rows->read(rows->user, row, n_block, block, err));
+        nearest_find_residual((const nearest *const *)a.searches, L, block, n_block, block_codes,
+                              NULL, NULL);
+
+        for (size_t i = 0; i < n_block; i++)
+            *n_moved += memcmp(codes + (row + i) * L, block_codes + i * L, L * sizeof *codes) != 0;
+        memcpy(codes + row * L, block_codes, n_block * L * sizeof *codes);
+    }
     *prices = a.prices;
     a.prices = NULL;
 done:
@@ -117,8 +108,8 @@ done:
     mem_free(a.sample);
     mem_free(a.sample_codes);
     mem_free(a.prices);
-    mem_free(a.block);
-    mem_free(a.block_codes);
+    mem_free(block);
+    mem_free(block_codes);
     return status;
 }
 

@@ -146,46 +146,17 @@ static void augment(matching *m, size_t column) {
     }
 }
 
-/* Free columns must have the highest price, 0. To raise one that has not: search from the free
- * columns of price 0, as though a row that costs nothing anywhere had them, for the nearest free
- * column of a lower price. False if there is none. */
-static bool raise_free_price(matching *m, const cost_table *t) {
-    size_t n = m->n_columns, column = n;
-    bool any = false;
-    double distance = (double)INFINITY;
-    for (size_t k = 0; k < n; k++) {
-        bool is_free = m->row_of[k] < 0, is_highest = m->prices[k] >= 0;
-        m->came_from[k] = -1;
-        m->distances[k] = is_free && is_highest ? (double)NAN : -m->prices[k];
-        any = any || (is_free && !is_highest);
-        if (!(m->distances[k] < distance)) continue;
-        distance = m->distances[k];
-        column = k;
-    }
-    if (!any) return false;
-
-    column = reach_free(m, t, column);
-    distance = m->distances[column];
-    for (size_t k = 0; k < n; k++)
-        if (!isnan(m->distances[k])) m->prices[k] = fmin(m->prices[k] + distance, 0);
-    for (size_t i = 0; i < m->n_closed; i++) {
-        double *price = &m->prices[m->closed[i].column];
-        *price = fmin(*price + m->closed[i].distance, 0);
-    }
-    augment(m, column);
-    return true;
-}
-
 void matching_dense(matching *m, const float *costs, size_t stride, size_t n_rows) {
     cost_table t = {costs, stride, n_rows};
+    size_t n = m->n_columns;
     find_prices(m, &t);
 
     /* Add one row after another, as matching_add does. */
     for (size_t row = 0; row < n_rows; row++) {
         m->column_of[row] = -1;
-        for (size_t k = 0; k < m->n_columns; k++) m->distances[k] = (double)INFINITY;
+        for (size_t k = 0; k < n; k++) m->distances[k] = (double)INFINITY;
         size_t column = reach_free(m, &t, relax(m, &t, row, 0, -(double)INFINITY));
-        if (column == m->n_columns) {
+        if (column == n) {
             matching_take(m, row, matching_first_free(m));
             continue;
         }
@@ -195,5 +166,32 @@ void matching_dense(matching *m, const float *costs, size_t stride, size_t n_row
         augment(m, column);
     }
 
-    while (raise_free_price(m, &t)) continue;
+    /* Free columns must have the highest price, 0. To raise one that has not: search from the free
+     * columns of price 0, as though a row that costs nothing anywhere had them, for the nearest
+     * free column of a lower price, until there is none. */
+    for (;;) {
+        size_t column = n;
+        bool any = false;
+        double distance = (double)INFINITY;
+        for (size_t k = 0; k < n; k++) {
+            bool is_free = m->row_of[k] < 0, is_highest = m->prices[k] >= 0;
+            m->came_from[k] = -1;
+            m->distances[k] = is_free && is_highest ? (double)NAN : -m->prices[k];
+            any = any || (is_free && !is_highest);
+            if (!(m->distances[k] < distance)) continue;
+            distance = m->distances[k];
+            column = k;
+        }
+        if (!any) return;
+
+        column = reach_free(m, &t, column);
+        distance = m->distances[column];
+        for (size_t k = 0; k < n; k++)
+            if (!isnan(m->distances[k])) m->prices[k] = fmin(m->prices[k] + distance, 0);
+        for (size_t i = 0; i < m->n_closed; i++) {
+            double *price = &m->prices[m->closed[i].column];
+            *price = fmin(*price + m->closed[i].distance, 0);
+        }
+        augment(m, column);
+    }
 }

@@ -132,32 +132,6 @@ static const float *row_costs(void *user, size_t i, bool all, float *rest) {
 
 /* ---- a prefix ---- */
 
-/* List the rows that share a code, then the others, both in order. Returns how many share one. */
-static size_t list_rows(match_workspace *w, const conflict_prefix *prefix) {
-    const unique_state *u = w->task->state;
-    size_t n = 0, n_sharing = 0;
-    for (int sharing = 1; sharing >= 0; sharing--) {
-        for (size_t i = prefix->begin, end; i < prefix->end; i = end) {
-            end = code_order_run(&u->order, i, prefix->end, u->n_levels);
-            if ((end - i > 1) != sharing) continue;
-            memcpy(w->rows + n, u->order.rows + i, (end - i) * sizeof *w->rows);
-            n += end - i;
-        }
-        if (sharing) n_sharing = n;
-    }
-    w->n_rows = n;
-    return n_sharing;
-}
-
-/* Rows whose shortlists agree in every bit are taken for equal: they may swap listed columns. */
-static bool are_equal(const match_workspace *w, size_t i, size_t j) {
-    size_t dim = w->task->state->dim;
-    if (has_list(w, i)) return memcmp(list_of(w, i), list_of(w, j), sizeof(shortlist)) == 0;
-    if (has_list(w, j)) return false;
-    return memcmp(w->residuals + (size_t)w->slots[i] * dim,
-                  w->residuals + (size_t)w->slots[j] * dim, dim * sizeof(float)) == 0;
-}
-
 static int by_cost(const void *a, const void *b) {
     const column_cost *x = a, *y = b;
     if (x->cost != y->cost) return x->cost < y->cost ? -1 : 1;
@@ -165,13 +139,21 @@ static int by_cost(const void *a, const void *b) {
 }
 
 /* Equal rows get their columns by rising cost in row order. They shared a code: all are among the
- * first n_sharing rows, next to others of that code. */
+ * first n_sharing rows, next to others of that code. Rows whose shortlists agree in every bit are
+ * taken for equal: they may swap listed columns. */
 static void order_equal_rows(match_workspace *w, size_t n_sharing) {
+    size_t dim = w->task->state->dim;
     for (size_t i = 0; i < n_sharing; i++) w->is_ordered[i] = false;
     for (size_t i = 0; i < n_sharing; i++) {
+        bool is_listed = has_list(w, i);
         size_t n = 0;
         for (size_t j = i; j < n_sharing && *last_code(w, j) == *last_code(w, i); j++) {
-            if (w->is_ordered[j] || !are_equal(w, i, j)) continue;
+            if (w->is_ordered[j] || has_list(w, j) != is_listed) continue;
+            int difference =
+                is_listed ? memcmp(list_of(w, i), list_of(w, j), sizeof(shortlist))
+                          : memcmp(w->residuals + (size_t)w->slots[i] * dim,
+                                   w->residuals + (size_t)w->slots[j] * dim, dim * sizeof(float));
+            if (difference != 0) continue;
             w->is_ordered[j] = true;
             w->equal_rows[n++] = (uint32_t)j;
         }
@@ -192,7 +174,20 @@ static void order_equal_rows(match_workspace *w, size_t n_sharing) {
 static semid_status match_prefix(match_workspace *w, const conflict_prefix *prefix) {
     const unique_state *u = w->task->state;
     matching *m = &w->match;
-    size_t n_sharing = list_rows(w, prefix), stride = scores_stride(w->task->last);
+    size_t n_sharing = 0, stride = scores_stride(w->task->last);
+
+    /* List the rows that share a code, then the others, both in order. */
+    w->n_rows = 0;
+    for (int sharing = 1; sharing >= 0; sharing--) {
+        for (size_t i = prefix->begin, end; i < prefix->end; i = end) {
+            end = code_order_run(&u->order, i, prefix->end, u->n_levels);
+            if ((end - i > 1) != sharing) continue;
+            memcpy(w->rows + w->n_rows, u->order.rows + i, (end - i) * sizeof *w->rows);
+            w->n_rows += end - i;
+        }
+        if (sharing) n_sharing = w->n_rows;
+    }
+
     bool fills_half = 2 * w->n_rows >= u->n_codewords;
     bool is_dense = fills_half || w->n_rows >= UNIQUE_DENSE_ROWS;
     w->has_lists = u->lists && !is_dense;
@@ -240,7 +235,7 @@ static semid_status match_prefix(match_workspace *w, const conflict_prefix *pref
 
 /* ---- all prefixes ---- */
 
-static semid_status workspace_init(match_workspace *w, const match_task *t, semid_error *err) {
+static semid_status allocate_workspace(match_workspace *w, const match_task *t, semid_error *err) {
     size_t n = t->max_rows, dim = t->state->dim, stride = scores_stride(t->last);
     w->task = t;
     TRY(mem_alloc(&w->rows, n, sizeof *w->rows, err));
@@ -258,18 +253,6 @@ static semid_status workspace_init(match_workspace *w, const match_task *t, semi
     w->match.costs = row_costs;
     w->match.user = w;
     return matching_init(&w->match, t->state->n_codewords, n, err);
-}
-
-static void workspace_release(match_workspace *w) {
-    mem_free(w->rows);
-    mem_free(w->slots);
-    mem_free(w->residuals);
-    mem_free(w->costs);
-    mem_free(w->listed_costs);
-    mem_free(w->columns_of_equal);
-    mem_free(w->equal_rows);
-    mem_free(w->is_ordered);
-    matching_release(&w->match);
 }
 
 static void match_chunk(void *user, size_t chunk, size_t begin, size_t end) {
@@ -304,7 +287,8 @@ semid_status unique_match(unique_state *u, semid_error *err) {
     TRY_GOTO(scores_new(&t.last, semid_codebook_level(u->cb, u->n_levels - 1), u->n_codewords,
                         u->dim, err));
     TRY_GOTO(mem_calloc(&t.workspaces, n_workspaces, sizeof *t.workspaces, err));
-    for (size_t i = 0; i < n_workspaces; i++) TRY_GOTO(workspace_init(&t.workspaces[i], &t, err));
+    for (size_t i = 0; i < n_workspaces; i++)
+        TRY_GOTO(allocate_workspace(&t.workspaces[i], &t, err));
 
     progress_begin(&bar, "unique", "prefixes", t.n_prefixes);
     for (size_t n; status == SEMID_OK && t.first < t.n_prefixes; t.first += n) {
@@ -317,7 +301,18 @@ semid_status unique_match(unique_state *u, semid_error *err) {
     }
     progress_end(&bar);
 done:
-    for (size_t i = 0; t.workspaces && i < n_workspaces; i++) workspace_release(&t.workspaces[i]);
+    for (size_t i = 0; t.workspaces && i < n_workspaces; i++) {
+        match_workspace *w = &t.workspaces[i];
+        mem_free(w->rows);
+        mem_free(w->slots);
+        mem_free(w->residuals);
+        mem_free(w->costs);
+        mem_free(w->listed_costs);
+        mem_free(w->columns_of_equal);
+        mem_free(w->equal_rows);
+        mem_free(w->is_ordered);
+        matching_release(&w->match);
+    }
     mem_free(t.workspaces);
     mem_free(t.prefixes);
     scores_free(t.last);

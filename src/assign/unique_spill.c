@@ -145,38 +145,6 @@ static semid_status load_batch(const spill_workspace *w, size_t n, semid_error *
 
 /* ---- the moves of a round ---- */
 
-/* The target and the cost of moves that are to be evaluated. */
-static semid_status evaluate_moves(spill_workspace *w, semid_error *err) {
-    size_t dim = w->task->state->dim;
-    for (size_t first = 0, n; first < w->n_to_evaluate; first += n) {
-        n = w->n_to_evaluate - first < BLOCK_ROWS ? w->n_to_evaluate - first : BLOCK_ROWS;
-        for (size_t i = 0; i < n; i++) w->batch[i] = &w->moves[w->to_evaluate[first + i]];
-        TRY(load_batch(w, n, err));
-
-        /* A row that moves, or whose target fills up, is needed again. */
-        for (size_t i = 0; i < n && w->n_kept < w->task->kept_rows; i++) {
-            if (w->batch[i]->slot != NO_SLOT) continue;
-            w->batch[i]->slot = (uint32_t)w->n_kept++;
-            memcpy(w->kept + w->batch[i]->slot * dim, w->block + i * dim, dim * sizeof(float));
-        }
-
-        nearest_find(w->search, w->block, n, w->found, w->errors);
-        for (size_t i = 0; i < n; i++) {
-            move *m = w->batch[i];
-            const float *own = codeword_of(w, m->from);
-            double own_error = (double)kernels()->sqdist_f32(w->block + i * dim, own, dim);
-
-            /* Where float32 overflows, all codewords are equally far: the first with space. */
-            m->to = w->found[i];
-            if (!has_space(w, m->to))
-                for (m->to = 0; !has_space(w, m->to);) m->to++;
-            m->cost = (double)w->errors[i] + price_of(w, m->to) - own_error - price_of(w, m->from);
-            if (isnan(m->cost)) m->cost = INFINITY;
-        }
-    }
-    return SEMID_OK;
-}
-
 /* The order of leaving: by rising cost, and of equal rows the last first. */
 static bool leaves_before(const move *x, const move *y) {
     return x->cost != y->cost ? x->cost < y->cost : x->row > y->row;
@@ -210,6 +178,7 @@ static move quickselect(move *moves, size_t n, size_t k) {
 
 /* Find the last selected move of each overfull codeword: with it, those before it are known. */
 static semid_status select_moves(spill_workspace *w, semid_error *err) {
+    size_t dim = w->task->state->dim;
     for (size_t k = 0; k < w->task->state->n_codewords; k++)
         w->bias[k] = has_space(w, (int32_t)k) ? (float)price_of(w, (int32_t)k) : INFINITY;
     nearest_set_bias(w->search, w->bias);
@@ -231,7 +200,35 @@ static semid_status select_moves(spill_workspace *w, semid_error *err) {
                     w->to_evaluate[w->n_to_evaluate++] = (uint32_t)m;
             o->is_exact = w->n_to_evaluate == n_before;
         }
-        TRY(evaluate_moves(w, err));
+
+        /* Find the targets and costs of the listed moves, block by block. */
+        for (size_t first = 0, n; first < w->n_to_evaluate; first += n) {
+            n = w->n_to_evaluate - first < BLOCK_ROWS ? w->n_to_evaluate - first : BLOCK_ROWS;
+            for (size_t i = 0; i < n; i++) w->batch[i] = &w->moves[w->to_evaluate[first + i]];
+            TRY(load_batch(w, n, err));
+
+            /* A row that moves, or whose target fills up, is needed again. */
+            for (size_t i = 0; i < n && w->n_kept < w->task->kept_rows; i++) {
+                if (w->batch[i]->slot != NO_SLOT) continue;
+                w->batch[i]->slot = (uint32_t)w->n_kept++;
+                memcpy(w->kept + w->batch[i]->slot * dim, w->block + i * dim, dim * sizeof(float));
+            }
+
+            nearest_find(w->search, w->block, n, w->found, w->errors);
+            for (size_t i = 0; i < n; i++) {
+                move *m = w->batch[i];
+                const float *own = codeword_of(w, m->from);
+                double own_error = (double)kernels()->sqdist_f32(w->block + i * dim, own, dim);
+
+                /* Where float32 overflows, all codewords are equally far: the first with space. */
+                m->to = w->found[i];
+                if (!has_space(w, m->to))
+                    for (m->to = 0; !has_space(w, m->to);) m->to++;
+                m->cost =
+                    (double)w->errors[i] + price_of(w, m->to) - own_error - price_of(w, m->from);
+                if (isnan(m->cost)) m->cost = INFINITY;
+            }
+        }
     } while (w->n_to_evaluate > 0);
     return SEMID_OK;
 }
@@ -358,8 +355,8 @@ static semid_status spill_prefix(spill_workspace *w, const full_prefix *prefix, 
 
 /* ---- all prefixes ---- */
 
-static semid_status workspace_init(spill_workspace *w, const spill_task *t, size_t n_moves,
-                                   semid_error *err) {
+static semid_status allocate_workspace(spill_workspace *w, const spill_task *t, size_t n_moves,
+                                       semid_error *err) {
     const unique_state *u = t->state;
     w->task = t;
     TRY(mem_alloc(&w->counts, u->n_codewords, sizeof *w->counts, err));
@@ -380,24 +377,6 @@ static semid_status workspace_init(spill_workspace *w, const spill_task *t, size
     TRY(nearest_new(&w->search, u->n_codewords, u->dim, err));
     nearest_set(w->search, semid_codebook_level(u->cb, t->level));
     return SEMID_OK;
-}
-
-static void workspace_release(spill_workspace *w) {
-    mem_free(w->counts);
-    mem_free(w->bias);
-    mem_free(w->kept);
-
-    mem_free(w->block);
-    mem_free(w->errors);
-    mem_free(w->found);
-    mem_free(w->lists);
-    mem_free(w->gaps);
-
-    mem_free(w->overfull);
-    mem_free(w->moves);
-    mem_free(w->selected);
-    mem_free(w->to_evaluate);
-    nearest_free(w->search);
 }
 
 static void spill_small_prefix(void *user, size_t chunk, size_t begin, size_t end) {
@@ -440,7 +419,7 @@ semid_status unique_spill(unique_state *u, size_t level, semid_error *err) {
     TRY_GOTO(mem_calloc(&t.workspaces, n_workspaces, sizeof *t.workspaces, err));
     for (size_t i = 0; i < n_workspaces; i++) {
         size_t n_moves = i > 0 && n_most > LARGE_ROWS ? LARGE_ROWS : n_most;
-        TRY_GOTO(workspace_init(&t.workspaces[i], &t, n_moves, err));
+        TRY_GOTO(allocate_workspace(&t.workspaces[i], &t, n_moves, err));
     }
 
     for (size_t p = 0; p < t.n_prefixes; p++)
@@ -450,7 +429,22 @@ semid_status unique_spill(unique_state *u, size_t level, semid_error *err) {
     TRY_GOTO(failure_status(&t.failure, err));
     code_order_sort(&u->order);
 done:
-    for (size_t i = 0; t.workspaces && i < n_workspaces; i++) workspace_release(&t.workspaces[i]);
+    for (size_t i = 0; t.workspaces && i < n_workspaces; i++) {
+        spill_workspace *w = &t.workspaces[i];
+        mem_free(w->counts);
+        mem_free(w->bias);
+        mem_free(w->kept);
+        mem_free(w->block);
+        mem_free(w->errors);
+        mem_free(w->found);
+        mem_free(w->lists);
+        mem_free(w->gaps);
+        mem_free(w->overfull);
+        mem_free(w->moves);
+        mem_free(w->selected);
+        mem_free(w->to_evaluate);
+        nearest_free(w->search);
+    }
     mem_free(t.workspaces);
     mem_free(t.prefixes);
     return status;
