@@ -32,25 +32,31 @@ static const double FALL = 0.95;
 /* The gap is measured on so many rows. */
 enum { GAP_ROWS = 1024, GAP_BLOCK_ROWS = 16 };
 
-/* The mean over evenly spaced rows of how much farther than the nearest codeword the second is. */
-static semid_status measure_gap(double *out, const row_source *from, const float *codewords,
-                                size_t n_codewords, semid_error *err) {
+semid_status balance_init(balance *b, const row_source *rows, const float *codewords,
+                          size_t n_codewords, semid_error *err) {
     semid_status status;
     scores *s = NULL;
     float *block = NULL, *found = NULL;
-    size_t n = from->n, dim = from->dim, n_rows = n < GAP_ROWS ? n : GAP_ROWS;
+    size_t n = rows->n, dim = rows->dim, n_sample = n < GAP_ROWS ? n : GAP_ROWS;
     double sum = 0;
+    *b = (balance){.n_codewords = n_codewords, .n_rows = n};
+    TRY_GOTO(mem_calloc(&b->prices, n_codewords, sizeof *b->prices, err));
+    TRY_GOTO(mem_calloc(&b->best, n_codewords, sizeof *b->best, err));
+    TRY_GOTO(mem_alloc(&b->counts, n_codewords, sizeof *b->counts, err));
+    TRY_GOTO(mem_alloc(&b->best_counts, n_codewords, sizeof *b->best_counts, err));
     TRY_GOTO(scores_new(&s, codewords, n_codewords, dim, err));
     TRY_GOTO(mem_alloc(&block, GAP_BLOCK_ROWS, dim * sizeof *block, err));
     TRY_GOTO(mem_alloc(&found, GAP_BLOCK_ROWS, scores_stride(s) * sizeof *found, err));
 
-    for (size_t i = 0; i < n_rows; i += GAP_BLOCK_ROWS) {
-        size_t rows = n_rows - i < GAP_BLOCK_ROWS ? n_rows - i : GAP_BLOCK_ROWS;
-        for (size_t r = 0; r < rows; r++)
-            TRY_GOTO(row_source_read(from, (i + r) * n / n_rows, 1, block + r * dim, err));
-        scores_measure(s, block, rows, found);
+    /* The gap: the mean over evenly spaced rows of how much farther than the nearest codeword the
+     * second is. */
+    for (size_t i = 0; i < n_sample; i += GAP_BLOCK_ROWS) {
+        size_t n_block = n_sample - i < GAP_BLOCK_ROWS ? n_sample - i : GAP_BLOCK_ROWS;
+        for (size_t r = 0; r < n_block; r++)
+            TRY_GOTO(row_source_read(rows, (i + r) * n / n_sample, 1, block + r * dim, err));
+        scores_measure(s, block, n_block, found);
 
-        for (size_t r = 0; r < rows; r++) {
+        for (size_t r = 0; r < n_block; r++) {
             const float *row = found + r * scores_stride(s);
             float least = INFINITY, second = INFINITY;
             for (size_t k = 0; k < n_codewords; k++) {
@@ -64,25 +70,12 @@ static semid_status measure_gap(double *out, const row_source *from, const float
             sum += n_codewords > 1 ? (double)second - (double)least : 0;
         }
     }
-    *out = sum / (double)n_rows;
+    b->step = RATE * (sum / (double)n_sample);
 done:
     scores_free(s);
     mem_free(block);
     mem_free(found);
     return status;
-}
-
-semid_status balance_init(balance *b, const row_source *rows, const float *codewords,
-                          size_t n_codewords, semid_error *err) {
-    double gap = 0;
-    *b = (balance){.n_codewords = n_codewords, .n_rows = rows->n};
-    TRY(mem_calloc(&b->prices, n_codewords, sizeof *b->prices, err));
-    TRY(mem_calloc(&b->best, n_codewords, sizeof *b->best, err));
-    TRY(mem_alloc(&b->counts, n_codewords, sizeof *b->counts, err));
-    TRY(mem_alloc(&b->best_counts, n_codewords, sizeof *b->best_counts, err));
-    TRY(measure_gap(&gap, rows, codewords, n_codewords, err));
-    b->step = RATE * gap;
-    return SEMID_OK;
 }
 
 void balance_release(balance *b) {

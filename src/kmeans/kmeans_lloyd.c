@@ -57,13 +57,15 @@ static semid_status assign(lloyd *l, const float *prices, bool sum, double *erro
     return SEMID_OK;
 }
 
-/* Give each empty cluster the farthest row of the largest one, as long as that has a row other than
- * its codeword. */
-static semid_status fill_empty_clusters(lloyd *l, semid_error *err) {
+/* Every codeword becomes the mean of its rows, which were summed, or its posterior mean. */
+static semid_status update(lloyd *l, semid_error *err) {
     semid_status status = SEMID_OK;
     clusters *c = &l->members;
     size_t dim = c->dim;
     float *x = NULL;
+
+    /* Give each empty cluster the farthest row of the largest one, as long as that has a row other
+     * than its codeword. */
     for (size_t k = 0; k < l->n_codewords; k++) {
         if (c->counts[k] > 0) continue;
         if (!x) {
@@ -89,30 +91,23 @@ static semid_status fill_empty_clusters(lloyd *l, semid_error *err) {
             c->sums[k * dim + j] = (double)x[j];
         }
     }
-done:
-    mem_free(x);
-    return status;
-}
-
-/* Every codeword becomes the mean of its rows, which were summed, or its posterior mean. */
-static semid_status update(lloyd *l, semid_error *err) {
-    clusters *c = &l->members;
-    TRY(fill_empty_clusters(l, err));
 
     if (l->prior) {
         memset(l->errors, 0, l->n_codewords * sizeof *l->errors);
         for (size_t i = 0; i < l->rows->n; i++) l->errors[l->codes[i]] += (double)l->distances[i];
         shrinkage_update(l->prior, c, l->errors, l->codewords);
-        return SEMID_OK;
+        goto done;
     }
 
     for (size_t k = 0; k < l->n_codewords; k++) {
         if (c->counts[k] == 0) continue;
         double count = c->counts[k];
-        for (size_t j = 0; j < c->dim; j++)
-            l->codewords[k * c->dim + j] = (float)(c->sums[k * c->dim + j] / count);
+        for (size_t j = 0; j < dim; j++)
+            l->codewords[k * dim + j] = (float)(c->sums[k * dim + j] / count);
     }
-    return SEMID_OK;
+done:
+    mem_free(x);
+    return status;
 }
 
 semid_status lloyd_run(lloyd *l, size_t max_iters, double tol, const char *label,

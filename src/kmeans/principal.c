@@ -136,33 +136,8 @@ static void orthonormalize(float *q, size_t n, size_t dim) {
 
 /* ---- Rayleigh-Ritz: eigenvectors of the small matrix q C q^T ---- */
 
-/* Zero a[p][q] by a rotation, which is applied to the eigenvectors too (Golub & Van Loan, 8.5.2).
- */
-static void rotate(double *a, double *v, size_t n, size_t p, size_t q) {
-    double apq = a[p * n + q];
-    if (apq == 0) return;
-    double theta = (a[q * n + q] - a[p * n + p]) / (2 * apq);
-    double t = copysign(1, theta) / (fabs(theta) + sqrt(theta * theta + 1));
-    double c = 1 / sqrt(t * t + 1), s = t * c;
-
-    for (size_t k = 0; k < n; k++) {
-        double x = a[k * n + p], y = a[k * n + q];
-        a[k * n + p] = c * x - s * y;
-        a[k * n + q] = s * x + c * y;
-    }
-    for (size_t k = 0; k < n; k++) {
-        double x = a[p * n + k], y = a[q * n + k];
-        a[p * n + k] = c * x - s * y;
-        a[q * n + k] = s * x + c * y;
-        x = v[p * n + k];
-        y = v[q * n + k];
-        v[p * n + k] = c * x - s * y;
-        v[q * n + k] = s * x + c * y;
-    }
-}
-
-/* Eigenvalues to the diagonal of a [n, n], eigenvectors to the rows of v. Sweeps of rotations,
- * until what is left off the diagonal is negligible. */
+/* Eigenvalues to the diagonal of a [n, n], eigenvectors to the rows of v. Sweeps of rotations
+ * (Golub & Van Loan, 8.5.2), until what is left off the diagonal is negligible. */
 static void jacobi(double *a, double *v, size_t n) {
     for (size_t i = 0; i < n * n; i++) v[i] = i % (n + 1) == 0;
     for (int sweep = 0; sweep < MAX_SWEEPS; sweep++) {
@@ -173,8 +148,30 @@ static void jacobi(double *a, double *v, size_t n) {
         }
         if (off <= 1e-24 * all) return;
 
+        /* Zero each a[p][q] by a rotation, which is applied to the eigenvectors too. */
         for (size_t p = 0; p + 1 < n; p++)
-            for (size_t q = p + 1; q < n; q++) rotate(a, v, n, p, q);
+            for (size_t q = p + 1; q < n; q++) {
+                double apq = a[p * n + q];
+                if (apq == 0) continue;
+                double theta = (a[q * n + q] - a[p * n + p]) / (2 * apq);
+                double t = copysign(1, theta) / (fabs(theta) + sqrt(theta * theta + 1));
+                double c = 1 / sqrt(t * t + 1), s = t * c;
+
+                for (size_t k = 0; k < n; k++) {
+                    double x = a[k * n + p], y = a[k * n + q];
+                    a[k * n + p] = c * x - s * y;
+                    a[k * n + q] = s * x + c * y;
+                }
+                for (size_t k = 0; k < n; k++) {
+                    double x = a[p * n + k], y = a[q * n + k];
+                    a[p * n + k] = c * x - s * y;
+                    a[q * n + k] = s * x + c * y;
+                    x = v[p * n + k];
+                    y = v[q * n + k];
+                    v[p * n + k] = c * x - s * y;
+                    v[q * n + k] = s * x + c * y;
+                }
+            }
     }
 }
 

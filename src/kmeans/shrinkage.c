@@ -62,7 +62,6 @@ typedef struct shrink_task {
     const clusters *c;
     const double *errors;
     float *codewords;
-    double within, prior; /* s2 and t2, summed over all directions */
 } shrink_task;
 
 /* Codewords become the deviations of the means from the mean of all, `along` their coordinates on
@@ -92,65 +91,6 @@ static void measure_clusters(void *user, size_t chunk, size_t begin, size_t end)
             along[a] = s->axes
                            ? kernels()->dot_f32(codeword, s->axes->directions + a * s->dim, s->dim)
                            : codeword[a];
-    }
-}
-
-/* factors = lambda_j. */
-static void estimate_prior(shrink_task *t) {
-    const shrinkage *s = t->s;
-    double n = 0, n_used = 0;
-
-    /* Scatter of the means, weighted by their rows, along each axis and in all other directions. */
-    memset(s->factors, 0, (s->n_axes + 1) * sizeof *s->factors);
-    for (size_t k = 0; k < s->n_codewords; k++) {
-        double count = t->c->counts[k];
-        if (count == 0) continue;
-        n += count;
-        n_used++;
-
-        const float *deviation = t->codewords + k * s->dim;
-        double rest = (double)kernels()->dot_f32(deviation, deviation, s->dim);
-        for (size_t a = 0; a < s->n_axes; a++) {
-            double along = (double)s->along[k * s->n_axes + a];
-            s->factors[a] += count * along * along;
-            rest -= along * along;
-        }
-        s->factors[s->n_axes] += count * fmax(rest, 0);
-    }
-
-    /* Total scatter = between means + within clusters; means scatter by t2 and by their noise. */
-    for (size_t a = 0; a <= s->n_axes; a++) {
-        double between = s->factors[a];
-        double within = fmax(s->variances[a] * n - between, 0) / fmax(n - n_used, 1);
-        double prior = fmax((between - within * (n_used - 1)) / n, 1e-6 * within);
-        s->factors[a] = within > 0 ? within / prior : 0;
-        t->within += within;
-        t->prior += prior;
-    }
-}
-
-/* weights = w_k. */
-static void weigh_codewords(const shrink_task *t) {
-    const shrinkage *s = t->s;
-    double scatter = 0, freedom = 0;
-    for (size_t k = 0; k < s->n_codewords; k++) {
-        if (t->c->counts[k] == 0) continue;
-        scatter += s->weights[k];
-        freedom += t->c->counts[k] - 1.0;
-    }
-    double pooled = freedom > 0 ? scatter / freedom : 0;
-
-    for (size_t k = 0; k < s->n_codewords; k++) {
-        if (t->c->counts[k] == 0) continue;
-        double rows = t->c->counts[k] - 1.0 + POOLED_ROWS;
-        double noise = pooled > 0 ? (s->weights[k] / pooled + POOLED_ROWS) / rows : 1;
-
-        /* How much farther from the mean it lies, squared, than expected; at least 1. */
-        const float *deviation = t->codewords + k * s->dim;
-        double expected = t->prior + noise * t->within / t->c->counts[k];
-        double found = (double)kernels()->dot_f32(deviation, deviation, s->dim);
-        double excess = found > expected && expected > 0 ? found / expected : 1;
-        s->weights[k] = noise / excess;
     }
 }
 
@@ -184,8 +124,53 @@ static void shrink_codewords(void *user, size_t chunk, size_t begin, size_t end)
 
 void shrinkage_update(shrinkage *s, const clusters *c, const double *errors, float *codewords) {
     shrink_task t = {.s = s, .c = c, .errors = errors, .codewords = codewords};
+    double n = 0, n_used = 0, all_within = 0, all_prior = 0, all_scatter = 0;
     parallel_chunks(s->n_codewords, CHUNK_CODEWORDS, measure_clusters, &t);
-    estimate_prior(&t);
-    weigh_codewords(&t);
+
+    /* Scatter of the means, weighted by their rows, along each axis and in all other directions. */
+    memset(s->factors, 0, (s->n_axes + 1) * sizeof *s->factors);
+    for (size_t k = 0; k < s->n_codewords; k++) {
+        double count = c->counts[k];
+        if (count == 0) continue;
+        n += count;
+        n_used++;
+
+        const float *deviation = codewords + k * s->dim;
+        double rest = (double)kernels()->dot_f32(deviation, deviation, s->dim);
+        for (size_t a = 0; a < s->n_axes; a++) {
+            double along = (double)s->along[k * s->n_axes + a];
+            s->factors[a] += count * along * along;
+            rest -= along * along;
+        }
+        s->factors[s->n_axes] += count * fmax(rest, 0);
+    }
+
+    /* factors = lambda_j. Total scatter = between means + within clusters; means scatter by t2 and
+     * by their noise. */
+    for (size_t a = 0; a <= s->n_axes; a++) {
+        double between = s->factors[a];
+        double within = fmax(s->variances[a] * n - between, 0) / fmax(n - n_used, 1);
+        double prior = fmax((between - within * (n_used - 1)) / n, 1e-6 * within);
+        s->factors[a] = within > 0 ? within / prior : 0;
+        all_within += within;
+        all_prior += prior;
+    }
+
+    /* weights = w_k. */
+    for (size_t k = 0; k < s->n_codewords; k++)
+        if (c->counts[k] > 0) all_scatter += s->weights[k];
+    double pooled = n > n_used ? all_scatter / (n - n_used) : 0;
+    for (size_t k = 0; k < s->n_codewords; k++) {
+        if (c->counts[k] == 0) continue;
+        double rows = c->counts[k] - 1.0 + POOLED_ROWS;
+        double noise = pooled > 0 ? (s->weights[k] / pooled + POOLED_ROWS) / rows : 1;
+
+        /* How much farther from the mean it lies, squared, than expected; at least 1. */
+        const float *deviation = codewords + k * s->dim;
+        double expected = all_prior + noise * all_within / c->counts[k];
+        double found = (double)kernels()->dot_f32(deviation, deviation, s->dim);
+        double excess = found > expected && expected > 0 ? found / expected : 1;
+        s->weights[k] = noise / excess;
+    }
     parallel_chunks(s->n_codewords, CHUNK_CODEWORDS, shrink_codewords, &t);
 }
