@@ -128,7 +128,7 @@ static semid_status read_own_options(const json_t *config, const char *path, run
                                      semid_error *err) {
     const char *key;
     json_t *value;
-    if (!json_is_object(config)) FAIL(SEMID_ERR_USAGE, "%s: expected a JSON object", path);
+    if (!json_is_object(config)) FAIL(STATUS_USAGE, "%s: expected a JSON object", path);
 
     json_object_foreach((json_t *)(uintptr_t)config, key, value) {
         if (json_is_object(value)) continue;

@@ -8,7 +8,6 @@
 #include "cli/command_files.h"
 
 #include "base/file.h"
-#include "pipeline/output_check.h"
 
 /* Of FILE:NAME the file. */
 static semid_status add_read(string_list *reads, const char *path, semid_error *err) {
@@ -48,12 +47,6 @@ semid_status command_files_collect(command_files *out, const command *cmd, const
 done:
     if (status != SEMID_OK) command_files_release(out);
     return status;
-}
-
-semid_status command_files_check_writable(const string_list *writes, semid_error *err) {
-    for (size_t i = 0; i < writes->n_items; i++)
-        TRY(output_check_file(writes->items[i], NULL, err));
-    return SEMID_OK;
 }
 
 semid_status command_files_in(string_list *list, const char *folder, const char *const *names,

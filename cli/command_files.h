@@ -14,9 +14,6 @@ struct command_files {
 semid_status command_files_collect(command_files *out, const command *cmd, const void *params,
                                    semid_error *err);
 
-/* The first of `writes` that could not be created, as an error: before any work starts. */
-semid_status command_files_check_writable(const string_list *writes, semid_error *err);
-
 /* Append FOLDER/NAME for each of the NULL-ended names: for add_files. */
 semid_status command_files_in(string_list *list, const char *folder, const char *const *names,
                               semid_error *err);

@@ -1,14 +1,13 @@
 /* semid - one command for the whole pipeline from a catalogue to semantic IDs.
  *
- * Finds the command, fills its parameters (options.c), checks that its outputs can be written,
- * calls it, and prints its report or its error. Ctrl-C asks the work to stop, which it does between
- * two batches; a second one, or five seconds without an answer, ends the process at once. */
+ * Finds the command, fills its parameters (options.c), calls it, and prints its report or its
+ * error. Ctrl-C asks the work to stop, which it does between two batches; a second one, or five
+ * seconds without an answer, ends the process at once. */
 #include "base/context.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/memory.h"
 #include "base/threads.h"
-#include "cli/command_files.h"
 #include "cli/commands.h"
 #include "cli/terminal.h"
 #include "device/device.h"
@@ -89,19 +88,10 @@ static semid_status print_report(const command *cmd, const json_t *report, bool 
 
 /* ---- one command ---- */
 
-static semid_status check_outputs(const command *cmd, const void *params, semid_error *err) {
-    command_files files;
-    TRY(command_files_collect(&files, cmd, params, err));
-    semid_status status = command_files_check_writable(&files.writes, err);
-    command_files_release(&files);
-    return status;
-}
-
 static semid_status run_command(const command *cmd, const void *params, const common_params *common,
                                 semid_error *err) {
     const device *on;
-    TRY(device_find(&on, common->device, err));
-    TRY(check_outputs(cmd, params, err)); /* rather than after hours of work */
+    if (device_find(&on, common->device, err) != SEMID_OK) return STATUS_USAGE;
 
     threads_set((int)common->threads);
     terminal_install(common->quiet, common->verbose);
@@ -183,5 +173,5 @@ int main(int argc, char **argv) {
 
     if (status == SEMID_OK) return 0;
     if (status == SEMID_ERR_INTERRUPTED) return EXIT_INTERRUPTED;
-    return status == SEMID_ERR_USAGE ? EXIT_USAGE : 1;
+    return status == STATUS_USAGE ? EXIT_USAGE : 1;
 }

@@ -42,10 +42,9 @@ static semid_status parse_int(const option *o, const char *text, int64_t *out, s
     long long v = strtoll(text, &end, 10);
 
     if (end == text || *end || errno)
-        FAIL(SEMID_ERR_USAGE, "--%s: expected a whole number, found \"%s\"", o->name, text);
+        FAIL(STATUS_USAGE, "--%s: expected a whole number, found \"%s\"", o->name, text);
     if (is_limited(o) && ((double)v < o->min || (double)v > o->max))
-        FAIL(SEMID_ERR_USAGE, "--%s: expected %.0f to %.0f, found %lld", o->name, o->min, o->max,
-             v);
+        FAIL(STATUS_USAGE, "--%s: expected %.0f to %.0f, found %lld", o->name, o->min, o->max, v);
     *out = v;
     return SEMID_OK;
 }
@@ -55,9 +54,9 @@ static semid_status parse_real(const option *o, const char *text, double *out, s
     double v = strtod(text, &end);
 
     if (end == text || *end || !isfinite(v))
-        FAIL(SEMID_ERR_USAGE, "--%s: expected a number, found \"%s\"", o->name, text);
+        FAIL(STATUS_USAGE, "--%s: expected a number, found \"%s\"", o->name, text);
     if (is_limited(o) && (v < o->min || v > o->max))
-        FAIL(SEMID_ERR_USAGE, "--%s: expected %g to %g, found %g", o->name, o->min, o->max, v);
+        FAIL(STATUS_USAGE, "--%s: expected %g to %g, found %g", o->name, o->min, o->max, v);
     *out = v;
     return SEMID_OK;
 }
@@ -79,14 +78,13 @@ static semid_status parse_bytes(const option *o, const char *text, uint64_t *out
         double n_bytes = v * units[i].factor;
         if (strcasecmp(end, units[i].suffix) != 0 || n_bytes >= 0x1p62) continue;
         if (v > 0 && n_bytes < o->min) /* 0 stands for "no limit" */
-            FAIL(SEMID_ERR_USAGE, "--%s: expected 0 or at least %gMB, found \"%s\"", o->name,
+            FAIL(STATUS_USAGE, "--%s: expected 0 or at least %gMB, found \"%s\"", o->name,
                  o->min / 1e6, text);
         *out = (uint64_t)n_bytes;
         return SEMID_OK;
     }
 
-    FAIL(SEMID_ERR_USAGE, "--%s: expected a size such as 500MB or 2GiB, found \"%s\"", o->name,
-         text);
+    FAIL(STATUS_USAGE, "--%s: expected a size such as 500MB or 2GiB, found \"%s\"", o->name, text);
 }
 
 static semid_status parse_choice(const option *o, const char *text, int *out, semid_error *err) {
@@ -102,7 +100,7 @@ static semid_status parse_choice(const option *o, const char *text, int *out, se
         word = word[n_word] ? word + n_word + 1 : NULL;
     }
 
-    FAIL(SEMID_ERR_USAGE, "--%s: expected one of %s, found \"%s\"", o->name, o->choices, text);
+    FAIL(STATUS_USAGE, "--%s: expected one of %s, found \"%s\"", o->name, o->choices, text);
 }
 
 static semid_status parse_flag(const option *o, const char *text, bool *out, semid_error *err) {
@@ -111,7 +109,7 @@ static semid_status parse_flag(const option *o, const char *text, bool *out, sem
     else if (strcmp(text, "false") == 0)
         *out = false;
     else
-        FAIL(SEMID_ERR_USAGE, "--%s: expected true or false, found \"%s\"", o->name, text);
+        FAIL(STATUS_USAGE, "--%s: expected true or false, found \"%s\"", o->name, text);
     return SEMID_OK;
 }
 
@@ -153,7 +151,7 @@ static semid_status set_value(const option *o, void *params, const char *text, s
     case OPTION_LIST:
         return add_to_list(at, text, err);
     case OPTION_PATH: /* empty: most likely an unset variable of a script */
-        if (!*text) FAIL(SEMID_ERR_USAGE, "--%s: expected a path, found an empty string", o->name);
+        if (!*text) FAIL(STATUS_USAGE, "--%s: expected a path, found an empty string", o->name);
         *(const char **)at = text;
         return SEMID_OK;
     case OPTION_STRING:
@@ -234,8 +232,8 @@ static semid_status unknown_option(const command *cmd, const char *name, semid_e
     for (const option *o = common_options; o->name && n < 128; o++) words[n++] = o->name;
 
     const char *near = nearest_word(name, words, n);
-    if (near) FAIL(SEMID_ERR_USAGE, "unknown option --%s; did you mean --%s?", name, near);
-    FAIL(SEMID_ERR_USAGE, "unknown option --%s; see semid %s --help", name, cmd->name);
+    if (near) FAIL(STATUS_USAGE, "unknown option --%s; did you mean --%s?", name, near);
+    FAIL(STATUS_USAGE, "unknown option --%s; see semid %s --help", name, cmd->name);
 }
 
 /* ---- the command line ---- */
@@ -279,11 +277,11 @@ static semid_status parse_option(const command *cmd, int argc, char **argv, int 
 
     if (takes_no_value(o) && !value)
         return set_value(o, found.params, found.negated ? "false" : "true", err);
-    if (found.negated) FAIL(SEMID_ERR_USAGE, "--%s takes no value", name);
+    if (found.negated) FAIL(STATUS_USAGE, "--%s takes no value", name);
     if (value) return set_value(o, found.params, value + 1, err);
 
     if (*i + 1 >= argc || strncmp(argv[*i + 1], "--", 2) == 0)
-        FAIL(SEMID_ERR_USAGE, "--%s: expected %s", name, o->choices ? o->choices : o->metavar);
+        FAIL(STATUS_USAGE, "--%s: expected %s", name, o->choices ? o->choices : o->metavar);
     TRY(set_value(o, found.params, argv[++*i], err));
 
     /* a list takes all words up to the next option */
@@ -298,7 +296,7 @@ static semid_status parse_positional(const command *cmd, const char *text, void 
     for (const option *o = cmd->options; o->name; o++)
         if (o->positional && (o->type == OPTION_LIST || !option_is_set(o, params)))
             return set_value(o, params, text, err);
-    FAIL(SEMID_ERR_USAGE, "unexpected argument \"%s\"; see semid %s --help", text, cmd->name);
+    FAIL(STATUS_USAGE, "unexpected argument \"%s\"; see semid %s --help", text, cmd->name);
 }
 
 semid_status options_parse(const command *cmd, int argc, char **argv, void *params,
@@ -318,7 +316,7 @@ semid_status options_parse(const command *cmd, int argc, char **argv, void *para
         else if (a[1] == '-' && a[2])
             TRY(parse_option(cmd, argc, argv, &i, params, common, err));
         else
-            FAIL(SEMID_ERR_USAGE, "unknown option %s; options start with two dashes", a);
+            FAIL(STATUS_USAGE, "unknown option %s; options start with two dashes", a);
     }
     return SEMID_OK;
 }
@@ -341,7 +339,7 @@ bool option_is_set(const option *o, const void *params) {
 semid_status options_check_required(const command *cmd, const void *params, semid_error *err) {
     for (const option *o = cmd->options; o->name; o++)
         if (o->required && !option_is_set(o, params))
-            FAIL(SEMID_ERR_USAGE, "--%s %s is required; see semid %s --help", o->name, o->metavar,
+            FAIL(STATUS_USAGE, "--%s %s is required; see semid %s --help", o->name, o->metavar,
                  cmd->name);
     return SEMID_OK;
 }
@@ -379,7 +377,7 @@ static semid_status set_from_json(const option *o, const json_t *value, void *pa
         json_array_foreach(value, i, item) TRY(set_from_json(o, item, params, err));
         return SEMID_OK;
     }
-    FAIL(SEMID_ERR_USAGE, "\"%s\": expected a string, number or boolean", o->name);
+    FAIL(STATUS_USAGE, "\"%s\": expected a string, number or boolean", o->name);
 }
 
 semid_status options_from_json(const command *cmd, const json_t *config, void *params,
@@ -387,7 +385,7 @@ semid_status options_from_json(const command *cmd, const json_t *config, void *p
     const char *key;
     json_t *value;
     if (!json_is_object(config))
-        FAIL(SEMID_ERR_USAGE, "the options of %s: expected a JSON object", cmd->name);
+        FAIL(STATUS_USAGE, "the options of %s: expected a JSON object", cmd->name);
 
     json_object_foreach((json_t *)(uintptr_t)config, key, value) {
         const option *o = find_option(cmd->options, key);

@@ -88,7 +88,7 @@ semid_status options_set_defaults(const option *options, void *params, semid_err
 void options_end_layer(const option *options, void *params);
 
 /* Parse argv (without program and command name) into both structs, which hold defaults already.
- * Strings point into argv. SEMID_ERR_USAGE with a suggestion on a mistake. */
+ * Strings point into argv. STATUS_USAGE with a suggestion on a mistake. */
 semid_status options_parse(const command *cmd, int argc, char **argv, void *params,
                            common_params *common, semid_error *err);
 
@@ -108,7 +108,7 @@ semid_status options_to_json(const option *options, const void *params, json_t *
 /* Is there a value? Always true for numbers, choices and flags. */
 bool option_is_set(const option *o, const void *params);
 
-/* SEMID_ERR_USAGE if a required option is missing; call after parsing. */
+/* STATUS_USAGE if a required option is missing; call after parsing. */
 semid_status options_check_required(const command *cmd, const void *params, semid_error *err);
 
 void options_release(const option *options, void *params);

@@ -105,7 +105,7 @@ static semid_status refuse_decided(const command *cmd, const decided *list, cons
         const json_t *a = json_object_get(before, list->name);
         const json_t *b = json_object_get(after, list->name);
         if (a == b || (a && b && json_equal(a, b))) continue;
-        FAIL(SEMID_ERR_USAGE, "%s.%s: run decides this itself", cmd->name, list->name);
+        FAIL(STATUS_USAGE, "%s.%s: run decides this itself", cmd->name, list->name);
     }
     return SEMID_OK;
 }
@@ -220,7 +220,7 @@ static semid_status find_ids(run_plan *plan, const char **out, semid_error *err)
     /* .npy, .npz and .safetensors hold vectors alone */
     path_extension(file, extension);
     if (strcmp(extension, "pt") != 0 && strcmp(extension, "parquet") != 0)
-        FAIL(SEMID_ERR_USAGE,
+        FAIL(STATUS_USAGE,
              "--in %s: expected --ids FILE as well, since only .pt and .parquet "
              "files carry ids",
              plan->emb);
@@ -322,9 +322,8 @@ static semid_status unknown_section(const char *where, const char *found, const 
     snprintf(word, sizeof word, "%.*s", (int)strcspn(found, ".="), found);
     const char *near = nearest_word(word, known, n_known);
     if (near)
-        FAIL(SEMID_ERR_USAGE, "%s: there is no section \"%s\"; did you mean %s?", where, word,
-             near);
-    FAIL(SEMID_ERR_USAGE, "%s: expected the name of a step or a method before a dot, found \"%s\"",
+        FAIL(STATUS_USAGE, "%s: there is no section \"%s\"; did you mean %s?", where, word, near);
+    FAIL(STATUS_USAGE, "%s: expected the name of a step or a method before a dot, found \"%s\"",
          where, found);
 }
 
@@ -358,12 +357,11 @@ static semid_status check_methods(const string_list *methods, semid_error *err) 
         bool found = false;
         for (size_t k = 0; k < 3; k++) found |= strcmp(name, known[k]) == 0;
         if (!found)
-            FAIL(SEMID_ERR_USAGE, "--methods: expected rqkmeans, rqvae or vqvae, found \"%s\"",
-                 name);
+            FAIL(STATUS_USAGE, "--methods: expected rqkmeans, rqvae or vqvae, found \"%s\"", name);
 
         for (size_t j = 0; j < i; j++)
             if (strcmp(name, methods->items[j]) == 0)
-                FAIL(SEMID_ERR_USAGE, "--methods: %s is named twice", name);
+                FAIL(STATUS_USAGE, "--methods: %s is named twice", name);
     }
     return SEMID_OK;
 }
@@ -371,12 +369,11 @@ static semid_status check_methods(const string_list *methods, semid_error *err) 
 static semid_status check_inputs(const run_params *p, semid_error *err) {
     int tables = (p->reviews != NULL) + (p->train_csv != NULL) + (p->data != NULL);
     if (tables > 1)
-        FAIL(SEMID_ERR_USAGE, "expected one of --reviews, --train-csv and --data, found %d",
-             tables);
+        FAIL(STATUS_USAGE, "expected one of --reviews, --train-csv and --data, found %d", tables);
     if (tables == 0 && !p->in)
-        FAIL(SEMID_ERR_USAGE, "nothing to start from: give --reviews and --meta, --train-csv, "
-                              "--valid-csv, --test-csv and --meta, --data, or --in");
-    if (p->ids && !p->in) FAIL(SEMID_ERR_USAGE, "--ids goes with --in");
+        FAIL(STATUS_USAGE, "nothing to start from: give --reviews and --meta, --train-csv, "
+                           "--valid-csv, --test-csv and --meta, --data, or --in");
+    if (p->ids && !p->in) FAIL(STATUS_USAGE, "--ids goes with --in");
     return SEMID_OK;
 }
 

@@ -22,16 +22,15 @@ extern "C" {
 
 typedef enum semid_status {
     SEMID_OK = 0,
-    SEMID_ERR_ARGUMENT,    /* a parameter is out of range or contradicts another */
-    SEMID_ERR_USAGE,       /* the command line is wrong (exit status 2) */
-    SEMID_ERR_NO_MEMORY,   /* an allocation failed, or its size overflowed */
-    SEMID_ERR_IO,          /* the operating system refused: missing file, disk full ... */
-    SEMID_ERR_FORMAT,      /* bytes that are not what their format allows */
-    SEMID_ERR_SHAPE,       /* a rank, dimension or row count differs from what is needed */
-    SEMID_ERR_DATA,        /* well-formed input that cannot be used: NaN, no rows, duplicates */
-    SEMID_ERR_UNSUPPORTED, /* valid, but beyond what this build or version handles */
-    SEMID_ERR_INTERRUPTED, /* cancelled, or stopped by a signal */
-    SEMID_ERR_INTERNAL     /* a library that this one uses failed, through no fault of the caller */
+    SEMID_ERR_ARGUMENT = 1,    /* a parameter is out of range or contradicts another */
+    SEMID_ERR_NO_MEMORY = 2,   /* an allocation failed, or its size overflowed */
+    SEMID_ERR_IO = 3,          /* the operating system refused: missing file, disk full ... */
+    SEMID_ERR_FORMAT = 4,      /* bytes that are not what their format allows */
+    SEMID_ERR_SHAPE = 5,       /* a rank, dimension or row count differs from what is needed */
+    SEMID_ERR_DATA = 6,        /* well-formed input that cannot be used: NaN, no rows, duplicates */
+    SEMID_ERR_UNSUPPORTED = 7, /* valid, but beyond what this build or version handles */
+    SEMID_ERR_INTERRUPTED = 8, /* cancelled, or stopped by a signal */
+    SEMID_ERR_INTERNAL = 9     /* a library that this one uses failed, not the caller's fault */
 } semid_status;
 
 #define SEMID_ERROR_MESSAGE_BYTES 1024

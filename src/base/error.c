@@ -55,13 +55,13 @@ semid_status check_reserved(const uint64_t *reserved, size_t n_bytes, semid_erro
 }
 
 const char *semid_status_name(semid_status status) {
+    if (status == STATUS_USAGE) return "usage error";
+
     switch (status) {
     case SEMID_OK:
         return "ok";
     case SEMID_ERR_ARGUMENT:
         return "invalid argument";
-    case SEMID_ERR_USAGE:
-        return "usage error";
     case SEMID_ERR_NO_MEMORY:
         return "out of memory";
     case SEMID_ERR_IO:

@@ -9,6 +9,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* The command line is wrong: of the command alone, beyond the values that the library returns. */
+#define STATUS_USAGE ((semid_status)100)
+
 /* Fill `err` (may be NULL) and return `status`, so that `return error_set(...)` reads well. */
 semid_status error_set(semid_error *err, semid_status status, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));

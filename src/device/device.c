@@ -8,7 +8,7 @@
 
 semid_status device_find(const device **out, const char *name, semid_error *err) {
     if (strcmp(name, "auto") != 0 && strcmp(name, device_cpu.name) != 0)
-        FAIL(SEMID_ERR_USAGE, "device: expected auto or cpu, found \"%s\"", name);
+        FAIL(SEMID_ERR_ARGUMENT, "device: expected auto or cpu, found \"%s\"", name);
     *out = &device_cpu;
     return SEMID_OK;
 }

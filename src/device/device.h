@@ -28,7 +28,7 @@ typedef struct device {
     semid_status (*scan_inner)(const device_scan *scan, semid_error *err);
 } device;
 
-/* "auto" or "cpu"; SEMID_ERR_USAGE for a name that is not known. */
+/* "auto" or "cpu"; SEMID_ERR_ARGUMENT for a name that is not known. */
 semid_status device_find(const device **out, const char *name, semid_error *err);
 
 extern const device device_cpu;

@@ -146,8 +146,8 @@ semid_status protocol_check(const protocol_params *params, const catalogue *item
              model ? "a model for vectors" : "codewords", items->dim, embeddings_path(items->file),
              dim);
     if (params->expand.kind == SEMID_EXPAND_HAMMING1 && semid_codebook_is_vq(method->codebook))
-        FAIL(SEMID_ERR_USAGE, "hamming1 needs codes of several levels: with the one token "
-                              "of a VQ it is the whole catalogue");
+        FAIL(STATUS_USAGE, "hamming1 needs codes of several levels: with the one token "
+                           "of a VQ it is the whole catalogue");
 
     semid_expand_params expand = expansion_of(params, method->codebook);
     return semid_expand_check(&expand, method->codebook, method->index, err);

@@ -91,9 +91,8 @@ static semid_status make_layout(const concat *c, json_t **out, semid_error *err)
 static semid_status choose_weights(concat *c, semid_error *err) {
     const string_list *given = &c->params->weights;
     if (given->n_items > 0 && given->n_items != c->n)
-        FAIL(SEMID_ERR_USAGE,
-             "--concat-weights: expected %zu numbers, one for each file, found %zu", c->n,
-             given->n_items);
+        FAIL(STATUS_USAGE, "--concat-weights: expected %zu numbers, one for each file, found %zu",
+             c->n, given->n_items);
 
     for (size_t i = 0; i < c->n; i++) {
         double weight = c->noted ? layout_weight(c->noted, i) : 1;
@@ -106,7 +105,7 @@ static semid_status choose_weights(concat *c, semid_error *err) {
             const char *text = given->items[i];
             weight = strtod(text, &end);
             if (end == text || *end || !(weight > 0) || !(weight <= MAX_WEIGHT))
-                FAIL(SEMID_ERR_USAGE, "--concat-weights: expected numbers above 0, found \"%s\"",
+                FAIL(STATUS_USAGE, "--concat-weights: expected numbers above 0, found \"%s\"",
                      text);
         }
         c->parts[i].weight = (float)weight;
@@ -175,7 +174,7 @@ static semid_status open_single(embeddings **out, json_t **layout, concat *c, se
     size_t n_weights = c->params->weights.n_items, noted_dim = 0;
     size_t dim = embeddings_dim(c->parts[0].file);
     if (n_weights > 0 || c->params->normalize != TRISTATE_UNSET)
-        FAIL(SEMID_ERR_USAGE, "--concat-%s: expected --concat FILE as well",
+        FAIL(STATUS_USAGE, "--concat-%s: expected --concat FILE as well",
              n_weights > 0 ? "weights" : "normalize");
 
     /* one file where several were trained on: they may have been put together elsewhere */

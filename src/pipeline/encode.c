@@ -39,7 +39,7 @@ semid_status step_encode(const encode_params *params, const step_context *ctx, j
     json_t *made = NULL;
     bool compete = params->balance || params->unique;
     if (params->balance && params->beam > 1)
-        FAIL(SEMID_ERR_USAGE, "--balance and --beam: expected one of them, found both");
+        FAIL(STATUS_USAGE, "--balance and --beam: expected one of them, found both");
     TRY(output_check_file(params->out, (const char *const[]){"npy", NULL}, err));
 
     TRY_GOTO(json_made(&made, json_object(), err));

@@ -53,7 +53,7 @@ typedef struct evaluation {
 static semid_status parse_topk(eval_topk *out, const string_list *list, semid_error *err) {
     *out = (eval_topk){0};
     if (list->n_items == 0 || list->n_items > METRICS_MAX_TOPK)
-        FAIL(SEMID_ERR_USAGE, "--topk: expected 1 to %d numbers, found %zu", METRICS_MAX_TOPK,
+        FAIL(STATUS_USAGE, "--topk: expected 1 to %d numbers, found %zu", METRICS_MAX_TOPK,
              list->n_items);
 
     for (size_t i = 0; i < list->n_items; i++) {
@@ -61,12 +61,12 @@ static semid_status parse_topk(eval_topk *out, const string_list *list, semid_er
         errno = 0;
         long long k = strtoll(list->items[i], &end, 10);
         if (end == list->items[i] || *end || errno || k < 1 || k > 1000000)
-            FAIL(SEMID_ERR_USAGE, "--topk: expected numbers from 1 to 1000000, found \"%s\"",
+            FAIL(STATUS_USAGE, "--topk: expected numbers from 1 to 1000000, found \"%s\"",
                  list->items[i]);
 
         for (size_t j = 0; j < i; j++)
             if (out->k[j] == (uint32_t)k)
-                FAIL(SEMID_ERR_USAGE, "--topk: expected different numbers, found %lld twice", k);
+                FAIL(STATUS_USAGE, "--topk: expected different numbers, found %lld twice", k);
         out->k[out->n++] = (uint32_t)k;
     }
     return SEMID_OK;
@@ -75,17 +75,17 @@ static semid_status parse_topk(eval_topk *out, const string_list *list, semid_er
 static semid_status check_usage(const eval_params *p, semid_error *err) {
     char extension[16];
     if (strcmp(path_extension(p->out, extension), "csv") != 0)
-        FAIL(SEMID_ERR_USAGE, "--out: expected a .csv file, found \"%s\"", p->out);
+        FAIL(STATUS_USAGE, "--out: expected a .csv file, found \"%s\"", p->out);
     if (p->use_faiss_rerank && !p->faiss_index)
-        FAIL(SEMID_ERR_USAGE, "--use-faiss-rerank: expected --faiss-index FILE as well");
+        FAIL(STATUS_USAGE, "--use-faiss-rerank: expected --faiss-index FILE as well");
     if (p->faiss_ids && !p->faiss_index)
-        FAIL(SEMID_ERR_USAGE, "--faiss-ids: expected --faiss-index FILE as well");
+        FAIL(STATUS_USAGE, "--faiss-ids: expected --faiss-index FILE as well");
 
     /* a name twice would be two rows of the table that nobody can tell apart */
     for (size_t i = 0; i < p->methods.n_items; i++)
         for (size_t j = 0; j < i; j++)
             if (strcmp(p->methods.items[i], p->methods.items[j]) == 0)
-                FAIL(SEMID_ERR_USAGE, "--methods: expected different names, found %s twice",
+                FAIL(STATUS_USAGE, "--methods: expected different names, found %s twice",
                      p->methods.items[i]);
     return SEMID_OK;
 }
@@ -238,7 +238,7 @@ static semid_status open_methods(evaluation *e, semid_error *err) {
         /* does it fit the catalogue, and what is asked of it? */
         method_input input = input_of(m);
         semid_status status = protocol_check(&e->protocol_params, &e->items, &input, err);
-        if (status == SEMID_ERR_USAGE) error_prefix(err, "--expand");
+        if (status == STATUS_USAGE) error_prefix(err, "--expand");
         if (status != SEMID_OK) return error_prefix(err, "%s", m->folder);
     }
     return SEMID_OK;

@@ -36,13 +36,13 @@ static semid_status parse_prefix(listing *l, size_t n_codewords, semid_error *er
     const char *text = l->p->prefix;
     size_t n_levels = l->codes->n_levels;
     if (semid_code_parse(text, l->prefix, n_levels, &l->n_prefix, NULL) != SEMID_OK)
-        FAIL(SEMID_ERR_USAGE, "--prefix: expected 1 to %zu codes such as 12-203, found \"%s\"",
+        FAIL(STATUS_USAGE, "--prefix: expected 1 to %zu codes such as 12-203, found \"%s\"",
              n_levels, text);
 
     for (size_t i = 0; i < l->n_prefix; i++)
         if ((size_t)l->prefix[i] >= n_codewords)
-            FAIL(SEMID_ERR_USAGE, "--prefix: expected codes from 0 to %zu, found %d",
-                 n_codewords - 1, l->prefix[i]);
+            FAIL(STATUS_USAGE, "--prefix: expected codes from 0 to %zu, found %d", n_codewords - 1,
+                 l->prefix[i]);
     return SEMID_OK;
 }
 

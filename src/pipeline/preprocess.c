@@ -42,22 +42,22 @@ typedef struct preprocessing {
 static semid_status check_params(const preprocess_params *p, semid_error *err) {
     int n_csv = !!p->train_csv + !!p->valid_csv + !!p->test_csv;
     if (p->reviews && n_csv > 0)
-        FAIL(SEMID_ERR_USAGE, "expected --reviews or the split files, found both");
+        FAIL(STATUS_USAGE, "expected --reviews or the split files, found both");
     if (!p->reviews && n_csv != 3)
-        FAIL(SEMID_ERR_USAGE,
+        FAIL(STATUS_USAGE,
              "expected --reviews, or --train-csv, --valid-csv and --test-csv together");
     if (n_csv > 0 && p->min_rating > 0)
-        FAIL(SEMID_ERR_USAGE, "--min-rating: split files are taken as they are");
+        FAIL(STATUS_USAGE, "--min-rating: split files are taken as they are");
 
     if ((p->valid_ts != 0) != (p->test_ts != 0))
-        FAIL(SEMID_ERR_USAGE, "expected --valid-ts and --test-ts together");
+        FAIL(STATUS_USAGE, "expected --valid-ts and --test-ts together");
     if (p->valid_ts > p->test_ts)
-        FAIL(SEMID_ERR_USAGE, "--valid-ts: expected at most --test-ts (%lld), found %lld",
+        FAIL(STATUS_USAGE, "--valid-ts: expected at most --test-ts (%lld), found %lld",
              (long long)p->test_ts, (long long)p->valid_ts);
     if (p->test_ts != 0 && p->split != PREPROCESS_TIME)
-        FAIL(SEMID_ERR_USAGE, "--valid-ts and --test-ts need --split time");
+        FAIL(STATUS_USAGE, "--valid-ts and --test-ts need --split time");
     if (p->valid_frac + p->test_frac >= 1)
-        FAIL(SEMID_ERR_USAGE, "--valid-frac and --test-frac: expected a sum below 1, found %g",
+        FAIL(STATUS_USAGE, "--valid-frac and --test-frac: expected a sum below 1, found %g",
              p->valid_frac + p->test_frac);
     return SEMID_OK;
 }

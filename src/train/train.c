@@ -57,22 +57,22 @@ static const char *start_path(const train_params *p) {
 
 static semid_status check_usage(const train_params *p, semid_error *err) {
     if (p->load && p->init)
-        FAIL(SEMID_ERR_USAGE, "--load and --init: expected one of them, found both");
+        FAIL(STATUS_USAGE, "--load and --init: expected one of them, found both");
     if (!p->train && !p->load)
-        FAIL(SEMID_ERR_USAGE, "--no-train: expected --load codebooks.npz to encode with");
+        FAIL(STATUS_USAGE, "--no-train: expected --load codebooks.npz to encode with");
     if (!p->train && p->holdout > 0)
-        FAIL(SEMID_ERR_USAGE, "--holdout: nothing is held out with --no-train");
+        FAIL(STATUS_USAGE, "--holdout: nothing is held out with --no-train");
 
     if (p->encode && p->holdout > 0)
-        FAIL(SEMID_ERR_USAGE, "--holdout measures the training file: it excludes --encode");
+        FAIL(STATUS_USAGE, "--holdout measures the training file: it excludes --encode");
     if (p->encode && p->concat.files.n_items > 0)
-        FAIL(SEMID_ERR_USAGE, "--concat and --encode: expected one of them, found both; encode the "
-                              "other vectors with semid encode");
+        FAIL(STATUS_USAGE, "--concat and --encode: expected one of them, found both; encode the "
+                           "other vectors with semid encode");
 
     if (p->balance && p->beam > 1)
-        FAIL(SEMID_ERR_USAGE, "--balance and --beam: expected one of them, found both");
+        FAIL(STATUS_USAGE, "--balance and --beam: expected one of them, found both");
     if (p->method == TRAIN_VQVAE && p->L > 1)
-        FAIL(SEMID_ERR_USAGE, "--L: vqvae has one level, found %lld", (long long)p->L);
+        FAIL(STATUS_USAGE, "--L: vqvae has one level, found %lld", (long long)p->L);
     return train_model_check(p, err);
 }
 

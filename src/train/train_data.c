@@ -50,7 +50,7 @@ semid_status train_data_check_memory(const train_data *data, const train_params 
     }
 
     if (need <= limit_of(p)) return SEMID_OK;
-    FAIL(SEMID_ERR_USAGE,
+    FAIL(STATUS_USAGE,
          "--memory-limit: expected at least %.0fMB for %zu rows (--max-train takes fewer), found "
          "%.0fMB",
          ceil(need / 1e6), data->n_rows, limit_of(p) / 1e6);

@@ -30,7 +30,7 @@ typedef struct train_memory {
     size_t n_weights; /* of networks; 0: none */
 } train_memory;
 
-/* Can training keep to params->memory_limit? SEMID_ERR_USAGE if not. */
+/* Can training keep to params->memory_limit? STATUS_USAGE if not. */
 semid_status train_data_check_memory(const train_data *data, const train_params *params,
                                      const train_memory *memory, semid_error *err);
 

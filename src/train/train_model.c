@@ -22,7 +22,7 @@ enum { LATENT = 32, DEFAULT_STEPS = 4000, MIN_EPOCHS = 20 };
 static semid_status parse_hidden(const string_list *list, semid_rqvae_params *out,
                                  semid_error *err) {
     if (list->n_items > SEMID_MODEL_MAX_HIDDEN)
-        FAIL(SEMID_ERR_USAGE, "--hidden: expected at most %d widths, found %zu",
+        FAIL(STATUS_USAGE, "--hidden: expected at most %d widths, found %zu",
              SEMID_MODEL_MAX_HIDDEN, list->n_items);
 
     for (size_t i = 0; i < list->n_items; i++) {
@@ -30,7 +30,7 @@ static semid_status parse_hidden(const string_list *list, semid_rqvae_params *ou
         errno = 0;
         long width = strtol(list->items[i], &end, 10);
         if (end == list->items[i] || *end || errno || width < 1 || width > SEMID_MODEL_MAX_WIDTH)
-            FAIL(SEMID_ERR_USAGE,
+            FAIL(STATUS_USAGE,
                  "--hidden: expected widths from 1 to %d as in 512,256,128, found "
                  "\"%s\"",
                  SEMID_MODEL_MAX_WIDTH, list->items[i]);
@@ -48,19 +48,19 @@ semid_status train_model_check(const train_params *p, semid_error *err) {
     semid_rqvae_params unused;
     bool hidden = p->hidden.n_items > 0, networks = hidden || p->load;
     if (p->pca > 0 && (hidden || p->load || !p->train))
-        FAIL(SEMID_ERR_USAGE, "--pca and %s: expected one of them, found both",
+        FAIL(STATUS_USAGE, "--pca and %s: expected one of them, found both",
              p->load || !p->train ? "--load" : "--hidden");
-    if (p->pca_whiten && p->pca == 0) FAIL(SEMID_ERR_USAGE, "--pca-whiten: expected --pca as well");
+    if (p->pca_whiten && p->pca == 0) FAIL(STATUS_USAGE, "--pca-whiten: expected --pca as well");
 
     TRY(parse_hidden(&p->hidden, &unused, err));
     if (hidden && p->method == TRAIN_RQKMEANS)
-        FAIL(SEMID_ERR_USAGE, "--hidden: expected --method rqvae or vqvae, found rqkmeans");
+        FAIL(STATUS_USAGE, "--hidden: expected --method rqvae or vqvae, found rqkmeans");
     if (hidden && p->init)
-        FAIL(SEMID_ERR_USAGE, "--hidden: codewords start from latents, not from --init (--load "
-                              "continues with networks and codewords)");
+        FAIL(STATUS_USAGE, "--hidden: codewords start from latents, not from --init (--load "
+                           "continues with networks and codewords)");
 
-    if (p->latent > 0 && !networks) FAIL(SEMID_ERR_USAGE, "--latent: expected --hidden as well");
-    if (p->resume && !networks) FAIL(SEMID_ERR_USAGE, "--resume: expected --hidden as well");
+    if (p->latent > 0 && !networks) FAIL(STATUS_USAGE, "--latent: expected --hidden as well");
+    if (p->resume && !networks) FAIL(STATUS_USAGE, "--resume: expected --hidden as well");
     return SEMID_OK;
 }
 
@@ -69,17 +69,15 @@ semid_status train_model_check_start(const train_params *p, const semid_model *s
     semid_rqvae_params asked;
     bool hidden = p->hidden.n_items > 0;
     if (!start && p->load && hidden)
-        FAIL(SEMID_ERR_USAGE, "--hidden: expected model.safetensors beside %s, found none",
-             p->load);
+        FAIL(STATUS_USAGE, "--hidden: expected model.safetensors beside %s, found none", p->load);
     if (!start) return SEMID_OK;
 
     if (train_model_is_linear(start) && hidden)
-        FAIL(SEMID_ERR_USAGE,
+        FAIL(STATUS_USAGE,
              "--hidden: expected model.safetensors with networks beside %s, found a linear map",
              p->load);
     if (p->method == TRAIN_RQKMEANS && p->train && !train_model_is_linear(start))
-        FAIL(SEMID_ERR_USAGE, "%s has networks beside it: expected --method rqvae or vqvae",
-             p->load);
+        FAIL(STATUS_USAGE, "%s has networks beside it: expected --method rqvae or vqvae", p->load);
 
     if (p->latent > 0 && (size_t)p->latent != semid_model_latent(start))
         FAIL(SEMID_ERR_SHAPE, "%s: expected latents of dimension %zu, found %zu", p->load,

@@ -6,7 +6,7 @@
 #include "semid/rqvae.h"
 #include "train/train_fit.h"
 
-/* Options that contradict each other: SEMID_ERR_USAGE. */
+/* Options that contradict each other: STATUS_USAGE. */
 semid_status train_model_check(const train_params *params, semid_error *err);
 
 /* No networks but principal components: they are not trained, and go with any method. */

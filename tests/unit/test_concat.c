@@ -149,19 +149,19 @@ static void what_does_not_fit_is_refused(void **state) {
 static void wrong_usage_is_named(void **state) {
     (void)state;
     concat_params p = both(1, TRISTATE_UNSET);
-    refuse(SEMID_ERR_USAGE, "expected 2 numbers, one for each file, found 1", files.text, &p, NULL);
+    refuse(STATUS_USAGE, "expected 2 numbers, one for each file, found 1", files.text, &p, NULL);
     static const char *const bad[] = {"0", "-1", "x", "1x", "nan", "inf", ""};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         char text[8], one[] = "1", *weights[] = {one, text};
         snprintf(text, sizeof text, "%s", bad[i]);
         p.weights = (string_list){.items = weights, .n_items = 2};
-        refuse(SEMID_ERR_USAGE, "--concat-weights: expected numbers above 0, found", files.text, &p,
+        refuse(STATUS_USAGE, "--concat-weights: expected numbers above 0, found", files.text, &p,
                NULL);
     }
     concat_params alone = {.normalize = TRISTATE_NO};
-    refuse(SEMID_ERR_USAGE, "--concat-normalize: expected --concat FILE", files.text, &alone, NULL);
+    refuse(STATUS_USAGE, "--concat-normalize: expected --concat FILE", files.text, &alone, NULL);
     alone = (concat_params){.weights = {.items = files.weights, .n_items = 1}};
-    refuse(SEMID_ERR_USAGE, "--concat-weights: expected --concat FILE", files.text, &alone, NULL);
+    refuse(STATUS_USAGE, "--concat-weights: expected --concat FILE", files.text, &alone, NULL);
 }
 
 static void damaged_notes_are_refused(void **state) {

@@ -99,7 +99,7 @@ static void visits_the_rows_above_the_floor_in_order(void **state) {
 static void devices_have_names(void **state) {
     (void)state;
     const device *d = NULL;
-    assert_fails(device_find(&d, "tpu", &err), SEMID_ERR_USAGE,
+    assert_fails(device_find(&d, "tpu", &err), SEMID_ERR_ARGUMENT,
                  "expected auto or cpu, found \"tpu\"");
     assert_ok(device_find(&d, "cpu", &err));
     assert_string_equal(d->name, "cpu");

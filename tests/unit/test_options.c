@@ -119,12 +119,11 @@ static void sizes_have_units(void **state) {
     assert_int_equal(p.limit, 4096);
     assert_ok(parse("--memory-limit", "0", NULL, NULL, NULL));
     assert_ok(parse("--memory-limit", "1KB", NULL, NULL, NULL));
-    assert_fails(parse("--memory-limit", "999", NULL, NULL, NULL), SEMID_ERR_USAGE,
+    assert_fails(parse("--memory-limit", "999", NULL, NULL, NULL), STATUS_USAGE,
                  "--memory-limit: expected 0 or at least 0.001MB, found \"999\"");
-    assert_fails(parse("--memory-limit", "4 parsecs", NULL, NULL, NULL), SEMID_ERR_USAGE,
+    assert_fails(parse("--memory-limit", "4 parsecs", NULL, NULL, NULL), STATUS_USAGE,
                  "expected a size");
-    assert_fails(parse("--memory-limit", "-1", NULL, NULL, NULL), SEMID_ERR_USAGE,
-                 "expected a size");
+    assert_fails(parse("--memory-limit", "-1", NULL, NULL, NULL), STATUS_USAGE, "expected a size");
 }
 
 static void lists_take_commas_words_and_repeats(void **state) {
@@ -173,38 +172,37 @@ static void common_options_are_known_everywhere(void **state) {
 
 static void mistakes_say_what_was_expected(void **state) {
     (void)state;
-    assert_fails(parse("--count-of-things", "11", NULL, NULL, NULL), SEMID_ERR_USAGE,
+    assert_fails(parse("--count-of-things", "11", NULL, NULL, NULL), STATUS_USAGE,
                  "expected 1 to 10, found 11");
-    assert_fails(parse("--count-of-things", "3x", NULL, NULL, NULL), SEMID_ERR_USAGE,
+    assert_fails(parse("--count-of-things", "3x", NULL, NULL, NULL), STATUS_USAGE,
                  "expected a whole number, found \"3x\"");
-    assert_fails(parse("--count-of-things", "99999999999999999999", NULL, NULL, NULL),
-                 SEMID_ERR_USAGE, "expected a whole number");
-    assert_fails(parse("--rate", "nan", NULL, NULL, NULL), SEMID_ERR_USAGE, "expected a number");
-    assert_fails(parse("--rate", "1.5", NULL, NULL, NULL), SEMID_ERR_USAGE,
+    assert_fails(parse("--count-of-things", "99999999999999999999", NULL, NULL, NULL), STATUS_USAGE,
+                 "expected a whole number");
+    assert_fails(parse("--rate", "nan", NULL, NULL, NULL), STATUS_USAGE, "expected a number");
+    assert_fails(parse("--rate", "1.5", NULL, NULL, NULL), STATUS_USAGE,
                  "expected 0 to 1, found 1.5");
-    assert_fails(parse("--split", "last", NULL, NULL, NULL), SEMID_ERR_USAGE,
+    assert_fails(parse("--split", "last", NULL, NULL, NULL), STATUS_USAGE,
                  "expected one of last-out|time, found \"last\"");
-    assert_fails(parse("--name", NULL, NULL, NULL, NULL), SEMID_ERR_USAGE, "--name: expected NAME");
-    assert_fails(parse("--in", "", NULL, NULL, NULL), SEMID_ERR_USAGE, "expected a path");
-    assert_fails(parse("--dull=perhaps", NULL, NULL, NULL, NULL), SEMID_ERR_USAGE,
+    assert_fails(parse("--name", NULL, NULL, NULL, NULL), STATUS_USAGE, "--name: expected NAME");
+    assert_fails(parse("--in", "", NULL, NULL, NULL), STATUS_USAGE, "expected a path");
+    assert_fails(parse("--dull=perhaps", NULL, NULL, NULL, NULL), STATUS_USAGE,
                  "expected true or false");
-    assert_fails(parse("--no-count-of-things", NULL, NULL, NULL, NULL), SEMID_ERR_USAGE,
+    assert_fails(parse("--no-count-of-things", NULL, NULL, NULL, NULL), STATUS_USAGE,
                  "unknown option");
-    assert_fails(parse("a", "b", NULL, NULL, NULL), SEMID_ERR_USAGE, "unexpected argument \"b\"");
-    assert_fails(parse("-x", NULL, NULL, NULL, NULL), SEMID_ERR_USAGE, "two dashes");
+    assert_fails(parse("a", "b", NULL, NULL, NULL), STATUS_USAGE, "unexpected argument \"b\"");
+    assert_fails(parse("-x", NULL, NULL, NULL, NULL), STATUS_USAGE, "two dashes");
 }
 
 static void unknown_names_get_a_suggestion(void **state) {
     (void)state;
-    assert_fails(parse("--colums", "a", NULL, NULL, NULL), SEMID_ERR_USAGE,
-                 "did you mean --columns?");
-    assert_fails(parse("--tread", "1", NULL, NULL, NULL), SEMID_ERR_USAGE, "did you mean");
-    assert_fails(parse("--zzzzzzzz", NULL, NULL, NULL, NULL), SEMID_ERR_USAGE, "--help");
+    assert_fails(parse("--colums", "a", NULL, NULL, NULL), STATUS_USAGE, "did you mean --columns?");
+    assert_fails(parse("--tread", "1", NULL, NULL, NULL), STATUS_USAGE, "did you mean");
+    assert_fails(parse("--zzzzzzzz", NULL, NULL, NULL, NULL), STATUS_USAGE, "--help");
 }
 
 static void required_ones_are_asked_for(void **state) {
     (void)state;
-    assert_fails(options_check_required(&cmd, &p, &err), SEMID_ERR_USAGE, "--in FILE is required");
+    assert_fails(options_check_required(&cmd, &p, &err), STATUS_USAGE, "--in FILE is required");
     assert_ok(parse("x", NULL, NULL, NULL, NULL));
     assert_ok(options_check_required(&cmd, &p, &err));
 }
@@ -234,7 +232,7 @@ static void json_mistakes_are_named(void **state) {
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         json_t *config = json_loads(texts[i][0], 0, NULL);
         assert_non_null(config);
-        assert_fails(options_from_json(&cmd, config, &p, &err), SEMID_ERR_USAGE, texts[i][1]);
+        assert_fails(options_from_json(&cmd, config, &p, &err), STATUS_USAGE, texts[i][1]);
         json_decref(config);
     }
 }
