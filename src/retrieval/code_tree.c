@@ -21,36 +21,6 @@ static size_t first_new_level(const semid_inverted *index, size_t i) {
     return level;
 }
 
-static semid_status allocate_levels(code_tree *t, const semid_inverted *index, semid_error *err) {
-    for (size_t i = 0; i < semid_inverted_codes(index); i++)
-        for (size_t l = first_new_level(index, i); l < t->n_levels; l++) t->levels[l].n_nodes++;
-
-    for (size_t l = 0; l < t->n_levels; l++) {
-        code_tree_level *level = &t->levels[l];
-        TRY(mem_alloc(&level->values, level->n_nodes, sizeof *level->values, err));
-        TRY(mem_alloc(&level->children, level->n_nodes + 1, sizeof *level->children, err));
-        TRY(mem_alloc(&level->norms, level->n_nodes, sizeof *level->norms, err));
-    }
-    return SEMID_OK;
-}
-
-static void fill_levels(code_tree *t, const semid_inverted *index, size_t *next) {
-    size_t n_codes = semid_inverted_codes(index), last = t->n_levels - 1;
-
-    memset(next, 0, t->n_levels * sizeof *next);
-    for (size_t i = 0; i < n_codes; i++)
-        for (size_t l = first_new_level(index, i); l < t->n_levels; l++) {
-            code_tree_level *level = &t->levels[l];
-            level->values[next[l]] = semid_inverted_code(index, i)[l];
-            level->children[next[l]++] = (uint32_t)(l == last ? i : next[l + 1]);
-        }
-
-    /* One more: where the children of the last node end. */
-    for (size_t l = 0; l < t->n_levels; l++)
-        t->levels[l].children[t->levels[l].n_nodes] =
-            (uint32_t)(l == last ? n_codes : t->levels[l + 1].n_nodes);
-}
-
 /* ---- norms: each subtree of the root is one chunk of work ---- */
 
 typedef struct norm_task {
@@ -88,30 +58,47 @@ static void set_subtree_norms(void *user, size_t chunk, size_t begin, size_t end
     set_norms(task, sums, 0, begin, end);
 }
 
-static semid_status compute_norms(code_tree *t, const semid_codebook *cb, semid_error *err) {
-    norm_task task = {.tree = t, .cb = cb};
-    TRY(mem_alloc(&task.sums, (size_t)threads_get() * (t->n_levels + 1),
-                  semid_codebook_dim(cb) * sizeof(double), err));
-    parallel_chunks(t->levels[0].n_nodes, 1, set_subtree_norms, &task);
-    mem_free(task.sums);
-    return SEMID_OK;
-}
+/* ---- the tree ---- */
 
 semid_status code_tree_init(code_tree *out, const semid_codebook *cb, const semid_inverted *index,
                             semid_error *err) {
     semid_status status = SEMID_OK;
-    code_tree t = {.n_levels = semid_inverted_levels(index)};
+    size_t n_codes = semid_inverted_codes(index), last = semid_inverted_levels(index) - 1;
+    code_tree t = {.n_levels = last + 1};
+    norm_task task = {.tree = &t, .cb = cb};
     size_t *next = NULL; /* [n_levels] node to fill in */
 
+    /* Count the nodes. */
     TRY_GOTO(mem_calloc(&t.levels, t.n_levels, sizeof *t.levels, err));
-    TRY_GOTO(mem_alloc(&next, t.n_levels, sizeof *next, err));
-    TRY_GOTO(allocate_levels(&t, index, err));
-    fill_levels(&t, index, next);
-    TRY_GOTO(compute_norms(&t, cb, err));
+    TRY_GOTO(mem_calloc(&next, t.n_levels, sizeof *next, err));
+    for (size_t i = 0; i < n_codes; i++)
+        for (size_t l = first_new_level(index, i); l < t.n_levels; l++) t.levels[l].n_nodes++;
+    for (size_t l = 0; l < t.n_levels; l++) {
+        code_tree_level *level = &t.levels[l];
+        TRY_GOTO(mem_alloc(&level->values, level->n_nodes, sizeof *level->values, err));
+        TRY_GOTO(mem_alloc(&level->children, level->n_nodes + 1, sizeof *level->children, err));
+        TRY_GOTO(mem_alloc(&level->norms, level->n_nodes, sizeof *level->norms, err));
+    }
+
+    /* Fill them in, and after the last node of a level where its children end. */
+    for (size_t i = 0; i < n_codes; i++)
+        for (size_t l = first_new_level(index, i); l < t.n_levels; l++) {
+            code_tree_level *level = &t.levels[l];
+            level->values[next[l]] = semid_inverted_code(index, i)[l];
+            level->children[next[l]++] = (uint32_t)(l == last ? i : next[l + 1]);
+        }
+    for (size_t l = 0; l < t.n_levels; l++)
+        t.levels[l].children[t.levels[l].n_nodes] =
+            (uint32_t)(l == last ? n_codes : t.levels[l + 1].n_nodes);
+
+    TRY_GOTO(mem_alloc(&task.sums, (size_t)threads_get() * (t.n_levels + 1),
+                       semid_codebook_dim(cb) * sizeof *task.sums, err));
+    parallel_chunks(t.levels[0].n_nodes, 1, set_subtree_norms, &task);
     *out = t;
     t = (code_tree){0};
 
 done:
+    mem_free(task.sums);
     mem_free(next);
     code_tree_release(&t);
     return status;

@@ -108,20 +108,10 @@ static void find_neighbors(void *user, size_t chunk, size_t begin, size_t end) {
     }
 }
 
-static semid_status prepare(semid_expander *e, semid_error *err) {
-    if (e->params.kind == SEMID_EXPAND_BEAM) return code_tree_init(&e->tree, e->cb, e->index, err);
-    if (e->params.kind != SEMID_EXPAND_NEIGHBORS) return SEMID_OK;
-
-    if (e->params.n_neighbors > e->n_codewords) e->params.n_neighbors = e->n_codewords;
-    TRY(mem_alloc(&e->neighbors, e->n_levels * e->n_codewords,
-                  e->params.n_neighbors * sizeof(int32_t), err));
-    parallel_chunks(e->n_levels * e->n_codewords, 16, find_neighbors, e);
-    return SEMID_OK;
-}
-
 semid_status semid_expander_new(semid_context *context, semid_expander **out,
                                 const semid_codebook *cb, const semid_inverted *index,
                                 const semid_expand_params *params, semid_error *err) {
+    semid_status status = SEMID_OK;
     semid_expander *e;
     TRY(semid_expand_check(params, cb, index, err));
     TRY(mem_calloc(&e, 1, sizeof *e, err));
@@ -132,8 +122,17 @@ semid_status semid_expander_new(semid_context *context, semid_expander **out,
                           .n_codewords = semid_codebook_codewords(cb),
                           .dim = semid_codebook_dim(cb)};
 
+    /* Those kinds of expansion that have tables make them. */
     context_scope outer = context_enter(context);
-    semid_status status = prepare(e, err);
+    if (e->params.kind == SEMID_EXPAND_BEAM) {
+        TRY_GOTO(code_tree_init(&e->tree, cb, index, err));
+    } else if (e->params.kind == SEMID_EXPAND_NEIGHBORS) {
+        if (e->params.n_neighbors > e->n_codewords) e->params.n_neighbors = e->n_codewords;
+        TRY_GOTO(mem_alloc(&e->neighbors, e->n_levels * e->n_codewords,
+                           e->params.n_neighbors * sizeof *e->neighbors, err));
+        parallel_chunks(e->n_levels * e->n_codewords, 16, find_neighbors, e);
+    }
+done:
     context_leave(outer);
     if (status == SEMID_OK)
         *out = e;

@@ -31,29 +31,6 @@ struct semid_inverted {
 
 /* ---- opening ---- */
 
-static semid_status check_header(const inverted_header *h, inverted_layout *l, size_t n_bytes,
-                                 const char *path, semid_error *err) {
-    if (memcmp(h->magic, INVERTED_MAGIC, sizeof h->magic) != 0)
-        FAIL(SEMID_ERR_FORMAT, "%s: expected an inverted index (inverted.sid), found other bytes",
-             path);
-    if (h->version != INVERTED_VERSION)
-        FAIL(SEMID_ERR_UNSUPPORTED, "%s: expected version %d of the format, found %u", path,
-             INVERTED_VERSION, h->version);
-    if (h->checksum != inverted_checksum(h))
-        FAIL(SEMID_ERR_FORMAT, "%s: damaged header: its checksum does not match", path);
-    if (h->n_levels == 0 || h->n_levels > INVERTED_MAX_LEVELS || h->n_items == 0 ||
-        h->n_items >= UINT32_MAX || h->n_codes == 0 || h->n_codes > h->n_items ||
-        h->n_codewords > (uint64_t)INT32_MAX + 1)
-        FAIL(SEMID_ERR_FORMAT,
-             "%s: impossible counts: %u levels, %llu items, %llu codes, %llu codewords", path,
-             h->n_levels, (unsigned long long)h->n_items, (unsigned long long)h->n_codes,
-             (unsigned long long)h->n_codewords);
-    if (!inverted_layout_init(l, h) || l->end != h->file_bytes || l->end != n_bytes)
-        FAIL(SEMID_ERR_FORMAT, "%s: expected %llu bytes, found %zu: truncated or damaged", path,
-             (unsigned long long)h->file_bytes, n_bytes);
-    return SEMID_OK;
-}
-
 /* Starts at 0, strictly ascending (no bucket and no id is empty), ends at `end`. */
 static bool offsets_ascend(const uint64_t *offsets, size_t n, uint64_t end) {
     if (offsets[0] != 0 || offsets[n] != end) return false;
@@ -117,7 +94,26 @@ static semid_status use_bytes(semid_inverted *x, const uint8_t *bytes, size_t n_
         FAIL(SEMID_ERR_FORMAT, "%s: expected an inverted index (inverted.sid), found %zu bytes",
              name, n_bytes);
     memcpy(&h, bytes, sizeof h);
-    TRY(check_header(&h, &l, n_bytes, name, err));
+
+    /* The header first: where the sections lie depends on it. */
+    if (memcmp(h.magic, INVERTED_MAGIC, sizeof h.magic) != 0)
+        FAIL(SEMID_ERR_FORMAT, "%s: expected an inverted index (inverted.sid), found other bytes",
+             name);
+    if (h.version != INVERTED_VERSION)
+        FAIL(SEMID_ERR_UNSUPPORTED, "%s: expected version %d of the format, found %u", name,
+             INVERTED_VERSION, h.version);
+    if (h.checksum != inverted_checksum(&h))
+        FAIL(SEMID_ERR_FORMAT, "%s: damaged header: its checksum does not match", name);
+    if (h.n_levels == 0 || h.n_levels > INVERTED_MAX_LEVELS || h.n_items == 0 ||
+        h.n_items >= UINT32_MAX || h.n_codes == 0 || h.n_codes > h.n_items ||
+        h.n_codewords > (uint64_t)INT32_MAX + 1)
+        FAIL(SEMID_ERR_FORMAT,
+             "%s: impossible counts: %u levels, %llu items, %llu codes, %llu codewords", name,
+             h.n_levels, (unsigned long long)h.n_items, (unsigned long long)h.n_codes,
+             (unsigned long long)h.n_codewords);
+    if (!inverted_layout_init(&l, &h) || l.end != h.file_bytes || l.end != n_bytes)
+        FAIL(SEMID_ERR_FORMAT, "%s: expected %llu bytes, found %zu: truncated or damaged", name,
+             (unsigned long long)h.file_bytes, n_bytes);
 
     x->n_levels = h.n_levels;
     x->n_codewords = (size_t)h.n_codewords;

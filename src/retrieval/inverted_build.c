@@ -15,27 +15,6 @@
 
 enum { N_DIGITS = 1 << 16, DIGIT_BITS = 16 };
 
-static semid_status check_codes(const semid_codes *codes, int32_t *max_code, semid_error *err) {
-    if (codes->n_rows == 0 || codes->n_rows >= UINT32_MAX)
-        FAIL(SEMID_ERR_ARGUMENT, "inverted index: expected 1 to %u items, found %zu",
-             UINT32_MAX - 1, codes->n_rows);
-    if (codes->n_levels == 0 || codes->n_levels > INVERTED_MAX_LEVELS)
-        FAIL(SEMID_ERR_ARGUMENT, "inverted index: expected 1 to %d levels, found %zu",
-             INVERTED_MAX_LEVELS, codes->n_levels);
-
-    int32_t most = 0;
-    for (size_t i = 0; i < codes->n_rows * codes->n_levels; i++) {
-        int32_t c = codes->data[i];
-        if (c < 0)
-            FAIL(SEMID_ERR_DATA, "inverted index: row %zu has the negative code %d",
-                 i / codes->n_levels, c);
-        if (c > most) most = c;
-    }
-
-    *max_code = most;
-    return SEMID_OK;
-}
-
 /* Rows by (code, row). */
 static semid_status sort_rows(const semid_codes *codes, int32_t max_code, uint32_t **out,
                               semid_error *err) {
@@ -145,13 +124,28 @@ static void write_sections(file_out *f, const inverted_header *h, const inverted
 semid_status semid_inverted_build(const char *path, const semid_codes *codes,
                                   const char *const *ids, semid_error *err) {
     semid_status status = SEMID_OK;
-    int32_t max_code;
+    int32_t max_code = 0;
     uint32_t *rows = NULL;
     uint64_t *offsets = NULL;
     size_t n_codes;
     inverted_layout layout;
     file_out f = {0};
-    TRY(check_codes(codes, &max_code, err));
+
+    if (codes->n_rows == 0 || codes->n_rows >= UINT32_MAX)
+        FAIL(SEMID_ERR_ARGUMENT, "inverted index: expected 1 to %u items, found %zu",
+             UINT32_MAX - 1, codes->n_rows);
+    if (codes->n_levels == 0 || codes->n_levels > INVERTED_MAX_LEVELS)
+        FAIL(SEMID_ERR_ARGUMENT, "inverted index: expected 1 to %d levels, found %zu",
+             INVERTED_MAX_LEVELS, codes->n_levels);
+
+    for (size_t i = 0; i < codes->n_rows * codes->n_levels; i++) {
+        int32_t c = codes->data[i];
+        if (c < 0)
+            FAIL(SEMID_ERR_DATA, "inverted index: row %zu has the negative code %d",
+                 i / codes->n_levels, c);
+        if (c > max_code) max_code = c;
+    }
+
     TRY_GOTO(sort_rows(codes, max_code, &rows, err));
     TRY_GOTO(find_offsets(codes, rows, &offsets, &n_codes, err));
 
