@@ -61,32 +61,8 @@ static bool starts_with(const byte_stream *s, const char *magic, size_t n) {
     return s->n_input >= n && memcmp(s->input, magic, n) == 0;
 }
 
-/* The kind by the first bytes, which must agree with the file's name. */
-static semid_status detect(byte_stream *s, semid_error *err) {
-    char extension[16];
-    path_extension(s->path, extension);
-    bool named_gzip = strcmp(extension, "gz") == 0, named_zstd = strcmp(extension, "zst") == 0;
-
-    TRY(refill(s, err));
-    if (starts_with(s, "\x1f\x8b", 2))
-        s->kind = GZIP;
-    else if (starts_with(s, "\x28\xb5\x2f\xfd", 4))
-        s->kind = ZSTD;
-    else
-        s->kind = PLAIN;
-    if ((named_gzip && s->kind != GZIP) || (named_zstd && s->kind != ZSTD))
-        FAIL(SEMID_ERR_FORMAT, "%s: expected %s data, found %s", s->path,
-             named_gzip ? "gzip" : "zstd", s->n_input ? "something else" : "an empty file");
-
-    /* 15 + 16: the largest window, and a gzip header instead of zlib's. */
-    if (s->kind == GZIP && inflateInit2(&s->gzip, 15 + 16) != Z_OK)
-        FAIL(SEMID_ERR_NO_MEMORY, "out of memory: a gzip reader");
-    if (s->kind == ZSTD && !(s->zstd = ZSTD_createDStream()))
-        FAIL(SEMID_ERR_NO_MEMORY, "out of memory: a zstd reader");
-    return SEMID_OK;
-}
-
 semid_status byte_stream_open(byte_stream **out, const char *path, semid_error *err) {
+    char extension[16];
     TRY(file_check_readable(path, err));
     byte_stream *s;
     TRY(mem_calloc(&s, 1, sizeof *s, err));
@@ -96,7 +72,24 @@ semid_status byte_stream_open(byte_stream **out, const char *path, semid_error *
     semid_status status = SEMID_OK;
     if (s->fd < 0) FAIL_GOTO(SEMID_ERR_IO, "%s: cannot open: %s", path, strerror(errno));
     TRY_GOTO(mem_alloc(&s->input, INPUT_BYTES, 1, err));
-    TRY_GOTO(detect(s, err));
+
+    /* The kind by the first bytes, which must agree with the file's name. */
+    path_extension(path, extension);
+    bool named_gzip = strcmp(extension, "gz") == 0, named_zstd = strcmp(extension, "zst") == 0;
+    TRY_GOTO(refill(s, err));
+    if (starts_with(s, "\x1f\x8b", 2))
+        s->kind = GZIP;
+    else if (starts_with(s, "\x28\xb5\x2f\xfd", 4))
+        s->kind = ZSTD;
+    if ((named_gzip && s->kind != GZIP) || (named_zstd && s->kind != ZSTD))
+        FAIL_GOTO(SEMID_ERR_FORMAT, "%s: expected %s data, found %s", path,
+                  named_gzip ? "gzip" : "zstd", s->n_input ? "something else" : "an empty file");
+
+    /* 15 + 16: the largest window, and a gzip header instead of zlib's. */
+    if (s->kind == GZIP && inflateInit2(&s->gzip, 15 + 16) != Z_OK)
+        FAIL_GOTO(SEMID_ERR_NO_MEMORY, "out of memory: a gzip reader");
+    if (s->kind == ZSTD && !(s->zstd = ZSTD_createDStream()))
+        FAIL_GOTO(SEMID_ERR_NO_MEMORY, "out of memory: a zstd reader");
 done:
     if (status == SEMID_OK)
         *out = s;

@@ -19,18 +19,6 @@ static duckdb_functions functions;
 static bool loaded;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
-/* <folder of the running program>/../lib/semid/libduckdb.so, where `make install` puts it. */
-static bool installed_path(char *out, size_t n_out) {
-    char program[PATH_MAX];
-    ssize_t n = readlink("/proc/self/exe", program, sizeof program - 1);
-    if (n <= 0) return false;
-    program[n] = '\0';
-    char *slash = strrchr(program, '/');
-    if (!slash) return false;
-    *slash = '\0';
-    return snprintf(out, n_out, "%s/../lib/semid/libduckdb.so", program) < (int)n_out;
-}
-
 static semid_status open_library(void **out, semid_error *err) {
     const char *chosen = getenv("SEMID_DUCKDB");
     if (chosen && *chosen) {
@@ -39,10 +27,14 @@ static semid_status open_library(void **out, semid_error *err) {
         FAIL(SEMID_ERR_UNSUPPORTED, "SEMID_DUCKDB: cannot load DuckDB: %s", dlerror());
     }
 
-    char installed[PATH_MAX + 32];
-    const char *paths[] = {SEMID_DUCKDB_LIBRARY,
-                           installed_path(installed, sizeof installed) ? installed : NULL,
-                           "libduckdb.so"};
+    /* Where `make install` puts it: <folder of the running program>/../lib/semid. */
+    static const char below[] = "/../lib/semid/libduckdb.so";
+    char installed[PATH_MAX + sizeof below] = "";
+    ssize_t n = readlink("/proc/self/exe", installed, PATH_MAX);
+    char *slash = n > 0 ? strrchr(installed, '/') : NULL;
+    if (slash) memcpy(slash, below, sizeof below);
+
+    const char *paths[] = {SEMID_DUCKDB_LIBRARY, slash ? installed : NULL, "libduckdb.so"};
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
         if (!paths[i] || (strchr(paths[i], '/') && !path_exists(paths[i]))) continue;
         *out = dlopen(paths[i], RTLD_NOW | RTLD_LOCAL);
@@ -55,20 +47,6 @@ static semid_status open_library(void **out, semid_error *err) {
          SEMID_DUCKDB_LIBRARY);
 }
 
-static semid_status bind_functions(void *handle, semid_error *err) {
-#define X(name)                                                                                    \
-    {                                                                                              \
-        void *symbol = dlsym(handle, #name);                                                       \
-        if (!symbol)                                                                               \
-            FAIL(SEMID_ERR_UNSUPPORTED, "DuckDB: this library has no %s; version 1.4 is needed",   \
-                 #name);                                                                           \
-        memcpy(&functions.name, &symbol, sizeof symbol);                                           \
-    }
-    DUCKDB_FUNCTIONS(X)
-#undef X
-    return SEMID_OK;
-}
-
 semid_status duckdb_load(const duckdb_functions **out, semid_error *err) {
     void *handle = NULL;
     semid_status status = SEMID_OK;
@@ -76,7 +54,18 @@ semid_status duckdb_load(const duckdb_functions **out, semid_error *err) {
     pthread_mutex_lock(&lock);
     if (!loaded) {
         TRY_GOTO(open_library(&handle, err));
-        TRY_GOTO(bind_functions(handle, err));
+
+#define X(name)                                                                                    \
+    {                                                                                              \
+        void *symbol = dlsym(handle, #name);                                                       \
+        if (!symbol)                                                                               \
+            FAIL_GOTO(SEMID_ERR_UNSUPPORTED,                                                       \
+                      "DuckDB: this library has no %s; version 1.4 is needed", #name);             \
+        memcpy(&functions.name, &symbol, sizeof symbol);                                           \
+    }
+        DUCKDB_FUNCTIONS(X)
+#undef X
+
         handle = NULL; /* never unloaded: DuckDB has threads of its own */
         loaded = true;
         log_debug("DuckDB %s", functions.duckdb_library_version());

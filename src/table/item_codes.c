@@ -62,16 +62,6 @@ static void add_levels(sql_text *sql, size_t n_levels, const char *suffix) {
 
 /* ---- loading ---- */
 
-/* 1 for token, else how many of c1, c2, ... there are without a gap. */
-static size_t count_levels(const sql_schema *schema) {
-    char name[32];
-    if (sql_schema_type(schema, "token")) return 1;
-    for (size_t n = 0;; n++) {
-        snprintf(name, sizeof name, "c%zu", n + 1);
-        if (!sql_schema_type(schema, name)) return n;
-    }
-}
-
 static semid_status find_columns(size_t *n_levels, sql_db *db, const char *path,
                                  table_format format, const char *id_col, semid_error *err) {
     sql_text relation = {0};
@@ -83,7 +73,13 @@ static semid_status find_columns(size_t *n_levels, sql_db *db, const char *path,
     TRY_GOTO(sql_describe(&schema, db, &relation, err));
     TRY_GOTO(sql_schema_require(&schema, id_col, path, err));
 
-    *n_levels = count_levels(&schema);
+    /* 1 for token, else how many of c1, c2, ... there are without a gap. */
+    *n_levels = sql_schema_type(&schema, "token") ? 1 : 0;
+    for (bool found = *n_levels == 0; found; *n_levels += found) {
+        char name[32];
+        snprintf(name, sizeof name, "c%zu", *n_levels + 1);
+        found = sql_schema_type(&schema, name) != NULL;
+    }
     if (*n_levels == 0) status = sql_schema_require(&schema, "token (nor c1, c2, ...)", path, err);
 done:
     sql_schema_release(&schema);
@@ -162,24 +158,6 @@ done:
 
 /* ---- saving ---- */
 
-/* Rows [first, first + n) into the chunk, column by column. */
-static void fill_chunk(const duckdb_functions *api, duckdb_data_chunk chunk, const ids *list,
-                       const semid_codes *codes, size_t first, size_t n) {
-    api->duckdb_data_chunk_reset(chunk);
-    duckdb_vector id = api->duckdb_data_chunk_get_vector(chunk, 0);
-    for (size_t i = 0; i < n; i++) {
-        size_t n_bytes;
-        const char *s = ids_get(list, first + i, &n_bytes);
-        api->duckdb_vector_assign_string_element_len(id, i, s, n_bytes);
-    }
-
-    for (size_t l = 0; l < codes->n_levels; l++) {
-        int32_t *out = api->duckdb_vector_get_data(api->duckdb_data_chunk_get_vector(chunk, l + 1));
-        for (size_t i = 0; i < n; i++) out[i] = codes->data[(first + i) * codes->n_levels + l];
-    }
-    api->duckdb_data_chunk_set_size(chunk, n);
-}
-
 static semid_status fill_table(sql_db *db, const ids *list, const semid_codes *codes,
                                semid_error *err) {
     const duckdb_functions *api = db->api;
@@ -197,7 +175,20 @@ static semid_status fill_table(sql_db *db, const ids *list, const semid_codes *c
 
     for (size_t first = 0; first < codes->n_rows; first += n_max) {
         size_t n = codes->n_rows - first < n_max ? codes->n_rows - first : n_max;
-        fill_chunk(api, chunk, list, codes, first, n);
+        api->duckdb_data_chunk_reset(chunk);
+        duckdb_vector id = api->duckdb_data_chunk_get_vector(chunk, 0);
+        for (size_t i = 0; i < n; i++) {
+            size_t n_bytes;
+            const char *s = ids_get(list, first + i, &n_bytes);
+            api->duckdb_vector_assign_string_element_len(id, i, s, n_bytes);
+        }
+
+        for (size_t l = 0; l < codes->n_levels; l++) {
+            duckdb_vector column = api->duckdb_data_chunk_get_vector(chunk, l + 1);
+            int32_t *out = api->duckdb_vector_get_data(column);
+            for (size_t i = 0; i < n; i++) out[i] = codes->data[(first + i) * codes->n_levels + l];
+        }
+        api->duckdb_data_chunk_set_size(chunk, n);
         if (api->duckdb_append_data_chunk(appender, chunk) != DuckDBSuccess)
             FAIL_GOTO(SEMID_ERR_DATA, "%s", api->duckdb_appender_error(appender));
     }

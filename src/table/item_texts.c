@@ -53,15 +53,6 @@ static size_t space_before(const unsigned char *s, size_t n) {
     return 0;
 }
 
-static void strip(const char **text, size_t *n_bytes) {
-    const unsigned char *s = (const unsigned char *)*text;
-    size_t n = *n_bytes, k;
-    while ((k = space_at(s, n)) > 0) s += k, n -= k;
-    while ((k = space_before(s, n)) > 0) n -= k;
-    *text = (const char *)s;
-    *n_bytes = n;
-}
-
 static semid_status append(text_buffer *b, const char *s, size_t n, semid_error *err) {
     TRY(mem_reserve(&b->bytes, &b->capacity, b->n_bytes + n, 1, err));
     if (n) memcpy(b->bytes + b->n_bytes, s, n);
@@ -74,45 +65,44 @@ static semid_status append(text_buffer *b, const char *s, size_t n, semid_error 
 static semid_status append_stripped(text_buffer *b, size_t begin, const char *separator,
                                     const sql_column *c, size_t row, semid_error *err) {
     if (sql_is_null(c, row)) return SEMID_OK;
-    size_t n;
+    size_t n, k;
     const char *s = sql_string(c, row, &n);
-    strip(&s, &n);
+    while ((k = space_at((const unsigned char *)s, n)) > 0) s += k, n -= k;
+    while ((k = space_before((const unsigned char *)s, n)) > 0) n -= k;
     if (n == 0) return SEMID_OK;
+
     if (b->n_bytes > begin) TRY(append(b, separator, strlen(separator), err));
     return append(b, s, n, err);
 }
 
 static const char PIECE_SEPARATOR[] = " [SEP] ";
 
-static semid_status append_list(text_buffer *b, const sql_column *list, size_t row,
-                                semid_error *err) {
-    if (sql_is_null(list, row)) return SEMID_OK;
-    duckdb_list_entry entry = ((const duckdb_list_entry *)list->data)[row];
-    sql_column child = sql_list_child(list);
-
-    size_t before = b->n_bytes;
-    if (before > 0) TRY(append(b, PIECE_SEPARATOR, strlen(PIECE_SEPARATOR), err));
-    size_t begin = b->n_bytes;
-    for (size_t i = 0; i < entry.length; i++)
-        TRY(append_stripped(b, begin, " ", &child, (size_t)entry.offset + i, err));
-    if (b->n_bytes == begin) b->n_bytes = before; /* nothing added: no separator either */
-    return SEMID_OK;
-}
-
 /* t->text from the pieces of a row: title, description, ... */
 static semid_status build_text(item_texts *t, size_t row, semid_error *err) {
-    t->text.n_bytes = 0;
+    text_buffer *b = &t->text;
+    b->n_bytes = 0;
     for (size_t i = 0; i < t->n_cols; i++) {
         sql_column c = sql_rows_column(&t->rows, i);
-        if (t->is_list[i])
-            TRY(append_list(&t->text, &c, row, err));
-        else
-            TRY(append_stripped(&t->text, 0, PIECE_SEPARATOR, &c, row, err));
+        if (!t->is_list[i]) {
+            TRY(append_stripped(b, 0, PIECE_SEPARATOR, &c, row, err));
+            continue;
+        }
+
+        /* The texts of a list are one piece. */
+        if (sql_is_null(&c, row)) continue;
+        duckdb_list_entry entry = ((const duckdb_list_entry *)c.data)[row];
+        sql_column child = sql_list_child(&c);
+        size_t before = b->n_bytes;
+        if (before > 0) TRY(append(b, PIECE_SEPARATOR, strlen(PIECE_SEPARATOR), err));
+        size_t begin = b->n_bytes;
+        for (size_t k = 0; k < entry.length; k++)
+            TRY(append_stripped(b, begin, " ", &child, (size_t)entry.offset + k, err));
+        if (b->n_bytes == begin) b->n_bytes = before; /* nothing added: no separator either */
     }
 
-    if (t->text.n_bytes > 0) return SEMID_OK;
+    if (b->n_bytes > 0) return SEMID_OK;
     t->n_empty++;
-    return append(&t->text, "[EMPTY]", 7, err);
+    return append(b, "[EMPTY]", 7, err);
 }
 
 /* ---- which rows ---- */
@@ -121,21 +111,6 @@ static void add_relation(sql_text *sql, const path_list *files) {
     sql_add(sql, "read_parquet(");
     sql_add_paths(sql, files);
     sql_add(sql, ", union_by_name = true)");
-}
-
-static semid_status check_columns(item_texts *t, const item_texts_params *p,
-                                  const sql_schema *schema, semid_error *err) {
-    TRY(sql_schema_require(schema, p->id_col, p->data, err));
-    if (p->text_cols.n_items == 0)
-        FAIL(SEMID_ERR_ARGUMENT, "%s: expected at least one text column, found none", p->data);
-    t->n_cols = p->text_cols.n_items;
-    TRY(mem_calloc(&t->is_list, t->n_cols, sizeof *t->is_list, err));
-    for (size_t i = 0; i < t->n_cols; i++) {
-        TRY(sql_schema_require(schema, p->text_cols.items[i], p->data, err));
-        const char *type = sql_schema_type(schema, p->text_cols.items[i]);
-        t->is_list[i] = type[strlen(type) - 1] == ']';
-    }
-    return SEMID_OK;
 }
 
 /* Table `picked`: the newest row of each id, at row r of file f, and its position n in the output.
@@ -191,7 +166,17 @@ static semid_status load(item_texts *t, const item_texts_params *p, const path_l
 
     add_relation(&relation, files);
     TRY_GOTO(sql_describe(&schema, &t->db, &relation, err));
-    TRY_GOTO(check_columns(t, p, &schema, err));
+    TRY_GOTO(sql_schema_require(&schema, p->id_col, p->data, err));
+    if (p->text_cols.n_items == 0)
+        FAIL_GOTO(SEMID_ERR_ARGUMENT, "%s: expected at least one text column, found none", p->data);
+    t->n_cols = p->text_cols.n_items;
+    TRY_GOTO(mem_calloc(&t->is_list, t->n_cols, sizeof *t->is_list, err));
+    for (size_t i = 0; i < t->n_cols; i++) {
+        TRY_GOTO(sql_schema_require(&schema, p->text_cols.items[i], p->data, err));
+        const char *type = sql_schema_type(&schema, p->text_cols.items[i]);
+        t->is_list[i] = type[strlen(type) - 1] == ']';
+    }
+
     TRY_GOTO(pick_rows(t, p, files, sql_schema_type(&schema, p->ts_col) != NULL, err));
     TRY_GOTO(collect_texts(t, p, files, err));
 

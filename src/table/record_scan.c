@@ -161,25 +161,6 @@ static semid_status csv_row(scan_thread *t, const char *line, size_t n, duckdb_v
     return SEMID_OK;
 }
 
-static semid_status parse_header(const record_scan *s, const char *path, const char *line, size_t n,
-                                 csv_header *out, semid_error *err) {
-    csv_span fields[MAX_CSV_COLUMNS];
-    out->n_columns = csv_scan_line(line, n, fields, MAX_CSV_COLUMNS);
-    if (out->n_columns == 0 || out->n_columns > MAX_CSV_COLUMNS)
-        FAIL(SEMID_ERR_FORMAT, "%s: line 1: expected a CSV header", path);
-
-    for (size_t i = 0; i < s->spec.n_fields; i++) {
-        size_t c = 0, n_key = strlen(s->keys[i]);
-        while (c < out->n_columns &&
-               (fields[c].n_bytes != n_key || memcmp(fields[c].text, s->keys[i], n_key) != 0))
-            c++;
-        if (c == out->n_columns)
-            FAIL(SEMID_ERR_FORMAT, "%s: no column %s; found %.*s", path, s->keys[i], (int)n, line);
-        out->columns[i] = c;
-    }
-    return SEMID_OK;
-}
-
 /* The next line of the block without its end; false at the end of the block. */
 static bool take_line(scan_thread *t, const char **line, size_t *n) {
     const char *end = t->block.bytes + t->block.n_bytes;
@@ -198,6 +179,7 @@ static bool take_line(scan_thread *t, const char **line, size_t *n) {
     return true;
 }
 
+/* Read a block, and the columns from the header of a CSV file at its start. */
 static semid_status next_block(scan_thread *t, semid_error *err) {
     record_scan *s = t->scan;
     size_t n_files = (size_t)(atomic_load(&s->failure.chunk) >> LINE_BITS); /* none failed: 2^24 */
@@ -209,7 +191,22 @@ static semid_status next_block(scan_thread *t, semid_error *err) {
     const char *line, *path = s->spec.files->paths[t->block.file];
     size_t n;
     if (!has_header || !take_line(t, &line, &n)) return SEMID_OK;
-    return parse_header(s, path, line, n, &t->header, err);
+
+    csv_header *header = &t->header;
+    csv_span fields[MAX_CSV_COLUMNS];
+    header->n_columns = csv_scan_line(line, n, fields, MAX_CSV_COLUMNS);
+    if (header->n_columns == 0 || header->n_columns > MAX_CSV_COLUMNS)
+        FAIL(SEMID_ERR_FORMAT, "%s: line 1: expected a CSV header", path);
+    for (size_t i = 0; i < s->spec.n_fields; i++) {
+        size_t c = 0, n_key = strlen(s->keys[i]);
+        while (c < header->n_columns &&
+               (fields[c].n_bytes != n_key || memcmp(fields[c].text, s->keys[i], n_key) != 0))
+            c++;
+        if (c == header->n_columns)
+            FAIL(SEMID_ERR_FORMAT, "%s: no column %s; found %.*s", path, s->keys[i], (int)n, line);
+        header->columns[i] = c;
+    }
+    return SEMID_OK;
 }
 
 /* Fill a chunk of DuckDB's with rows from as many blocks as it takes; no rows: the scan is over. */

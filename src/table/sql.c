@@ -78,15 +78,6 @@ semid_status sql_error_in_temp(const char *temp_path, const char *path, semid_er
 
 /* ---- opening ---- */
 
-/* The part of the process's limit that DuckDB may use for what it counts, its blocks. The buffers
- * of its writers and sorts, and the rest of the process, are not counted: up to a third of the
- * whole, measured. */
-static uint64_t counted_share(uint64_t limit_bytes) {
-    const uint64_t fixed_bytes = (uint64_t)64 << 20;
-    uint64_t share = limit_bytes / 3 * 2;
-    return share > 2 * fixed_bytes ? share - fixed_bytes : limit_bytes / 2;
-}
-
 static semid_status set_config(sql_db *db, duckdb_config config, const char *name,
                                const char *value, semid_error *err) {
     if (db->api->duckdb_set_config(config, name, value) != DuckDBSuccess)
@@ -101,9 +92,15 @@ static semid_status configure(sql_db *db, duckdb_config config, uint64_t memory_
 
     snprintf(number, sizeof number, "%d", threads_get());
     TRY(set_config(db, config, "threads", number, err));
+
+    /* The part of the process's limit that DuckDB may use for what it counts, its blocks. The
+     * buffers of its writers and sorts, and the rest of the process, are not counted: up to a third
+     * of the whole, measured. */
     if (memory_limit_bytes > 0) {
-        snprintf(number, sizeof number, "%llu bytes",
-                 (unsigned long long)counted_share(memory_limit_bytes));
+        const uint64_t fixed_bytes = (uint64_t)64 << 20;
+        uint64_t share = memory_limit_bytes / 3 * 2;
+        share = share > 2 * fixed_bytes ? share - fixed_bytes : memory_limit_bytes / 2;
+        snprintf(number, sizeof number, "%llu bytes", (unsigned long long)share);
         TRY(set_config(db, config, "memory_limit", number, err));
     }
 

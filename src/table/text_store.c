@@ -37,20 +37,6 @@ struct text_store {
 
 /* ---- writing ---- */
 
-static semid_status open_unnamed(FILE **out, const char *dir, semid_error *err) {
-    char *path;
-    TRY(mem_format(&path, err, "%s/.semid-texts-XXXXXX", dir));
-    int fd = mkstemp(path), saved = errno;
-    if (fd >= 0) unlink(path);
-    mem_free(path);
-    if (fd < 0) FAIL(SEMID_ERR_IO, "%s: cannot create a temporary file: %s", dir, strerror(saved));
-
-    *out = fdopen(fd, "w+b");
-    if (*out) return SEMID_OK;
-    close(fd);
-    FAIL(SEMID_ERR_NO_MEMORY, "out of memory: a temporary file");
-}
-
 /* Errors of writing stay in the stream and are reported at the end. */
 static void put_number(text_store *s, uint32_t n) {
     s->n_bytes += fwrite(&n, 1, sizeof n, s->file);
@@ -222,9 +208,21 @@ static semid_status add_function(text_store *s, sql_db *db, const char *name, bo
 semid_status text_store_open(text_store **out, sql_db *db, sql_text *select, const char *dir,
                              semid_error *err) {
     text_store *s = NULL;
+    char *path = NULL;
     semid_status status = SEMID_OK;
     TRY_GOTO(mem_calloc(&s, 1, sizeof *s, err));
-    TRY_GOTO(open_unnamed(&s->file, dir, err));
+
+    /* A file without a name. */
+    TRY_GOTO(mem_format(&path, err, "%s/.semid-texts-XXXXXX", dir));
+    int fd = mkstemp(path);
+    if (fd < 0)
+        FAIL_GOTO(SEMID_ERR_IO, "%s: cannot create a temporary file: %s", dir, strerror(errno));
+    unlink(path);
+    s->file = fdopen(fd, "w+b");
+    if (!s->file) {
+        close(fd);
+        FAIL_GOTO(SEMID_ERR_NO_MEMORY, "out of memory: a temporary file");
+    }
 
     TRY_GOTO(sql_each_chunk(db, select, put_chunk, s, err));
     if (fflush(s->file) != 0 || ferror(s->file))
@@ -239,6 +237,7 @@ semid_status text_store_open(text_store **out, sql_db *db, sql_text *select, con
     TRY_GOTO(add_function(s, db, "stored_title", false, stored_title, err));
     TRY_GOTO(add_function(s, db, "stored_description", true, stored_description, err));
 done:
+    mem_free(path);
     sql_text_release(select);
     if (status == SEMID_OK)
         *out = s;
