@@ -89,26 +89,6 @@ done:
 /* Queries per search, and results beyond those needed. */
 enum { BLOCK_QUERIES = 256, SPARE = 32 };
 
-/* The rank of target i among its k results, not counting hidden ones; RANK_NONE if it is not one of
- * them. found: rows of the index, negative where there was no result. */
-static uint32_t rank_in_results(const faiss_search *s, const rank_queries *q, size_t i,
-                                const float *scores, const int64_t *found, size_t k,
-                                bool high_row_first) {
-    uint32_t target = q->targets[i], rank = 0;
-    size_t at = 0;
-    while (at < k && (found[at] < 0 || s->rows[found[at]] != target)) at++;
-    if (at == k) return RANK_NONE;
-
-    for (size_t j = 0; j < k; j++) {
-        if (j == at || found[j] < 0 || scores[j] < scores[at]) continue;
-        uint32_t row = s->rows[found[j]];
-        bool before = high_row_first ? row > target : row < target;
-        if (scores[j] == scores[at] && !before) continue;
-        rank += !(q->masked && histories_has(q->masked, q->users[i], row));
-    }
-    return rank;
-}
-
 semid_status faiss_search_ranks(const faiss_search *s, const rank_queries *q, uint32_t limit,
                                 bool high_row_first, uint32_t *ranks, semid_error *err) {
     semid_status status = SEMID_OK;
@@ -129,10 +109,26 @@ semid_status faiss_search_ranks(const faiss_search *s, const rank_queries *q, ui
         size_t n = q->n - begin < BLOCK_QUERIES ? q->n - begin : BLOCK_QUERIES;
         TRY_GOTO(check_interrupted(err));
         TRY_GOTO(s->api->search(s->index, q->profiles + begin * s->dim, n, k, scores, found, err));
+
+        /* Count before the target, where it is among the results, those that are not hidden. Rows
+         * of the index are negative where there was no result. */
         for (size_t i = 0; i < n; i++) {
-            uint32_t rank =
-                rank_in_results(s, q, begin + i, scores + i * k, found + i * k, k, high_row_first);
-            ranks[begin + i] = rank < limit ? rank : RANK_NONE;
+            const float *score = scores + i * k;
+            const int64_t *row_found = found + i * k;
+            uint32_t target = q->targets[begin + i], rank = 0;
+            size_t at = 0;
+            ranks[begin + i] = RANK_NONE;
+            while (at < k && (row_found[at] < 0 || s->rows[row_found[at]] != target)) at++;
+            if (at == k) continue;
+
+            for (size_t j = 0; j < k; j++) {
+                if (j == at || row_found[j] < 0 || score[j] < score[at]) continue;
+                uint32_t row = s->rows[row_found[j]];
+                bool before = high_row_first ? row > target : row < target;
+                if (score[j] == score[at] && !before) continue;
+                rank += !(q->masked && histories_has(q->masked, q->users[begin + i], row));
+            }
+            if (rank < limit) ranks[begin + i] = rank;
         }
     }
 done:

@@ -174,37 +174,29 @@ typedef struct method_run {
     size_t first_row; /* of the block */
 } method_run;
 
-/* run->item_rows, by looking up each id of the index. */
-static semid_status map_items(method_run *run, semid_error *err) {
-    const semid_inverted *index = run->method->index;
-    const catalogue *items = run->p->items;
-    size_t n_found = 0;
-
-    TRY(mem_alloc(&run->item_rows, semid_inverted_items(index), sizeof *run->item_rows, err));
-    for (size_t i = 0; i < semid_inverted_items(index); i++) {
-        const char *id = semid_inverted_id(index, i);
-        size_t row = ids_index_find(&items->index, id, strlen(id));
-        run->item_rows[i] = row == IDS_NOT_FOUND ? ROW_NONE : (uint32_t)row;
-        n_found += row != IDS_NOT_FOUND;
-    }
-
-    if (n_found == 0)
-        FAIL(SEMID_ERR_DATA, "expected the items of %s in the inverted index, found none of them",
-             embeddings_path(items->file));
-    run->result->n_unindexed = items->n_items > n_found ? items->n_items - n_found : 0;
-    return SEMID_OK;
-}
-
-static semid_status method_run_init(method_run *run, semid_error *err) {
+static semid_status prepare_run(method_run *run, semid_error *err) {
     const protocol *p = run->p;
     const semid_codebook *cb = run->method->codebook;
     method_result *r = run->result;
 
     semid_expand_params expand = expansion_of(&p->params, cb);
     TRY(semid_expander_new(NULL, &run->expander, cb, run->method->index, &expand, err));
-    TRY(map_items(run, err));
 
-    size_t n_items = semid_inverted_items(run->method->index);
+    /* The catalogue row of each item of the index, by its id. */
+    const semid_inverted *index = run->method->index;
+    size_t n_items = semid_inverted_items(index), n_found = 0;
+    TRY(mem_alloc(&run->item_rows, n_items, sizeof *run->item_rows, err));
+    for (size_t i = 0; i < n_items; i++) {
+        const char *id = semid_inverted_id(index, i);
+        size_t row = ids_index_find(&p->items->index, id, strlen(id));
+        run->item_rows[i] = row == IDS_NOT_FOUND ? ROW_NONE : (uint32_t)row;
+        n_found += row != IDS_NOT_FOUND;
+    }
+    if (n_found == 0)
+        FAIL(SEMID_ERR_DATA, "expected the items of %s in the inverted index, found none of them",
+             embeddings_path(p->items->file));
+    r->n_unindexed = p->items->n_items > n_found ? p->items->n_items - n_found : 0;
+
     run->n_workers = (size_t)threads_get();
     TRY(mem_calloc(&run->workspaces, run->n_workers, sizeof *run->workspaces, err));
     for (size_t i = 0; i < run->n_workers; i++) {
@@ -231,68 +223,44 @@ static semid_status method_run_init(method_run *run, semid_error *err) {
     return mem_alloc(&r->empty, r->n_rows, sizeof *r->empty, err);
 }
 
-static void method_run_release(method_run *run) {
-    for (size_t i = 0; run->workspaces && i < run->n_workers; i++) {
-        semid_expander_workspace_free(run->workspaces[i].expand);
-        mem_free(run->workspaces[i].rows);
-        mem_free(run->workspaces[i].scores);
-    }
-    mem_free(run->workspaces);
-
-    if (run->queries != run->raw) mem_free(run->queries);
-    if (run->raw != run->profiles) mem_free(run->raw);
-    mem_free(run->profiles);
-    mem_free(run->item_rows);
-    mem_free(run->n_listed);
-    semid_expander_free(run->expander);
-}
-
-/* The catalogue rows of all candidates; *has_target says whether the held-out item is one. */
-static uint32_t collect_candidates(const method_run *run, row_workspace *w, size_t row,
-                                   const semid_code_range *ranges, size_t n_ranges,
-                                   bool *has_target) {
-    const protocol *p = run->p;
-    uint32_t user = p->rows->users[row], target = p->rows->targets[row], n = 0, n_unknown = 0;
-
-    *has_target = false;
-    for (size_t i = 0; i < n_ranges; i++) {
-        size_t n_items;
-        const uint32_t *items = semid_inverted_rows(run->method->index, ranges[i], &n_items);
-        for (size_t j = 0; j < n_items; j++) {
-            uint32_t item = run->item_rows[items[j]];
-            n_unknown += item == ROW_NONE;
-            *has_target |= item == target;
-            if (item == ROW_NONE) continue;
-
-            bool is_hidden =
-                p->params.mask_history && item != target && histories_has(p->histories, user, item);
-            if (!is_hidden) w->rows[n++] = item;
-        }
-    }
-    run->n_listed[row] = n + n_unknown;
-    return n;
-}
-
 static void evaluate_rows(void *user, size_t chunk, size_t begin, size_t end) {
     (void)chunk;
     const method_run *run = user;
+    const protocol *p = run->p;
     method_result *r = run->result;
     row_workspace *w = &run->workspaces[threads_worker()];
-    size_t dim = run->p->items->dim;
+    size_t dim = p->items->dim;
 
     for (size_t i = begin; i < end; i++) {
         size_t row = run->first_row + i;
+        uint32_t who = p->rows->users[row], target = p->rows->targets[row], n = 0, n_unknown = 0;
         const semid_code_range *ranges;
-        bool has_target;
+        bool has_target = false;
         size_t n_ranges = semid_expander_codes(run->expander, run->queries + i * run->query_dim,
                                                r->codes + row * r->n_levels, w->expand, &ranges);
-        uint32_t n = collect_candidates(run, w, row, ranges, n_ranges, &has_target);
+
+        /* The candidates: items of the codes, as rows of the catalogue. */
+        for (size_t g = 0; g < n_ranges; g++) {
+            size_t n_items;
+            const uint32_t *items = semid_inverted_rows(run->method->index, ranges[g], &n_items);
+            for (size_t j = 0; j < n_items; j++) {
+                uint32_t item = run->item_rows[items[j]];
+                n_unknown += item == ROW_NONE;
+                has_target |= item == target;
+                if (item == ROW_NONE) continue;
+
+                bool is_hidden = p->params.mask_history && item != target &&
+                                 histories_has(p->histories, who, item);
+                if (!is_hidden) w->rows[n++] = item;
+            }
+        }
+        run->n_listed[row] = n + n_unknown;
 
         /* Also if the item is no candidate: the time measured is that of ranking every row. */
         uint32_t rank = n == 0 ? RANK_NONE
-                               : rank_among(&run->p->candidates, run->profiles + i * dim,
-                                            run->p->rows->targets[row], w->rows, n, w->scores);
-        r->ranks[row] = has_target && rank < run->p->params.rank_limit ? rank : RANK_NONE;
+                               : rank_among(&p->candidates, run->profiles + i * dim, target,
+                                            w->rows, n, w->scores);
+        r->ranks[row] = has_target && rank < p->params.rank_limit ? rank : RANK_NONE;
         r->n_cand[row] = n;
         r->empty[row] = n == 0;
     }
@@ -334,7 +302,7 @@ semid_status protocol_run(method_result *out, const protocol *p, const method_in
     semid_status status = SEMID_OK;
     method_result r = {.n_rows = p->rows->n, .n_levels = semid_codebook_levels(method->codebook)};
     method_run run = {.p = p, .method = method, .result = &r};
-    TRY_GOTO(method_run_init(&run, err));
+    TRY_GOTO(prepare_run(&run, err));
 
     for (size_t first = 0; first < r.n_rows; first += BLOCK_ROWS) {
         size_t n = block_size(p, first);
@@ -364,7 +332,18 @@ semid_status protocol_run(method_result *out, const protocol *p, const method_in
     *out = r;
     r = (method_result){0};
 done:
-    method_run_release(&run);
+    for (size_t i = 0; run.workspaces && i < run.n_workers; i++) {
+        semid_expander_workspace_free(run.workspaces[i].expand);
+        mem_free(run.workspaces[i].rows);
+        mem_free(run.workspaces[i].scores);
+    }
+    mem_free(run.workspaces);
+    if (run.queries != run.raw) mem_free(run.queries);
+    if (run.raw != run.profiles) mem_free(run.raw);
+    mem_free(run.profiles);
+    mem_free(run.item_rows);
+    mem_free(run.n_listed);
+    semid_expander_free(run.expander);
     method_result_release(&r);
     return status;
 }

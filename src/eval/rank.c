@@ -120,26 +120,24 @@ static float count_row(void *user, size_t query, uint32_t row, float score) {
     return t->counts[query] < t->stops[query] ? wanted->lower : INFINITY;
 }
 
-/* How many better items the history of `user` hides, each counted once. */
-static uint32_t count_hidden(const rank_task *t, const target *wanted, uint32_t user) {
-    const histories *hidden = t->q->masked;
-    uint32_t n = 0;
-    if (!hidden) return 0;
-    for (uint64_t i = hidden->offsets[user]; i < hidden->offsets[user + 1]; i++) {
-        if (i > hidden->offsets[user] && hidden->sorted[i] == hidden->sorted[i - 1]) continue;
-        if (hidden->sorted[i] != wanted->row)
-            n += is_better_exactly(t->r, wanted, hidden->sorted[i]);
-    }
-    return n;
-}
-
 static void finish_ranks(void *user, size_t chunk, size_t begin, size_t end) {
     (void)chunk;
     rank_task *t = user;
+    const histories *hidden = t->q->masked;
     for (size_t i = begin; i < end; i++) {
         t->ranks[i] = RANK_NONE;
         if (t->counts[i] >= t->stops[i]) continue;
-        uint32_t rank = t->counts[i] - count_hidden(t, &t->targets[i], t->q->users[i]);
+
+        /* Less the better items that the user's history hides, each counted once. */
+        const target *wanted = &t->targets[i];
+        uint64_t first = hidden ? hidden->offsets[t->q->users[i]] : 0;
+        uint64_t last = hidden ? hidden->offsets[t->q->users[i] + 1] : 0;
+        uint32_t rank = t->counts[i];
+        for (uint64_t h = first; h < last; h++) {
+            uint32_t row = hidden->sorted[h];
+            if ((h > first && row == hidden->sorted[h - 1]) || row == wanted->row) continue;
+            rank -= is_better_exactly(t->r, wanted, row);
+        }
         if (rank < t->limit) t->ranks[i] = rank;
     }
 }
