@@ -315,7 +315,7 @@ semid_status record_scan_open(record_scan **out, sql_db *db, const char *name,
     record_scan *s;
     const path_list *files = spec->files;
 
-    /* An empty CSV file has no header line, so that parse_header() never gets to refuse it. */
+    /* An empty CSV file has no header line, so that next_block() never gets to refuse it. */
     for (size_t i = 0; i < files->n_paths && spec->format == RECORD_CSV; i++)
         if (file_check_readable(files->paths[i], NULL) == SEMID_OK &&
             file_bytes(files->paths[i]) == 0)
