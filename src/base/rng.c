@@ -27,6 +27,10 @@ void rng_init(rng *r, uint64_t seed, uint64_t stream) {
     for (int i = 0; i < 4; i++) r->s[i] = splitmix64(&x);
 }
 
+void rng_init_numbered(rng *r, uint64_t seed, rng_numbered_stream stream, uint64_t number) {
+    rng_init(r, seed, ((uint64_t)stream << 56) | number);
+}
+
 uint64_t rng_u64(rng *r) {
     uint64_t *s = r->s;
     uint64_t result = rotl(s[1] * 5, 7) * 9;

@@ -34,7 +34,7 @@ semid_status test_rows_init(test_rows *out, const interaction_set *set, const hi
         qsort(drawn, n_drawn, sizeof *drawn, compare_u64);
     } else if (!all) {
         rng r;
-        rng_init(&r, sample->seed, 0);
+        rng_init(&r, sample->seed, RNG_EVAL_SAMPLE);
         rng_sample_sorted(&r, n, n_drawn, drawn);
     }
     if (n_drawn == 0) FAIL_GOTO(SEMID_ERR_DATA, "%s: expected test rows, found none", path);

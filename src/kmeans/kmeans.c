@@ -29,8 +29,7 @@ enum {
     N_STARTS = 3,
     START_ITERS = 10,
     SAMPLE_ROWS_PER_CODEWORD = 64,
-    ENOUGH_ROWS_FOR_ONE_START = 8192,
-    STREAM_SAMPLE = 101
+    ENOUGH_ROWS_FOR_ONE_START = 8192
 };
 
 /* Principal directions at most: of the start, and with a factor of shrinkage each. */
@@ -128,7 +127,7 @@ static semid_status draw_start(const row_source *from, const principal *axes,
     if (n > from->n) n = from->n;
     if (n < from->n || !x) {
         rng r;
-        rng_init(&r, params->seed, STREAM_SAMPLE);
+        rng_init(&r, params->seed, RNG_KMEANS_SAMPLE);
         TRY_GOTO(mem_alloc(&rows, n, sizeof *rows, err));
         TRY_GOTO(mem_alloc(&sample, n, dim * sizeof *sample, err));
         rng_sample_sorted(&r, from->n, n, rows);

@@ -29,7 +29,6 @@ enum { N_TRIALS = PANEL_WIDTH, CHUNK_FLOATS = 1 << 18 };
 
 /* Codewords taken per round: one, and one more per so many of K. */
 enum { CODEWORDS_FOR_ONE_MORE = 1024, MAX_PER_ROUND = 4 };
-enum { STREAM_DRAWS = 102, STREAM_RANDOM = 103 };
 
 /* ---- distinct rows ---- */
 
@@ -112,7 +111,7 @@ semid_status kmeans_start_random(const row_source *from, size_t n_codewords, uin
     TRY_GOTO(row_set_init(&set, dim, n_codewords, err));
 
     rng r;
-    rng_init(&r, seed, STREAM_RANDOM);
+    rng_init(&r, seed, RNG_KMEANS_RANDOM);
     for (size_t i = 0; i < n; i++) rows[i] = i;
     rng_shuffle_u64(&r, rows, n);
     for (size_t i = 0; i < n && set.n_rows < n_codewords; i++) {
@@ -263,7 +262,7 @@ semid_status kmeans_start_plusplus(const float *x, size_t n, size_t dim, size_t 
     size_t per_round = 1 + n_codewords / CODEWORDS_FOR_ONE_MORE, k = 0;
     if (per_round > MAX_PER_ROUND) per_round = MAX_PER_ROUND;
     rng r;
-    rng_init(&r, seed, STREAM_DRAWS);
+    rng_init(&r, seed, RNG_KMEANS_DRAWS);
 
     /* Until there are K codewords, or all rows are at distance 0 of one. */
     while (k < n_codewords && (k == 0 || sum_of(p.sums, p.n_chunks) > 0)) {

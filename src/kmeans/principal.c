@@ -26,9 +26,7 @@ enum {
     ITERATIONS = 10,
     MAX_SWEEPS = 30, /* of rotations; about 8 are needed */
     CHUNK_ROWS = 256,
-    CHUNK_DIRECTIONS = 8,
-    STREAM_SAMPLE = 201,
-    STREAM_START = 202
+    CHUNK_DIRECTIONS = 8
 };
 
 /* ---- covariance of a sample ---- */
@@ -65,7 +63,7 @@ static semid_status covariance_init(covariance *c, const row_source *from, uint6
     for (size_t i = 0; i < n; i++) rows[i] = i;
     if (n < from->n) {
         rng r;
-        rng_init(&r, seed, STREAM_SAMPLE);
+        rng_init(&r, seed, RNG_PRINCIPAL_SAMPLE);
         rng_sample_sorted(&r, from->n, n, rows);
     }
     for (size_t first = 0; first < n; first += CHUNK_ROWS) {
@@ -229,7 +227,7 @@ semid_status principal_fit(principal *out, const row_source *from, size_t n_dire
 
     /* Orthogonal iteration from a random basis. */
     rng r;
-    rng_init(&r, seed, STREAM_START);
+    rng_init(&r, seed, RNG_PRINCIPAL_START);
     for (size_t i = 0; i < n_vectors * dim; i++) s.q[i] = (float)rng_normal(&r);
     orthonormalize(s.q, n_vectors, dim);
     for (int it = 0; it < ITERATIONS; it++) {

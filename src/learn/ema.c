@@ -25,8 +25,6 @@ enum {
     COUNT_ROWS_PER_CODEWORD = 16
 };
 
-enum { STREAM_START = 100, STREAM_TRAIN }; /* of the seed */
-
 typedef struct ema_training {
     codebook_trainer trainer;
     shuffled_rows rows;
@@ -86,7 +84,7 @@ static semid_status start(ema_training *e, semid_error *err) {
     float *sample = NULL;
     semid_codebook *codebook = NULL;
     rng order;
-    rng_init(&order, p->seed, STREAM_START);
+    rng_init(&order, p->seed, RNG_EMA_START);
     shuffled_rows_shuffle(&e->rows, &order);
     if (p->init) return start_levels(e, p->init, err);
 
@@ -161,7 +159,7 @@ static semid_status fit(semid_codebook **out, const row_source *rows, const semi
     TRY_GOTO(codebook_trainer_init(&e.trainer, p, rows->n, rows->dim, rows->dim, err));
     TRY_GOTO(shuffled_rows_init(&e.rows, rows, e.trainer.workspace.max_rows, err));
     TRY_GOTO(mem_alloc(&e.errors, p->n_levels, sizeof *e.errors, err));
-    rng_init(&e.trainer.random, p->seed, STREAM_TRAIN);
+    rng_init(&e.trainer.random, p->seed, RNG_EMA_TRAIN);
 
     TRY_GOTO(start(&e, err));
     TRY_GOTO(train(&e, epochs, err));

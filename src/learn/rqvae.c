@@ -35,8 +35,6 @@ enum {
     DIMS_PER_CHUNK = 16
 };
 
-enum { STREAM_WEIGHTS = 300, STREAM_START, STREAM_EPOCHS = 1000 }; /* of the seed */
-
 typedef struct rqvae_training {
     const semid_rqvae_params *p;
     const row_source *source;
@@ -187,7 +185,7 @@ static semid_status start_networks(rqvae_training *f, semid_error *err) {
         m->scale = start->scale;
     } else {
         rng random;
-        rng_init(&random, f->p->quantizer.seed, STREAM_WEIGHTS);
+        rng_init(&random, f->p->quantizer.seed, RNG_RQVAE_WEIGHTS);
         TRY(measure_rows(f->source, m, err));
         draw_weights(&random, &m->encoder.shape, m->params);
         draw_weights(&random, &m->decoder.shape, model_decoder_params(m));
@@ -213,7 +211,7 @@ static semid_status start_codewords(rqvae_training *f, semid_error *err) {
 
     /* Latents of n random rows in random order, by the encoder as it is now. */
     rng random;
-    rng_init(&random, t->params->seed, STREAM_START);
+    rng_init(&random, t->params->seed, RNG_RQVAE_START);
     TRY_GOTO(mem_alloc(&rows, n, sizeof *rows, err));
     TRY_GOTO(mem_alloc(&x, n, f->source->dim * sizeof *x, err));
     TRY_GOTO(mem_alloc(&z, n, t->dim * sizeof *z, err));
@@ -280,7 +278,7 @@ static semid_status train_epoch(rqvae_training *f, size_t e, semid_rqvae_epoch *
                                 semid_error *err) {
     codebook_trainer *t = &f->trainer.codebooks;
     f->sums = (rqvae_sums){0};
-    rng_init(&t->random, f->p->quantizer.seed, STREAM_EPOCHS + e);
+    rng_init(&t->random, f->p->quantizer.seed, RNG_RQVAE_EPOCH + e);
     shuffled_rows_reset(&f->rows); /* or the order would depend on all epochs before */
     shuffled_rows_shuffle(&f->rows, &t->random);
     TRY(codebook_trainer_epoch(t, train_batch, f, &f->shown, err));

@@ -32,7 +32,7 @@ static semid_status train(const faiss_bridge *faiss, faiss_index *index, const e
     float *x = NULL;
     rng random;
 
-    rng_init(&random, seed, 0);
+    rng_init(&random, seed, RNG_FAISS_SAMPLE);
     TRY_GOTO(mem_alloc(&rows, n, sizeof *rows, err));
     TRY_GOTO(mem_alloc(&x, n, dim * sizeof *x, err));
     rng_sample_sorted(&random, n_rows, n, rows);

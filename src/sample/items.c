@@ -49,7 +49,7 @@ void sample_catalogue_init(sample_catalogue *c, uint64_t n_items, uint64_t seed)
     /* Each shelf gets one item, and the rest is shared by weights between 1 and 3. */
     double weights[SAMPLE_MAX_TYPES], total = 0, before = 0;
     rng r;
-    rng_init(&r, c->seed, 0);
+    rng_init(&r, c->seed, RNG_SAMPLE_SHELVES);
     for (size_t s = 0; s < c->n_shelves; s++) total += weights[s] = 1 + 2 * rng_uniform(&r);
     uint64_t spare = c->n_items - c->n_shelves;
     for (size_t s = 0; s < c->n_shelves; s++) {
@@ -90,10 +90,6 @@ void sample_asin(uint64_t item, char out[SAMPLE_ID_BYTES]) {
 
 /* ---- random choices ---- */
 
-void sample_rng(const sample_catalogue *c, rng *r, sample_stream stream, uint64_t number) {
-    rng_init(r, c->seed, ((uint64_t)stream << 56) | number);
-}
-
 bool sample_chance(rng *r, double p) {
     return rng_uniform(r) < p;
 }
@@ -130,7 +126,7 @@ static void describe_line(const sample_catalogue *c, const sample_type *type, ui
                           item_text *t) {
     char a[WORD_BYTES], b[WORD_BYTES], other_use[WORD_BYTES], closing[TEXT_BYTES];
 
-    sample_rng(c, r, SAMPLE_LINE, line);
+    rng_init_numbered(r, c->seed, RNG_SAMPLE_LINE, line);
     snprintf(t->brand, sizeof t->brand, "%.30s%.30s", sample_pick(r, sample_brands, a, sizeof a),
              sample_pick(r, sample_endings, b, sizeof b));
     snprintf(t->series, sizeof t->series, "%c%c-%d", (char)('A' + rng_below(r, 26)),
@@ -157,7 +153,7 @@ static void describe_item(const sample_catalogue *c, const sample_shelf *shelf, 
     uint64_t in_shelf = item - shelf->first, variant = in_shelf % SAMPLE_LINE_ITEMS;
     describe_line(c, shelf->type, item - variant, r, t);
     element(shelf->type->sizes, (size_t)variant, t->size, sizeof t->size);
-    sample_rng(c, r, SAMPLE_ITEM, item);
+    rng_init_numbered(r, c->seed, RNG_SAMPLE_ITEM, item);
     sample_pick(r, sample_colors, t->color, sizeof t->color);
     /* More items than sizes: the color tells them apart. */
     bool colored = variant >= count_elements(shelf->type->sizes) || sample_chance(r, 0.1);

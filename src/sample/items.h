@@ -46,10 +46,6 @@ void sample_asin(uint64_t item, char out[SAMPLE_ID_BYTES]);
  * some have two. Returns the number of lines. */
 int sample_write_meta(const sample_catalogue *c, uint64_t item, FILE *out);
 
-/* Independent random streams: one per purpose and number (of an item, a line or a user). */
-typedef enum sample_stream { SAMPLE_ITEM = 1, SAMPLE_LINE, SAMPLE_USER } sample_stream;
-void sample_rng(const sample_catalogue *c, rng *r, sample_stream stream, uint64_t number);
-
 bool sample_chance(rng *r, double p);
 /* Copies a random element of a list (words.h) to buf, and returns buf. */
 const char *sample_pick(rng *r, const char *list, char *buf, size_t n_buf);

@@ -18,8 +18,8 @@
  * jump to a line that is drawn by popularity (Zipf). Lines that are neighbours have similar texts,
  * and so similar embeddings: what comes next is close to what came before.
  *
- * Each user has a random stream of their own (the seed, SAMPLE_USER, the user's number), so that
- * users are written one after the other without keeping any: O(1) memory, O(reviews) time. The
+ * Each user has a random stream of their own (the seed, RNG_SAMPLE_USER, the user's number), so
+ * that users are written one after the other without keeping any: O(1) memory, O(reviews) time. The
  * order of random draws is part of the format: tests pin the bytes. */
 
 enum { MAX_HISTORY = 64, MAX_TASTES = 3 };
@@ -130,7 +130,7 @@ static size_t write_user(const sample_catalogue *c, uint64_t number, FILE *out) 
     char id[32];
 
     /* The walk begins on the first of one to three shelves that the user likes. */
-    sample_rng(c, &u.r, SAMPLE_USER, number);
+    rng_init_numbered(&u.r, c->seed, RNG_SAMPLE_USER, number);
     u.n_tastes = 1 + rng_below(&u.r, MAX_TASTES);
     for (size_t i = 0; i < u.n_tastes; i++)
         u.tastes[i] = sample_shelf_of(c, rng_below(&u.r, c->n_items));

@@ -14,7 +14,6 @@
  * needs a copy; the other methods only read, and take a float32 file in place when they see all of
  * it. And rows that exceed the memory limit are read again in every pass: slower, the same bits. */
 
-enum { STREAM_HOLDOUT = 200, STREAM_SAMPLE };
 enum { ROWS_AT_ONCE = 4096 };
 
 /* ---- memory ---- */
@@ -65,7 +64,7 @@ static semid_status draw_sample(uint64_t **out, const train_data *data, const fi
     rng random;
     uint64_t *numbers;
     TRY(mem_alloc(&numbers, data->n_rows, sizeof *numbers, err));
-    rng_init(&random, seed, STREAM_SAMPLE);
+    rng_init(&random, seed, RNG_TRAIN_SAMPLE);
     rng_sample_sorted(&random, n_left, data->n_rows, numbers);
 
     /* From places among the rows that are left to places among all: both lists ascend, and each
@@ -103,7 +102,7 @@ static semid_status take(train_data *data, const file_rows *rows, const train_pa
     rng random;
     data->n_held = (size_t)((double)rows->n_rows * p->holdout + 1e-9);
     TRY(mem_alloc(&data->held, data->n_held, sizeof *data->held, err));
-    rng_init(&random, seed, STREAM_HOLDOUT);
+    rng_init(&random, seed, RNG_TRAIN_HOLDOUT);
     rng_sample_sorted(&random, rows->n_rows, data->n_held, data->held);
 
     size_t n_left = rows->n_rows - data->n_held, n_max = (size_t)p->max_train;
