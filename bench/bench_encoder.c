@@ -78,15 +78,14 @@ typedef struct row_work {
 
 static void run_softmax(void *user) {
     row_work *w = user;
-    for (size_t i = 0; i < ROWS; i++)
-        kernels()->softmax_f32(w->x + i * TOKENS, TOKENS, 0.125F);
+    for (size_t i = 0; i < ROWS; i++) kernels()->softmax_f32(w->x + i * TOKENS, TOKENS, 0.125F);
 }
 
 static void run_layer_norm(void *user) {
     row_work *w = user;
     for (size_t i = 0; i < ROWS; i++)
-        kernels()->layer_norm_f32(w->x + i * WIDTH, w->residual + i * WIDTH,
-                                                      w->gamma, w->beta, WIDTH, 1e-12F);
+        kernels()->layer_norm_f32(w->x + i * WIDTH, w->residual + i * WIDTH, w->gamma, w->beta,
+                                  WIDTH, 1e-12F);
 }
 
 int main(int argc, char **argv) {

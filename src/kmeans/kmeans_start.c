@@ -204,7 +204,7 @@ static void measure_trials(void *user, size_t chunk, size_t begin, size_t end) {
 
 /* Take up to n_wanted of the trials that were measured; their rows into taken_rows. */
 static size_t take_best(plusplus *p, size_t n_wanted, uint32_t *taken_rows) {
-    size_t taken[N_TRIALS], n_taken = 0;
+    size_t taken[N_TRIALS] = {0}, n_taken = 0;
     bool excluded[N_TRIALS] = {0}; /* taken, or near one that was taken */
     while (n_taken < n_wanted) {
         size_t best = N_TRIALS;

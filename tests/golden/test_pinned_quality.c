@@ -10,8 +10,8 @@
 #include "base/memory.h"
 #include "base/rng.h"
 #include "formats/npy.h"
-#include "train/train.h"
 #include "support/support.h"
+#include "train/train.h"
 
 #include <math.h>
 #include <stdio.h>

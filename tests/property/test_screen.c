@@ -1,8 +1,8 @@
 /* Screening changes no code: on drawn shapes and hostile data it gives what plain float32 gives. */
 #include "base/memory.h"
 #include "base/rng.h"
-#include "kernels/kernels.h"
 #include "codebook/nearest.h"
+#include "kernels/kernels.h"
 #include "support/support.h"
 
 #include <math.h>
