@@ -44,17 +44,6 @@ static semid_status read_wordpiece(tokenizer_spec *spec, const json_t *root, con
 
 /* ---- byte-level BPE ---- */
 
-/* A setting that changes the tokens unless it is missing, null, false, 0 or "". */
-static semid_status check_unset(const json_t *object, const char *where, const char *key,
-                                semid_error *err) {
-    const json_t *value = json_object_get(object, key);
-    bool unset = !value || json_is_null(value) || json_is_false(value) ||
-                 (json_is_number(value) && json_number_value(value) == 0) ||
-                 (json_is_string(value) && json_string_length(value) == 0);
-    if (!unset) FAIL(SEMID_ERR_UNSUPPORTED, "%s.%s is not supported", where, key);
-    return SEMID_OK;
-}
-
 static semid_status read_bpe(tokenizer_spec *spec, const json_t *root, const json_t *model,
                              semid_error *err) {
     static const char *const unset[] = {"dropout", "continuing_subword_prefix",
@@ -67,8 +56,16 @@ static semid_status read_bpe(tokenizer_spec *spec, const json_t *root, const jso
     size_t i;
 
     spec->model = MODEL_BPE;
-    for (i = 0; i < sizeof unset / sizeof *unset; i++)
-        TRY(check_unset(model, "model", unset[i], err));
+
+    /* settings that change the tokens unless they are missing, null, false, 0 or "" */
+    for (i = 0; i < sizeof unset / sizeof *unset; i++) {
+        const json_t *value = json_object_get(model, unset[i]);
+        bool is_unset = !value || json_is_null(value) || json_is_false(value) ||
+                        (json_is_number(value) && json_number_value(value) == 0) ||
+                        (json_is_string(value) && json_string_length(value) == 0);
+        if (!is_unset) FAIL(SEMID_ERR_UNSUPPORTED, "model.%s is not supported", unset[i]);
+    }
+
     if (unknown && !json_is_null(unknown))
         TRY(json_member_string(model, "model", "unk_token", &options->unknown_token, err));
     TRY(json_optional_bool(model, "model", "fuse_unk", &options->fuse_unknown, err));

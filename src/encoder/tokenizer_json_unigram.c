@@ -126,11 +126,19 @@ static semid_status read_metaspace(unigram_options *options, const json_t *objec
     return json_optional_bool(object, where, "split", &options->split_marks, err);
 }
 
-static semid_status read_words(unigram_options *options, const json_t *object, semid_error *err) {
+semid_status tokenizer_spec_read_unigram(tokenizer_spec *spec, const json_t *root,
+                                         const json_t *model, semid_error *err) {
     static const char *const split[] = {"WhitespaceSplit", NULL};
+    unigram_options *options = &spec->unigram;
+    spec->model = MODEL_UNIGRAM;
+    TRY(read_scores(spec, model, err));
+    TRY(read_steps(&spec->spm, json_object_get(root, "normalizer"), err));
+
+    const json_t *object = json_object_get(root, "pre_tokenizer");
     const char *type = json_string_value(json_object_get(object, "type"));
     if (!type || strcmp(type, "Sequence") != 0) return read_metaspace(options, object, err);
 
+    /* a Sequence: words are split at white space before Metaspace marks them */
     const json_t *list = json_object_get(object, "pretokenizers");
     if (json_array_size(list) != 2)
         FAIL(SEMID_ERR_UNSUPPORTED, "pre_tokenizer Sequence is not supported; supported: %s",
@@ -144,12 +152,4 @@ static semid_status read_words(unigram_options *options, const json_t *object, s
         FAIL(SEMID_ERR_UNSUPPORTED,
              "pre_tokenizer: prepend_scheme first after WhitespaceSplit is not supported");
     return SEMID_OK;
-}
-
-semid_status tokenizer_spec_read_unigram(tokenizer_spec *spec, const json_t *root,
-                                         const json_t *model, semid_error *err) {
-    spec->model = MODEL_UNIGRAM;
-    TRY(read_scores(spec, model, err));
-    TRY(read_steps(&spec->spm, json_object_get(root, "normalizer"), err));
-    return read_words(&spec->unigram, json_object_get(root, "pre_tokenizer"), err);
 }

@@ -56,23 +56,19 @@ typedef struct special_token {
     bool before, after, lstrip; /* goes before or after every text */
 } special_token;
 
-/* A special token's text: a string, or an object with `content`. */
-static semid_status special_name(const json_t *config, const char *key, const char *usual,
-                                 const char **out, semid_error *err) {
-    const json_t *value = json_object_get(config, key);
-    *out = usual;
-    if (!value || json_is_null(value)) return SEMID_OK;
-    if (json_is_object(value)) return json_member_string(value, key, "content", out, err);
-    return json_member_string(config, "tokenizer_config.json", key, out, err);
-}
-
 static semid_status read_specials(tokenizer_spec *spec, const json_t *config,
                                   const special_token *specials, size_t n_specials,
                                   const char **unknown, semid_error *err) {
     for (size_t i = 0; i < n_specials; i++) {
         const special_token *special = &specials[i];
-        const char *name;
-        TRY(special_name(config, special->key, special->usual, &name, err));
+        const char *name = special->usual;
+
+        /* its text: a string, or an object with `content` */
+        const json_t *value = json_object_get(config, special->key);
+        if (json_is_object(value))
+            TRY(json_member_string(value, special->key, "content", &name, err));
+        else if (value && !json_is_null(value))
+            TRY(json_member_string(config, "tokenizer_config.json", special->key, &name, err));
         if (strcmp(special->key, "unk_token") == 0) *unknown = name;
 
         int64_t id = -1;
