@@ -44,18 +44,6 @@ semid_ema_params semid_ema_params_default(void) {
                               .seed = 42};
 }
 
-static semid_status check(const semid_ema_params *p, const row_source *rows, semid_error *err) {
-    TRY(codebook_trainer_check(p, rows->n, rows->dim, err));
-    if (!p->init) return SEMID_OK;
-
-    size_t L = semid_codebook_levels(p->init), K = semid_codebook_codewords(p->init);
-    size_t d = semid_codebook_dim(p->init);
-    if (L != p->n_levels || K != p->n_codewords || d != rows->dim)
-        FAIL(SEMID_ERR_SHAPE, "start codewords: expected [%zu, %zu, %zu], found [%zu, %zu, %zu]",
-             p->n_levels, p->n_codewords, rows->dim, L, K, d);
-    return SEMID_OK;
-}
-
 /* ---- start ---- */
 
 static size_t at_most(size_t n, size_t limit) {
@@ -154,7 +142,15 @@ static semid_status fit(semid_codebook **out, const row_source *rows, const semi
                         semid_ema_epoch *epochs, semid_error *err) {
     semid_status status = SEMID_OK;
     ema_training e = {0};
-    TRY(check(p, rows, err));
+    TRY(codebook_trainer_check(p, rows->n, rows->dim, err));
+    if (p->init) {
+        size_t L = semid_codebook_levels(p->init), K = semid_codebook_codewords(p->init);
+        size_t d = semid_codebook_dim(p->init);
+        if (L != p->n_levels || K != p->n_codewords || d != rows->dim)
+            FAIL(SEMID_ERR_SHAPE,
+                 "start codewords: expected [%zu, %zu, %zu], found [%zu, %zu, %zu]", p->n_levels,
+                 p->n_codewords, rows->dim, L, K, d);
+    }
 
     TRY_GOTO(codebook_trainer_init(&e.trainer, p, rows->n, rows->dim, rows->dim, err));
     TRY_GOTO(shuffled_rows_init(&e.rows, rows, e.trainer.workspace.max_rows, err));

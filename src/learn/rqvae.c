@@ -62,21 +62,6 @@ semid_rqvae_params semid_rqvae_params_default(void) {
 
 /* ---- checks ---- */
 
-static semid_status check_widths(const semid_rqvae_params *p, size_t dim, semid_error *err) {
-    if (p->n_hidden == 0 || p->n_hidden > SEMID_MODEL_MAX_HIDDEN)
-        FAIL(SEMID_ERR_ARGUMENT, "hidden layers: expected 1 to %d, found %zu",
-             SEMID_MODEL_MAX_HIDDEN, p->n_hidden);
-    for (size_t i = 0; i < p->n_hidden; i++)
-        if (p->hidden[i] == 0 || p->hidden[i] > SEMID_MODEL_MAX_WIDTH)
-            FAIL(SEMID_ERR_ARGUMENT, "hidden width: expected 1 to %d, found %zu",
-                 SEMID_MODEL_MAX_WIDTH, p->hidden[i]);
-
-    if (p->latent == 0 || p->latent > SEMID_MODEL_MAX_WIDTH || dim > SEMID_MODEL_MAX_WIDTH)
-        FAIL(SEMID_ERR_ARGUMENT, "latents and vectors: expected dimensions 1 to %d, found %zu, %zu",
-             SEMID_MODEL_MAX_WIDTH, p->latent, dim);
-    return SEMID_OK;
-}
-
 static semid_status check(const semid_rqvae_params *p, const row_source *rows, semid_error *err) {
     const semid_codebook *cb = p->start_codebook;
     size_t L = p->quantizer.n_levels, K = p->quantizer.n_codewords, dim = rows->dim;
@@ -89,7 +74,21 @@ static semid_status check(const semid_rqvae_params *p, const row_source *rows, s
              p->weight_decay);
 
     /* The widths are those of the model that training continues with, if there is one. */
-    if (!p->start && !cb) return check_widths(p, dim, err);
+    if (!p->start && !cb) {
+        if (p->n_hidden == 0 || p->n_hidden > SEMID_MODEL_MAX_HIDDEN)
+            FAIL(SEMID_ERR_ARGUMENT, "hidden layers: expected 1 to %d, found %zu",
+                 SEMID_MODEL_MAX_HIDDEN, p->n_hidden);
+        for (size_t i = 0; i < p->n_hidden; i++)
+            if (p->hidden[i] == 0 || p->hidden[i] > SEMID_MODEL_MAX_WIDTH)
+                FAIL(SEMID_ERR_ARGUMENT, "hidden width: expected 1 to %d, found %zu",
+                     SEMID_MODEL_MAX_WIDTH, p->hidden[i]);
+        if (p->latent == 0 || p->latent > SEMID_MODEL_MAX_WIDTH || dim > SEMID_MODEL_MAX_WIDTH)
+            FAIL(SEMID_ERR_ARGUMENT,
+                 "latents and vectors: expected dimensions 1 to %d, found %zu, %zu",
+                 SEMID_MODEL_MAX_WIDTH, p->latent, dim);
+        return SEMID_OK;
+    }
+
     if (!p->start || !cb) FAIL(SEMID_ERR_ARGUMENT, "start: expected a model and its codebook");
     if (semid_model_dim(p->start) != dim ||
         semid_model_latent(p->start) != semid_codebook_dim(cb) || semid_codebook_levels(cb) != L ||
@@ -343,21 +342,6 @@ static semid_status train(rqvae_training *f, semid_error *err) {
 
 /* ---- the public calls ---- */
 
-static semid_status open_checkpoint(rqvae_training *f, semid_error *err) {
-    rqvae_checkpoint *c = &f->checkpoint;
-    size_t n_epochs = f->p->quantizer.n_epochs;
-    *c = (rqvae_checkpoint){.path = f->p->checkpoint, .trainer = &f->trainer};
-    TRY(mem_alloc(&c->epochs, n_epochs, sizeof *c->epochs, err));
-
-    /* Nothing is described, and no row read for it, unless there is to be a file. */
-    if (!c->path) return SEMID_OK;
-    TRY(rqvae_checkpoint_describe(c, f->p, f->source, err));
-    if (!f->p->resume || !path_exists(c->path)) return SEMID_OK;
-    TRY(rqvae_checkpoint_load(c, err));
-    log_info("%s: going on after epoch %zu of %zu", c->path, c->n_done, n_epochs);
-    return SEMID_OK;
-}
-
 static semid_status fit(semid_codebook **codebook, semid_model **model, const row_source *rows,
                         const semid_rqvae_params *p, semid_rqvae_epoch *epochs, semid_error *err) {
     semid_status status = SEMID_OK;
@@ -369,7 +353,16 @@ static semid_status fit(semid_codebook **codebook, semid_model **model, const ro
     TRY_GOTO(start_networks(&f, err));
     TRY_GOTO(rqvae_trainer_init(&f.trainer, f.model, p, rows->n, err));
     TRY_GOTO(shuffled_rows_init(&f.rows, rows, f.trainer.codebooks.workspace.max_rows, err));
-    TRY_GOTO(open_checkpoint(&f, err));
+
+    /* Nothing is described, and no row read for it, unless there is to be a file. */
+    rqvae_checkpoint *c = &f.checkpoint;
+    *c = (rqvae_checkpoint){.path = p->checkpoint, .trainer = &f.trainer};
+    TRY_GOTO(mem_alloc(&c->epochs, n_epochs, sizeof *c->epochs, err));
+    if (c->path) TRY_GOTO(rqvae_checkpoint_describe(c, p, rows, err));
+    if (c->path && p->resume && path_exists(c->path)) {
+        TRY_GOTO(rqvae_checkpoint_load(c, err));
+        log_info("%s: going on after epoch %zu of %zu", c->path, c->n_done, n_epochs);
+    }
     TRY_GOTO(train(&f, err));
 
     TRY_GOTO(codebook_trainer_codebook(&f.trainer.codebooks, codebook, err));

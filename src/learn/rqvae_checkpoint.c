@@ -250,20 +250,6 @@ static semid_status load_epochs(rqvae_checkpoint *c, const safetensors *file, se
     return SEMID_OK;
 }
 
-static semid_status load_levels(rqvae_checkpoint *c, training_state *s, const safetensors *file,
-                                semid_error *err) {
-    codebook_trainer *t = &c->trainer->codebooks;
-    size_t first = s->n, K = t->params->n_codewords;
-    TRY(add_codewords(s, c->trainer, err));
-    for (size_t i = first; i < s->n; i++) TRY(load_tensor(c, file, &s->list[i], err));
-
-    for (size_t l = 0; l < t->params->n_levels; l++)
-        TRY(level_init(&t->levels[l], K, t->dim, s->codewords + l * K * t->dim,
-                       t->params->entropy_reg > 0, err));
-    copy_levels(s, t, true);
-    return SEMID_OK;
-}
-
 semid_status rqvae_checkpoint_load(rqvae_checkpoint *c, semid_error *err) {
     semid_status status = SEMID_OK;
     safetensors *file = NULL;
@@ -275,7 +261,17 @@ semid_status rqvae_checkpoint_load(rqvae_checkpoint *c, semid_error *err) {
     add_networks(&s, c->trainer);
     for (size_t i = 0; i < s.n; i++) TRY_GOTO(load_tensor(c, file, &s.list[i], err));
     c->quantizes = safetensors_has(file, "codewords");
-    if (c->quantizes) TRY_GOTO(load_levels(c, &s, file, err));
+    if (c->quantizes) {
+        codebook_trainer *t = &c->trainer->codebooks;
+        size_t first = s.n, K = t->params->n_codewords;
+        TRY_GOTO(add_codewords(&s, c->trainer, err));
+        for (size_t i = first; i < s.n; i++) TRY_GOTO(load_tensor(c, file, &s.list[i], err));
+
+        for (size_t l = 0; l < t->params->n_levels; l++)
+            TRY_GOTO(level_init(&t->levels[l], K, t->dim, s.codewords + l * K * t->dim,
+                                t->params->entropy_reg > 0, err));
+        copy_levels(&s, t, true);
+    }
 
     /* One NaN would spread to every weight. */
     for (size_t i = 0; i < s.n; i++) {
