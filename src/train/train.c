@@ -116,17 +116,6 @@ static semid_status open_rows(training *t, file_rows *out, const char *path,
     return file_rows_scan(out, t->p->skip_bad_rows, err);
 }
 
-/* The rows to encode are opened before the fit: a mistake there must not cost one. */
-static semid_status open_all_rows(training *t, semid_error *err) {
-    const train_params *p = t->p;
-    static const concat_params alone = {0};
-    if (p->train) TRY(open_rows(t, &t->train_rows, p->in, &p->concat, err));
-    t->encoded_rows = p->train && !p->encode ? &t->train_rows : &t->other_rows;
-
-    if (p->encode) return open_rows(t, &t->other_rows, p->encode, &alone, err);
-    return p->train ? SEMID_OK : open_rows(t, &t->other_rows, p->in, &p->concat, err);
-}
-
 /* ---- training ---- */
 
 static train_shape choose_shape(const training *t) {
@@ -160,17 +149,6 @@ static semid_status check_distinct(training *t, semid_error *err) {
     return SEMID_OK;
 }
 
-/* Codewords to start from must have the dimension of what they will quantize. */
-static semid_status check_start_dim(const training *t, semid_error *err) {
-    size_t found = t->model ? semid_model_latent(t->model) : t->data.dim, dim = found;
-    if (t->start) dim = semid_codebook_dim(t->start);
-    if (t->start_model) dim = semid_model_dim(t->start_model);
-    if (dim == found) return SEMID_OK;
-
-    FAIL(SEMID_ERR_SHAPE, "%s: expected %s of dimension %zu as in %s, found %zu", t->p->in,
-         t->model ? "principal components" : "vectors", dim, start_path(t->p), found);
-}
-
 static semid_status fit(training *t, semid_error *err) {
     const train_params *p = t->p;
     uint64_t seed = t->ctx->seed;
@@ -194,7 +172,15 @@ static semid_status fit(training *t, semid_error *err) {
         log_info("pca: %lld of %zu dimensions keep %.1f%% of the variance", (long long)p->pca,
                  t->data.dim, 100 * t->pca_kept);
     }
-    TRY(check_start_dim(t, err));
+
+    /* Codewords to start from must have the dimension of what they will quantize. */
+    size_t found = t->model ? semid_model_latent(t->model) : t->data.dim, dim = found;
+    if (t->start) dim = semid_codebook_dim(t->start);
+    if (t->start_model) dim = semid_model_dim(t->start_model);
+    if (dim != found)
+        FAIL(SEMID_ERR_SHAPE, "%s: expected %s of dimension %zu as in %s, found %zu", p->in,
+             t->model ? "principal components" : "vectors", dim, start_path(p), found);
+
     if (t->start_model && !networks) {
         t->model = t->start_model;
         t->start_model = NULL;
@@ -355,7 +341,16 @@ semid_status step_train(const train_params *params, const step_context *ctx, jso
 
     TRY_GOTO(json_made(&t.report, json_object(), err));
     TRY_GOTO(load_start(&t, err));
-    TRY_GOTO(open_all_rows(&t, err));
+
+    /* The rows to encode are opened before the fit: a mistake there must not cost one. */
+    static const concat_params alone = {0};
+    if (params->train) TRY_GOTO(open_rows(&t, &t.train_rows, params->in, &params->concat, err));
+    if (params->encode)
+        TRY_GOTO(open_rows(&t, &t.other_rows, params->encode, &alone, err));
+    else if (!params->train)
+        TRY_GOTO(open_rows(&t, &t.other_rows, params->in, &params->concat, err));
+    t.encoded_rows = params->train && !params->encode ? &t.train_rows : &t.other_rows;
+
     if (params->train) TRY_GOTO(fit(&t, err));
     TRY_GOTO(encode(&t, err));
 

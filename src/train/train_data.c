@@ -79,24 +79,6 @@ static semid_status draw_sample(uint64_t **out, const train_data *data, const fi
     return SEMID_OK;
 }
 
-/* Block by block, so that pages of the file do not pile up beside the copy. */
-static semid_status copy_sample(train_data *data, semid_error *err) {
-    size_t n_values, dim = data->dim;
-    if (!size_mul(data->n_rows, dim, &n_values))
-        FAIL(SEMID_ERR_NO_MEMORY, "out of memory: the sample");
-    TRY(mem_alloc(&data->owned, n_values, sizeof(float), err));
-
-    for (size_t row = 0; row < data->n_rows; row += ROWS_AT_ONCE) {
-        size_t n = data->n_rows - row < ROWS_AT_ONCE ? data->n_rows - row : ROWS_AT_ONCE;
-        TRY(check_interrupted(err));
-        TRY(file_rows_read(&data->sample, row, n, data->owned + row * dim, err));
-        file_rows_release_pages(&data->sample, row, n);
-    }
-    file_rows_close(&data->sample);
-    data->rows = row_source_of(data->owned, data->n_rows, dim);
-    return SEMID_OK;
-}
-
 static semid_status take(train_data *data, const file_rows *rows, const train_params *p,
                          uint64_t seed, semid_error *err) {
     rng random;
@@ -121,11 +103,26 @@ static semid_status take(train_data *data, const file_rows *rows, const train_pa
     uint64_t *numbers = NULL;
     if (!takes_all || rows->numbers) TRY(draw_sample(&numbers, data, rows, n_left, seed, err));
     data->sample = file_rows_subset(rows, numbers, data->n_rows);
-    if (!exceeds_memory) return copy_sample(data, err);
+    if (exceeds_memory) {
+        log_info("the rows are read as they are needed, to keep to the memory limit");
+        data->from = file_rows_callback(&data->sample);
+        return row_source_open(&data->rows, &data->from, data->dim, err);
+    }
 
-    log_info("the rows are read as they are needed, to keep to the memory limit");
-    data->from = file_rows_callback(&data->sample);
-    return row_source_open(&data->rows, &data->from, data->dim, err);
+    /* Copied block by block, so that pages of the file do not pile up beside the copy. */
+    size_t n_values, dim = data->dim;
+    if (!size_mul(data->n_rows, dim, &n_values))
+        FAIL(SEMID_ERR_NO_MEMORY, "out of memory: the sample");
+    TRY(mem_alloc(&data->owned, n_values, sizeof(float), err));
+    for (size_t row = 0; row < data->n_rows; row += ROWS_AT_ONCE) {
+        size_t n = data->n_rows - row < ROWS_AT_ONCE ? data->n_rows - row : ROWS_AT_ONCE;
+        TRY(check_interrupted(err));
+        TRY(file_rows_read(&data->sample, row, n, data->owned + row * dim, err));
+        file_rows_release_pages(&data->sample, row, n);
+    }
+    file_rows_close(&data->sample);
+    data->rows = row_source_of(data->owned, data->n_rows, dim);
+    return SEMID_OK;
 }
 
 semid_status train_data_take(train_data *out, const file_rows *rows, const train_params *params,
