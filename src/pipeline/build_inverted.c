@@ -15,25 +15,6 @@
  * opened again after it was written, which checks the file, and the figures of the report come from
  * there. */
 
-/* The ids as C strings; duplicates and ids with a NUL inside could not be looked up again. */
-static semid_status check_ids(const ids *list, const char *path, const char ***out,
-                              semid_error *err) {
-    const char **strings;
-    TRY(ids_check_distinct(list, path, err));
-    TRY(mem_alloc(&strings, list->n_ids, sizeof *strings, err));
-
-    for (size_t i = 0; i < list->n_ids; i++) {
-        size_t n_bytes;
-        strings[i] = ids_get(list, i, &n_bytes);
-        if (strlen(strings[i]) != n_bytes) {
-            mem_free(strings);
-            FAIL(SEMID_ERR_DATA, "%s: row %zu: the id has a NUL byte inside", path, i);
-        }
-    }
-    *out = strings;
-    return SEMID_OK;
-}
-
 static semid_status describe(const char *path, json_t **out, semid_error *err) {
     semid_inverted *index;
     TRY(semid_inverted_open(&index, path, err));
@@ -70,7 +51,17 @@ semid_status step_build_inverted(const build_inverted_params *params, const step
     TRY(output_check_folder(params->outdir, outputs, err));
 
     TRY_GOTO(item_codes_load(&list, &codes, params->items, params->id_col, err));
-    TRY_GOTO(check_ids(&list, params->items, &strings, err));
+
+    /* The ids as C strings; duplicates and ids with a NUL inside could not be looked up again. */
+    TRY_GOTO(ids_check_distinct(&list, params->items, err));
+    TRY_GOTO(mem_alloc(&strings, list.n_ids, sizeof *strings, err));
+    for (size_t i = 0; i < list.n_ids; i++) {
+        size_t n_bytes;
+        strings[i] = ids_get(&list, i, &n_bytes);
+        if (strlen(strings[i]) != n_bytes)
+            FAIL_GOTO(SEMID_ERR_DATA, "%s: row %zu: the id has a NUL byte inside", params->items,
+                      i);
+    }
 
     TRY_GOTO(path_join(&path, params->outdir, outputs[0], err));
     TRY_GOTO(path_join(&meta_path, params->outdir, outputs[1], err));

@@ -90,17 +90,6 @@ static semid_status check_usage(const eval_params *p, semid_error *err) {
     return SEMID_OK;
 }
 
-/* The table, the report beside it, and the rows. */
-static semid_status check_outputs(const eval_params *p, semid_error *err) {
-    char *json_path;
-    TRY(output_check_file(p->out, NULL, err));
-    if (p->rows) TRY(output_check_file(p->rows, NULL, err));
-    TRY(path_replace_extension(&json_path, p->out, ".json", err));
-    semid_status status = output_check_file(json_path, NULL, err);
-    mem_free(json_path);
-    return status;
-}
-
 static protocol_params protocol_params_of(const eval_params *p, const eval_topk *topk) {
     protocol_params out = {
         .profile = (profile_kind)p->profile,
@@ -293,18 +282,6 @@ static semid_status make_report(evaluation *e, json_t **out, semid_error *err) {
         err);
 }
 
-static semid_status save(evaluation *e, json_t *report, semid_error *err) {
-    char *json_path = NULL;
-    semid_status status = SEMID_OK;
-    TRY_GOTO(path_replace_extension(&json_path, e->p->out, ".json", err));
-    if (e->p->rows) TRY_GOTO(file_out_commit(&e->rows_file, err));
-    TRY_GOTO(eval_table_save(e->table, e->p->out, err));
-    TRY_GOTO(json_file_save(report, json_path, err));
-done:
-    mem_free(json_path);
-    return status;
-}
-
 static void evaluation_release(evaluation *e) {
     for (size_t i = 0; e->methods && i < e->p->methods.n_items; i++) {
         method_files *m = &e->methods[i];
@@ -336,12 +313,17 @@ semid_status step_eval(const eval_params *params, const step_context *ctx, json_
     step_timer timer = step_begin();
     semid_status status = SEMID_OK;
     json_t *whole = NULL;
+    char *json_path = NULL; /* of the report, beside the table */
     evaluation e = {.p = params, .table = json_array()};
     TRY_GOTO(check_usage(params, err));
     TRY_GOTO(parse_topk(&e.topk, &params->topk, err));
     e.protocol_params = protocol_params_of(params, &e.topk);
     TRY_GOTO(device_find(&e.protocol_params.device, ctx->device, err));
-    TRY_GOTO(check_outputs(params, err));
+
+    TRY_GOTO(output_check_file(params->out, NULL, err));
+    if (params->rows) TRY_GOTO(output_check_file(params->rows, NULL, err));
+    TRY_GOTO(path_replace_extension(&json_path, params->out, ".json", err));
+    TRY_GOTO(output_check_file(json_path, NULL, err));
 
     TRY_GOTO(load_items(&e, err));
     TRY_GOTO(open_methods(&e, err));
@@ -360,10 +342,13 @@ semid_status step_eval(const eval_params *params, const step_context *ctx, json_
     /* files at the end, together: a method that fails leaves the old ones */
     TRY_GOTO(make_report(&e, &whole, err));
     TRY_GOTO(step_end(timer, whole, err));
-    TRY_GOTO(save(&e, whole, err));
+    if (params->rows) TRY_GOTO(file_out_commit(&e.rows_file, err));
+    TRY_GOTO(eval_table_save(e.table, params->out, err));
+    TRY_GOTO(json_file_save(whole, json_path, err));
     *report = json_incref(whole);
 done:
     json_decref(whole);
+    mem_free(json_path);
     evaluation_release(&e);
     return status;
 }

@@ -30,21 +30,7 @@ typedef struct listing {
     size_t *title_of; /* [n_listed] number in `titles` + 1; 0: none */
 } listing;
 
-/* ---- the prefix ---- */
-
-static semid_status parse_prefix(listing *l, size_t n_codewords, semid_error *err) {
-    const char *text = l->p->prefix;
-    size_t n_levels = l->codes->n_levels;
-    if (semid_code_parse(text, l->prefix, n_levels, &l->n_prefix, NULL) != SEMID_OK)
-        FAIL(STATUS_USAGE, "--prefix: expected 1 to %zu codes such as 12-203, found \"%s\"",
-             n_levels, text);
-
-    for (size_t i = 0; i < l->n_prefix; i++)
-        if ((size_t)l->prefix[i] >= n_codewords)
-            FAIL(STATUS_USAGE, "--prefix: expected codes from 0 to %zu, found %d", n_codewords - 1,
-                 l->prefix[i]);
-    return SEMID_OK;
-}
+/* ---- rows under the prefix ---- */
 
 static const int32_t *code_of(const listing *l, size_t row) {
     return l->codes->data + row * l->codes->n_levels;
@@ -152,22 +138,6 @@ done:
 
 /* ---- report ---- */
 
-static semid_status add_items(const listing *l, json_t *items, semid_error *err) {
-    for (size_t i = 0; i < l->n_listed; i++) {
-        char text[SEMID_CODE_TEXT_BYTES];
-        const int32_t *code = code_of(l, l->rows[i]);
-        semid_code_format(code, l->codes->n_levels, text, sizeof text);
-
-        size_t title = l->title_of[i];
-        TRY(json_append(items,
-                        json_pack("{s:s, s:s, s:s?}", "code", text, "item_id",
-                                  ids_get(&l->listed_ids, i, NULL), "title",
-                                  title ? ids_get(&l->titles, title - 1, NULL) : NULL),
-                        err));
-    }
-    return SEMID_OK;
-}
-
 semid_status inspect_prefix(json_t *report, const prefix_params *params, const semid_codes *codes,
                             size_t n_codewords, semid_error *err) {
     semid_status status = SEMID_OK;
@@ -176,7 +146,14 @@ semid_status inspect_prefix(json_t *report, const prefix_params *params, const s
         FAIL(SEMID_ERR_UNSUPPORTED, "expected at most %d levels, found %zu", SEMID_CODE_MAX_LEVELS,
              codes->n_levels);
 
-    TRY_GOTO(parse_prefix(&l, n_codewords, err));
+    if (semid_code_parse(params->prefix, l.prefix, codes->n_levels, &l.n_prefix, NULL) != SEMID_OK)
+        FAIL(STATUS_USAGE, "--prefix: expected 1 to %zu codes such as 12-203, found \"%s\"",
+             codes->n_levels, params->prefix);
+    for (size_t i = 0; i < l.n_prefix; i++)
+        if ((size_t)l.prefix[i] >= n_codewords)
+            FAIL(STATUS_USAGE, "--prefix: expected codes from 0 to %zu, found %d", n_codewords - 1,
+                 l.prefix[i]);
+
     TRY_GOTO(find_rows(&l, err));
     TRY_GOTO(name_rows(&l, err));
     TRY_GOTO(find_titles(&l, err));
@@ -187,7 +164,17 @@ semid_status inspect_prefix(json_t *report, const prefix_params *params, const s
                  json_pack("{s:s, s:I, s:I, s:o}", "prefix", params->prefix, "n_items",
                            (json_int_t)l.n_rows, "n_codes", (json_int_t)l.n_codes, "items", items),
                  err));
-    TRY_GOTO(add_items(&l, items, err));
+    for (size_t i = 0; i < l.n_listed; i++) {
+        char text[SEMID_CODE_TEXT_BYTES];
+        semid_code_format(code_of(&l, l.rows[i]), codes->n_levels, text, sizeof text);
+
+        size_t title = l.title_of[i];
+        TRY_GOTO(json_append(items,
+                             json_pack("{s:s, s:s, s:s?}", "code", text, "item_id",
+                                       ids_get(&l.listed_ids, i, NULL), "title",
+                                       title ? ids_get(&l.titles, title - 1, NULL) : NULL),
+                             err));
+    }
 done:
     mem_free(l.rows);
     mem_free(l.title_of);

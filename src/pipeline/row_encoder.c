@@ -182,18 +182,6 @@ static semid_rows quantized_rows(row_encoder *e) {
     return (semid_rows){.n_rows = e->rows->n_rows, .read = read_latents, .user = e};
 }
 
-static semid_status make_balanced(row_encoder *e, semid_error *err) {
-    encode_change *change = &e->result.balance;
-    semid_rows rows = quantized_rows(e);
-    log_info("balancing the use of codewords");
-
-    change->before = mean_error(e);
-    TRY(balance_assign(e->cb, &rows, e->result.all.codes.data, &e->prices, &change->n_moved, err));
-    TRY(pass_over_rows(e, "measure", measure_codes, err));
-    change->after = mean_error(e);
-    return SEMID_OK;
-}
-
 static semid_status make_unique(row_encoder *e, semid_error *err) {
     encode_change *change = &e->result.unique;
     float *errors = e->keep_errors ? e->errors : NULL;
@@ -308,8 +296,16 @@ static semid_status choose_all_codes(row_encoder *e, semid_error *err) {
     }
 
     if (o->balance) {
+        encode_change *change = &e->result.balance;
+        semid_rows rows = quantized_rows(e);
         e->first_measured = o->unique ? last : 0;
-        TRY(make_balanced(e, err));
+        log_info("balancing the use of codewords");
+
+        change->before = mean_error(e);
+        TRY(balance_assign(e->cb, &rows, e->result.all.codes.data, &e->prices, &change->n_moved,
+                           err));
+        TRY(pass_over_rows(e, "measure", measure_codes, err));
+        change->after = mean_error(e);
     }
     if (o->unique) {
         e->first_measured = 0;

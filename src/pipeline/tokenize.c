@@ -118,16 +118,6 @@ static semid_status append_bytes(text_buffer *out, const char *s, semid_error *e
     return SEMID_OK;
 }
 
-static semid_status append_tokens(const tokenizer *t, text_buffer *out, const token_ids *ids,
-                                  semid_error *err) {
-    TRY(append_bytes(out, "[", err));
-    for (size_t i = 0; i < ids->n_ids; i++) {
-        if (i > 0) TRY(append_bytes(out, ",", err));
-        TRY(json_line_append_string(out, tokenizer_token(t, ids->ids[i]), err));
-    }
-    return append_bytes(out, "]\n", err);
-}
-
 static semid_status tokenize_line(const tokenize_state *s, size_t line, worker_buffers *work,
                                   text_buffer *out, semid_error *err) {
     text_buffer *text = &work->text;
@@ -143,8 +133,16 @@ static semid_status tokenize_line(const tokenize_state *s, size_t line, worker_b
     }
 
     TRY(tokenizer_encode(s->tokenizer, text->bytes, text->n_bytes, s->max_len, &work->ids, err));
-    return s->params->tokens ? append_tokens(s->tokenizer, out, &work->ids, err)
-                             : append_ids(out, &work->ids, err);
+    const token_ids *ids = &work->ids;
+    if (!s->params->tokens) return append_ids(out, ids, err);
+
+    /* --tokens: the tokens themselves */
+    TRY(append_bytes(out, "[", err));
+    for (size_t i = 0; i < ids->n_ids; i++) {
+        if (i > 0) TRY(append_bytes(out, ",", err));
+        TRY(json_line_append_string(out, tokenizer_token(s->tokenizer, ids->ids[i]), err));
+    }
+    return append_bytes(out, "]\n", err);
 }
 
 static void tokenize_chunk(void *user, size_t index, size_t begin, size_t end) {
