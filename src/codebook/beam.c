@@ -52,37 +52,6 @@ struct beam {
     workspace *workspaces; /* [n_workspaces] */
 };
 
-static void workspace_release(workspace *w) {
-    mem_free(w->now);
-    mem_free(w->next);
-    mem_free(w->residuals);
-    mem_free(w->next_residuals);
-    mem_free(w->scores);
-    mem_free(w->best);
-    mem_free(w->codes);
-    mem_free(w->errors);
-}
-
-static semid_status workspace_init(workspace *w, const beam *b, semid_error *err) {
-    size_t n_rows = b->block_rows, n_prefixes = n_rows * b->width, L = b->n_levels;
-    TRY(mem_alloc(&w->now, n_rows, sizeof *w->now, err));
-    TRY(mem_alloc(&w->next, n_rows, sizeof *w->next, err));
-    TRY(mem_alloc(&w->residuals, n_prefixes, b->dim * sizeof(float), err));
-    TRY(mem_alloc(&w->next_residuals, n_prefixes, b->dim * sizeof(float), err));
-    TRY(mem_alloc(&w->scores, n_prefixes, scores_stride(b->levels[0]) * sizeof(float), err));
-    TRY(mem_alloc(&w->best, b->width, sizeof *w->best, err));
-    TRY(mem_alloc(&w->codes, 2 * n_prefixes, L * sizeof(int32_t), err));
-    TRY(mem_alloc(&w->errors, 2 * n_prefixes, L * sizeof(float), err));
-
-    /* Each row has a fixed part of the arrays; now and next change places at every level. */
-    for (size_t i = 0; i < n_rows; i++) {
-        size_t now = i * b->width * L, next = (n_rows + i) * b->width * L;
-        w->now[i] = (prefixes){.codes = w->codes + now, .errors = w->errors + now};
-        w->next[i] = (prefixes){.codes = w->codes + next, .errors = w->errors + next};
-    }
-    return SEMID_OK;
-}
-
 semid_status beam_new(beam **out, const semid_codebook *cb, size_t width, size_t n_workspaces,
                       semid_error *err) {
     semid_status status = SEMID_OK;
@@ -93,6 +62,7 @@ semid_status beam_new(beam **out, const semid_codebook *cb, size_t width, size_t
     b->n_levels = semid_codebook_levels(cb);
     b->dim = semid_codebook_dim(cb);
     b->block_rows = width < KERNEL_MAX_ROWS ? KERNEL_MAX_ROWS / width : 1;
+    size_t n_rows = b->block_rows, n_prefixes = n_rows * width, L = b->n_levels;
 
     TRY_GOTO(mem_calloc(&b->levels, b->n_levels, sizeof *b->levels, err));
     for (size_t l = 0; l < b->n_levels; l++)
@@ -101,7 +71,25 @@ semid_status beam_new(beam **out, const semid_codebook *cb, size_t width, size_t
 
     TRY_GOTO(mem_calloc(&b->workspaces, n_workspaces, sizeof *b->workspaces, err));
     b->n_workspaces = n_workspaces;
-    for (size_t i = 0; i < n_workspaces; i++) TRY_GOTO(workspace_init(&b->workspaces[i], b, err));
+    for (size_t i = 0; i < n_workspaces; i++) {
+        workspace *w = &b->workspaces[i];
+        size_t stride = scores_stride(b->levels[0]);
+        TRY_GOTO(mem_alloc(&w->now, n_rows, sizeof *w->now, err));
+        TRY_GOTO(mem_alloc(&w->next, n_rows, sizeof *w->next, err));
+        TRY_GOTO(mem_alloc(&w->residuals, n_prefixes, b->dim * sizeof(float), err));
+        TRY_GOTO(mem_alloc(&w->next_residuals, n_prefixes, b->dim * sizeof(float), err));
+        TRY_GOTO(mem_alloc(&w->scores, n_prefixes, stride * sizeof(float), err));
+        TRY_GOTO(mem_alloc(&w->best, width, sizeof *w->best, err));
+        TRY_GOTO(mem_alloc(&w->codes, 2 * n_prefixes, L * sizeof(int32_t), err));
+        TRY_GOTO(mem_alloc(&w->errors, 2 * n_prefixes, L * sizeof(float), err));
+
+        /* Each row has a fixed part of the arrays; now and next change places at every level. */
+        for (size_t r = 0; r < n_rows; r++) {
+            size_t now = r * width * L, next = (n_rows + r) * width * L;
+            w->now[r] = (prefixes){.codes = w->codes + now, .errors = w->errors + now};
+            w->next[r] = (prefixes){.codes = w->codes + next, .errors = w->errors + next};
+        }
+    }
     *out = b;
     b = NULL;
 done:
@@ -112,7 +100,17 @@ done:
 void beam_free(beam *b) {
     if (!b) return;
     for (size_t l = 0; b->levels && l < b->n_levels; l++) scores_free(b->levels[l]);
-    for (size_t i = 0; i < b->n_workspaces; i++) workspace_release(&b->workspaces[i]);
+    for (size_t i = 0; i < b->n_workspaces; i++) {
+        workspace *w = &b->workspaces[i];
+        mem_free(w->now);
+        mem_free(w->next);
+        mem_free(w->residuals);
+        mem_free(w->next_residuals);
+        mem_free(w->scores);
+        mem_free(w->best);
+        mem_free(w->codes);
+        mem_free(w->errors);
+    }
     mem_free(b->levels);
     mem_free(b->workspaces);
     mem_free(b);

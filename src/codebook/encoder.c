@@ -48,41 +48,21 @@ semid_encoder_params semid_encoder_params_default(void) {
     return (semid_encoder_params){.beam = 1};
 }
 
-static semid_status check_params(const semid_encoder_params *p, const semid_codebook *codebook,
-                                 const semid_model *model, semid_error *err) {
-    TRY(check_reserved(p->reserved, sizeof p->reserved, err));
-    if (p->beam == 0 || p->beam > SEMID_BEAM_MAX)
-        FAIL(SEMID_ERR_ARGUMENT, "beam: expected a width of 1 to %d, found %zu", SEMID_BEAM_MAX,
-             p->beam);
-    if (p->max_concurrent > MAX_CONCURRENT)
-        FAIL(SEMID_ERR_ARGUMENT, "max_concurrent: expected 0 to %d, found %zu", MAX_CONCURRENT,
-             p->max_concurrent);
-    if (model && semid_model_latent(model) != semid_codebook_dim(codebook))
-        FAIL(SEMID_ERR_SHAPE,
-             "model: expected latents of dimension %zu as the codewords have, found %zu",
-             semid_codebook_dim(codebook), semid_model_latent(model));
-    return SEMID_OK;
-}
-
-static semid_status make_slots(semid_encoder *e, size_t n, semid_error *err) {
-    TRY(mem_calloc(&e->slots, n, sizeof *e->slots, err));
-    e->n_slots = n;
-    for (size_t i = 0; i < n; i++) {
-        slot *s = &e->slots[i];
-        atomic_flag_clear(&s->taken);
-        if (!e->model) continue;
-        size_t latent = semid_model_latent(e->model);
-        TRY(mem_alloc(&s->latents, MODEL_BLOCK_ROWS, latent * sizeof(float), err));
-        TRY(mem_alloc(&s->activations, model_block_floats(e->model), sizeof(float), err));
-    }
-    return SEMID_OK;
-}
-
 semid_status semid_encoder_new(semid_encoder **out, const semid_codebook *codebook,
                                const semid_model *model, const semid_encoder_params *params,
                                semid_error *err) {
     semid_encoder_params p = params ? *params : semid_encoder_params_default();
-    TRY(check_params(&p, codebook, model, err));
+    TRY(check_reserved(p.reserved, sizeof p.reserved, err));
+    if (p.beam == 0 || p.beam > SEMID_BEAM_MAX)
+        FAIL(SEMID_ERR_ARGUMENT, "beam: expected a width of 1 to %d, found %zu", SEMID_BEAM_MAX,
+             p.beam);
+    if (p.max_concurrent > MAX_CONCURRENT)
+        FAIL(SEMID_ERR_ARGUMENT, "max_concurrent: expected 0 to %d, found %zu", MAX_CONCURRENT,
+             p.max_concurrent);
+    if (model && semid_model_latent(model) != semid_codebook_dim(codebook))
+        FAIL(SEMID_ERR_SHAPE,
+             "model: expected latents of dimension %zu as the codewords have, found %zu",
+             semid_codebook_dim(codebook), semid_model_latent(model));
 
     semid_status status = SEMID_OK;
     semid_encoder *e;
@@ -96,7 +76,18 @@ semid_status semid_encoder_new(semid_encoder **out, const semid_codebook *codebo
 
     /* Greedy encoding of vectors needs no memory but the stack. */
     if (p.beam > 1) TRY_GOTO(beam_new(&e->beam, codebook, p.beam, n_slots, err));
-    if (p.beam > 1 || model) TRY_GOTO(make_slots(e, n_slots, err));
+    if (p.beam > 1 || model) {
+        TRY_GOTO(mem_calloc(&e->slots, n_slots, sizeof *e->slots, err));
+        e->n_slots = n_slots;
+    }
+    for (size_t i = 0; i < e->n_slots; i++) {
+        slot *s = &e->slots[i];
+        atomic_flag_clear(&s->taken);
+        if (!model) continue;
+        TRY_GOTO(mem_alloc(&s->latents, MODEL_BLOCK_ROWS, semid_model_latent(model) * sizeof(float),
+                           err));
+        TRY_GOTO(mem_alloc(&s->activations, model_block_floats(model), sizeof(float), err));
+    }
     *out = e;
     e = NULL;
 done:
@@ -157,18 +148,6 @@ const semid_model *semid_encoder_model(const semid_encoder *encoder) {
 
 /* ---- encoding ---- */
 
-static size_t take_slot(semid_encoder *e) {
-    while (sem_wait(&e->free_slots) != 0) /* a signal came */
-        ;
-    for (size_t i = 0;; i = (i + 1) % e->n_slots)
-        if (!atomic_flag_test_and_set(&e->slots[i].taken)) return i;
-}
-
-static void give_slot(semid_encoder *e, size_t i) {
-    atomic_flag_clear(&e->slots[i].taken);
-    sem_post(&e->free_slots);
-}
-
 typedef struct encode_task {
     semid_encoder *e;
     const float *x;
@@ -180,9 +159,14 @@ static void encode_block(void *user, size_t chunk, size_t begin, size_t end) {
     (void)chunk;
     encode_task *t = user;
     semid_encoder *e = t->e;
-    size_t n = end - begin, bad, n_bad = 0, at = take_slot(e);
+    size_t n = end - begin, bad, n_bad = 0, at = 0;
     int32_t *codes = t->codes + begin * semid_encoder_levels(e);
     const float *rows = t->x + begin * semid_encoder_dim(e);
+
+    /* Take a free slot: the semaphore says that there is one, the flags which. */
+    while (sem_wait(&e->free_slots) != 0) /* a signal came */
+        ;
+    while (atomic_flag_test_and_set(&e->slots[at].taken)) at = (at + 1) % e->n_slots;
 
     if (e->model) {
         slot *s = &e->slots[at];
@@ -202,7 +186,9 @@ static void encode_block(void *user, size_t chunk, size_t begin, size_t end) {
     } else {
         encode_greedy(e->codebook, rows, n, codes, NULL, NULL);
     }
-    give_slot(e, at);
+
+    atomic_flag_clear(&e->slots[at].taken);
+    sem_post(&e->free_slots);
 }
 
 semid_status semid_encoder_encode(semid_encoder *encoder, const float *x, size_t n, int32_t *codes,

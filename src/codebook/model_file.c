@@ -104,30 +104,6 @@ static semid_status read_net(model_reader *r, const char *net, const mlp_shape *
     return SEMID_OK;
 }
 
-/* Is the codebook the one that the model was written for? */
-static semid_status check_codebook(model_reader *r, const semid_model *m, const semid_codebook *cb,
-                                   semid_error *err) {
-    int64_t mark = -1;
-    array a;
-    if (safetensors_has(r->file, mark_name)) {
-        TRY(safetensors_get(r->file, mark_name, &a, err));
-        if (array_elements(&a) != 1)
-            FAIL(SEMID_ERR_SHAPE, "%s: tensor %s: expected one number", r->label, mark_name);
-        TRY(array_to_i64(&a, 0, 1, &mark, err));
-        r->n_read++;
-    }
-    if (!cb) return SEMID_OK;
-
-    if (semid_codebook_dim(cb) != semid_model_latent(m))
-        FAIL(SEMID_ERR_SHAPE,
-             "%s: expected latents of dimension %zu as the codewords have, found %zu", r->label,
-             semid_codebook_dim(cb), semid_model_latent(m));
-    if (mark >= 0 && mark != (int64_t)model_codebook_mark(cb))
-        FAIL(SEMID_ERR_DATA,
-             "%s: expected the model of the codebooks beside it, found that of others", r->label);
-    return SEMID_OK;
-}
-
 static semid_status read_model(semid_model **out, model_reader *r, const semid_codebook *codebook,
                                semid_error *err) {
     semid_status status = SEMID_OK;
@@ -148,7 +124,25 @@ static semid_status read_model(semid_model **out, model_reader *r, const semid_c
         FAIL_GOTO(SEMID_ERR_DATA, "%s: tensor scale: expected a positive number, found %g",
                   r->label, (double)m->scale);
 
-    TRY_GOTO(check_codebook(r, m, codebook, err));
+    if (codebook && semid_codebook_dim(codebook) != semid_model_latent(m))
+        FAIL_GOTO(SEMID_ERR_SHAPE,
+                  "%s: expected latents of dimension %zu as the codewords have, found %zu",
+                  r->label, semid_codebook_dim(codebook), semid_model_latent(m));
+
+    /* Is the codebook the one that the model was written for, if it says? */
+    if (safetensors_has(r->file, mark_name)) {
+        int64_t mark;
+        TRY_GOTO(safetensors_get(r->file, mark_name, &a, err));
+        if (array_elements(&a) != 1)
+            FAIL_GOTO(SEMID_ERR_SHAPE, "%s: tensor %s: expected one number", r->label, mark_name);
+        TRY_GOTO(array_to_i64(&a, 0, 1, &mark, err));
+        r->n_read++;
+        if (codebook && mark >= 0 && mark != (int64_t)model_codebook_mark(codebook))
+            FAIL_GOTO(SEMID_ERR_DATA,
+                      "%s: expected the model of the codebooks beside it, found that of others",
+                      r->label);
+    }
+
     if (r->n_read != safetensors_count(r->file))
         FAIL_GOTO(SEMID_ERR_FORMAT, "%s: expected the %zu tensors of a model, found %zu", r->label,
                   r->n_read, safetensors_count(r->file));

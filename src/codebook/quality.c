@@ -60,42 +60,34 @@ static void measure_level(semid_quality *q, const int32_t *codes, uint64_t *coun
 
 /* ---- prefixes and whole codes ---- */
 
-typedef struct buckets {
-    size_t n_buckets, n_sharing, largest;
-    double entropy; /* nats */
-} buckets;
-
-/* Of rows that share their first n_levels codes. */
-static buckets measure_buckets(const code_order *order, size_t n_levels) {
-    size_t n = order->n_rows;
-    double of_one = entropy_of(1, n); /* most buckets, where there are many */
-    buckets b = {0};
-    for (size_t begin = 0, end; begin < n; begin = end) {
-        end = code_order_run(order, begin, n, n_levels);
-        size_t size = end - begin;
-        b.n_buckets++;
-        b.n_sharing += size > 1 ? size : 0;
-        b.largest = size > b.largest ? size : b.largest;
-        b.entropy += size == 1 ? of_one : entropy_of(size, n);
-    }
-    return b;
-}
-
+/* The buckets are the rows that share a prefix of some length; those of the last length, whole
+ * codes. */
 static void measure_prefixes(semid_quality *q, code_order *order) {
-    buckets b = {0};
+    size_t n = q->n_rows, n_buckets = 0, n_sharing = 0, largest = 0;
+    double entropy = 0;               /* nats */
+    double of_one = entropy_of(1, n); /* most buckets, where there are many */
+
     code_order_sort(order);
     for (size_t l = 0; l < q->n_levels; l++) {
-        double above = b.entropy;
-        b = measure_buckets(order, l + 1);
-        q->levels[l].conditional_perplexity = exp(fmax(b.entropy - above, 0));
+        double above = entropy;
+        n_buckets = n_sharing = largest = 0;
+        entropy = 0;
+        for (size_t begin = 0, end; begin < n; begin = end) {
+            end = code_order_run(order, begin, n, l + 1);
+            size_t size = end - begin;
+            n_buckets++;
+            n_sharing += size > 1 ? size : 0;
+            largest = size > largest ? size : largest;
+            entropy += size == 1 ? of_one : entropy_of(size, n);
+        }
+        q->levels[l].conditional_perplexity = exp(fmax(entropy - above, 0));
     }
 
-    /* The last buckets are those of whole codes. */
-    q->n_unique = b.n_buckets;
-    q->collision_ratio = 1 - (double)b.n_buckets / (double)q->n_rows;
-    q->n_sharing = b.n_sharing;
-    q->largest_bucket = b.largest;
-    q->entropy_bits = b.entropy / log(2);
+    q->n_unique = n_buckets;
+    q->collision_ratio = 1 - (double)n_buckets / (double)n;
+    q->n_sharing = n_sharing;
+    q->largest_bucket = largest;
+    q->entropy_bits = entropy / log(2);
 }
 
 semid_status semid_quality_measure(semid_context *context, semid_quality *out,

@@ -144,12 +144,6 @@ static bool is_whitespace(uint32_t c) {
     return unicode_properties()[c] & CHAR_WHITESPACE;
 }
 
-static bool stands_alone(const char *text, size_t n_bytes, size_t begin, size_t end) {
-    size_t neighbour;
-    if (begin > 0 && unicode_is_word(character_before(text, begin, &neighbour))) return false;
-    return end == n_bytes || !unicode_is_word(character_at(text, end, n_bytes, &neighbour));
-}
-
 bool token_matcher_next(const token_matcher *m, const char *text, size_t n_bytes,
                         match_state *state, text_piece *piece) {
     size_t begin, end, edge;
@@ -163,7 +157,11 @@ bool token_matcher_next(const token_matcher *m, const char *text, size_t n_bytes
 
     while ((token = find_match(m, text, state->searched, n_bytes, &begin, &end))) {
         state->searched = end;
-        if (token->single_word && !stands_alone(text, n_bytes, begin, end)) continue;
+        if (token->single_word) {
+            bool joined = begin > 0 && unicode_is_word(character_before(text, begin, &edge));
+            joined |= end < n_bytes && unicode_is_word(character_at(text, end, n_bytes, &edge));
+            if (joined) continue;
+        }
 
         /* White space on the left that no token has taken yet. On the right, an earlier token may
          * have taken more than this one matched, all of it white space. */

@@ -45,42 +45,39 @@ struct bert_workspace {
 
 /* ---- workspace ---- */
 
-static semid_status buffers_init(worker_buffers *b, const text_model *m, size_t max_len,
-                                 semid_error *err) {
-    const text_model_config *c = &m->config;
-    size_t widest = c->hidden > c->intermediate ? c->hidden : c->intermediate;
-    size_t tokens = max_len > CHUNK_TOKENS ? max_len : CHUNK_TOKENS, hidden = gemm_pad(c->hidden);
-    size_t wide = gemm_pad(c->intermediate), head = c->hidden / c->n_heads;
-
-    if (wide < 3 * hidden) wide = 3 * hidden;
-    TRY(mem_alloc(&b->x, tokens * hidden, sizeof(float), err));
-    TRY(mem_alloc(&b->mixed, tokens * hidden, sizeof(float), err));
-    TRY(mem_alloc(&b->wide, tokens * wide, sizeof(float), err));
-    TRY(mem_alloc(&b->packed, gemm_pad(max_len) * gemm_pad(head), sizeof(float), err));
-    TRY(mem_alloc(&b->scores, max_len * gemm_pad(max_len), sizeof(float), err));
-    TRY(mem_alloc(&b->head, max_len * gemm_pad(head), sizeof(float), err));
-
-    if (m->kind == PRECISION_F32) return SEMID_OK;
-    size_t row_bytes =
-        m->kind == PRECISION_INT8 ? gemm_i8_pad(widest) : gemm_bf16_pad(widest) * sizeof(uint16_t);
-    TRY(mem_alloc(&b->narrow, tokens, row_bytes, err));
-    TRY(mem_alloc(&b->low, tokens, sizeof(float), err));
-    return mem_alloc(&b->step, tokens, sizeof(float), err);
-}
-
 semid_status bert_workspace_new(bert_workspace **out, const text_model *m, size_t max_len,
                                 semid_error *err) {
+    const text_model_config *c = &m->config;
+    size_t tokens = max_len > CHUNK_TOKENS ? max_len : CHUNK_TOKENS, hidden = gemm_pad(c->hidden);
+    size_t wide = gemm_pad(c->intermediate), head = gemm_pad(c->hidden / c->n_heads);
+    if (wide < 3 * hidden) wide = 3 * hidden;
+    size_t widest = c->hidden > c->intermediate ? c->hidden : c->intermediate;
+    size_t narrow_bytes =
+        m->kind == PRECISION_INT8 ? gemm_i8_pad(widest) : gemm_bf16_pad(widest) * sizeof(uint16_t);
+
     bert_workspace *w;
+    semid_status status = SEMID_OK;
     TRY(mem_calloc(&w, 1, sizeof *w, err));
     *w = (bert_workspace){.max_len = max_len, .n_workers = threads_get()};
-    semid_status status = mem_calloc(&w->workers, (size_t)w->n_workers, sizeof *w->workers, err);
-    for (int i = 0; status == SEMID_OK && i < w->n_workers; i++)
-        status = buffers_init(&w->workers[i], m, max_len, err);
+    TRY_GOTO(mem_calloc(&w->workers, (size_t)w->n_workers, sizeof *w->workers, err));
+    for (int i = 0; i < w->n_workers; i++) {
+        worker_buffers *b = &w->workers[i];
+        TRY_GOTO(mem_alloc(&b->x, tokens * hidden, sizeof(float), err));
+        TRY_GOTO(mem_alloc(&b->mixed, tokens * hidden, sizeof(float), err));
+        TRY_GOTO(mem_alloc(&b->wide, tokens * wide, sizeof(float), err));
+        TRY_GOTO(mem_alloc(&b->packed, gemm_pad(max_len) * head, sizeof(float), err));
+        TRY_GOTO(mem_alloc(&b->scores, max_len * gemm_pad(max_len), sizeof(float), err));
+        TRY_GOTO(mem_alloc(&b->head, max_len * head, sizeof(float), err));
 
-    if (status == SEMID_OK)
-        *out = w;
-    else
-        bert_workspace_free(w);
+        if (m->kind == PRECISION_F32) continue;
+        TRY_GOTO(mem_alloc(&b->narrow, tokens, narrow_bytes, err));
+        TRY_GOTO(mem_alloc(&b->low, tokens, sizeof(float), err));
+        TRY_GOTO(mem_alloc(&b->step, tokens, sizeof(float), err));
+    }
+    *out = w;
+
+done:
+    if (status != SEMID_OK) bert_workspace_free(w);
     return status;
 }
 
@@ -332,25 +329,18 @@ static void run_chunk(void *user, size_t chunk, size_t begin, size_t end) {
                   p->out + t * c->hidden);
 }
 
-static semid_status check_texts(const text_model *m, const bert_workspace *w,
-                                const packed_texts *texts, semid_error *err) {
+semid_status bert_embed(const text_model *m, bert_workspace *w, const packed_texts *texts,
+                        pooling pool, bool normalize, float *out, semid_error *err) {
     for (size_t t = 0; t < texts->n_texts; t++) {
         size_t n = texts->starts[t + 1] - texts->starts[t];
         if (n < 1 || n > w->max_len)
             FAIL(SEMID_ERR_ARGUMENT, "text %zu: expected 1 to %zu tokens, found %zu", t, w->max_len,
                  n);
     }
-
     for (size_t i = texts->starts[0]; i < texts->starts[texts->n_texts]; i++)
         if (texts->tokens[i] < 0 || (size_t)texts->tokens[i] >= m->config.n_words)
             FAIL(SEMID_ERR_DATA, "token id %d: expected 0 to %zu, the model's vocabulary",
                  (int)texts->tokens[i], m->config.n_words - 1);
-    return SEMID_OK;
-}
-
-semid_status bert_embed(const text_model *m, bert_workspace *w, const packed_texts *texts,
-                        pooling pool, bool normalize, float *out, semid_error *err) {
-    TRY(check_texts(m, w, texts, err));
     if (pool == POOLING_POOLER && m->pooler.n_out == 0)
         FAIL(SEMID_ERR_UNSUPPORTED, "the model has no pooler: expected tensor pooler.dense.weight");
 

@@ -42,31 +42,6 @@ static size_t slot_of(const bpe *b, int32_t left, int32_t right) {
     return slot;
 }
 
-static semid_status build_pairs(bpe *b, const trie *vocabulary, const bpe_merge *merges,
-                                size_t n_merges, semid_error *err) {
-    for (b->n_slots = 16; b->n_slots < 2 * n_merges;) b->n_slots *= 2;
-    TRY(mem_alloc(&b->pairs, b->n_slots, sizeof *b->pairs, err));
-    for (size_t i = 0; i < b->n_slots; i++) b->pairs[i].left = -1;
-
-    for (size_t i = 0; i < n_merges; i++) {
-        const bpe_merge *m = &merges[i];
-        uint32_t node = trie_walk(vocabulary, TRIE_ROOT, m->left, m->n_left);
-        if (node != UINT32_MAX) node = trie_walk(vocabulary, node, m->right, m->n_right);
-
-        bpe_pair pair = {.left = trie_find(vocabulary, m->left, m->n_left),
-                         .right = trie_find(vocabulary, m->right, m->n_right),
-                         .rank = (uint32_t)i,
-                         .merged = node == UINT32_MAX ? TRIE_NONE : vocabulary->values[node]};
-        if (pair.left < 0 || pair.right < 0 || pair.merged < 0)
-            FAIL(SEMID_ERR_FORMAT,
-                 "merge %zu (\"%.*s\" and \"%.*s\"): expected both and what they make in the "
-                 "vocabulary",
-                 i + 1, (int)m->n_left, m->left, (int)m->n_right, m->right);
-        b->pairs[slot_of(b, pair.left, pair.right)] = pair;
-    }
-    return SEMID_OK;
-}
-
 /* ---- merging ---- */
 
 typedef struct symbol {
@@ -248,7 +223,27 @@ semid_status bpe_init(bpe *out, const trie *vocabulary, const trie_key *tokens, 
         b.byte_ids[byte] =
             trie_find(vocabulary, text, (size_t)(utf8_put(text, characters[byte]) - text));
 
-    TRY_GOTO(build_pairs(&b, vocabulary, merges, n_merges, err));
+    /* the table of pairs, at most half full */
+    for (b.n_slots = 16; b.n_slots < 2 * n_merges;) b.n_slots *= 2;
+    TRY_GOTO(mem_alloc(&b.pairs, b.n_slots, sizeof *b.pairs, err));
+    for (size_t i = 0; i < b.n_slots; i++) b.pairs[i].left = -1;
+    for (size_t i = 0; i < n_merges; i++) {
+        const bpe_merge *m = &merges[i];
+        uint32_t node = trie_walk(vocabulary, TRIE_ROOT, m->left, m->n_left);
+        if (node != UINT32_MAX) node = trie_walk(vocabulary, node, m->right, m->n_right);
+
+        bpe_pair pair = {.left = trie_find(vocabulary, m->left, m->n_left),
+                         .right = trie_find(vocabulary, m->right, m->n_right),
+                         .rank = (uint32_t)i,
+                         .merged = node == UINT32_MAX ? TRIE_NONE : vocabulary->values[node]};
+        if (pair.left < 0 || pair.right < 0 || pair.merged < 0)
+            FAIL_GOTO(SEMID_ERR_FORMAT,
+                      "merge %zu (\"%.*s\" and \"%.*s\"): expected both and what they make in the "
+                      "vocabulary",
+                      i + 1, (int)m->n_left, m->left, (int)m->n_right, m->right);
+        b.pairs[slot_of(&b, pair.left, pair.right)] = pair;
+    }
+
     TRY_GOTO(build_words(&b, tokens, n_tokens, options.whole_words, err));
     *out = b;
 
@@ -284,14 +279,6 @@ static const char *run_end(const bpe *b, const char *p, const char *end, uint8_t
     return p;
 }
 
-/* White space up to the end of the text, else all but its last character, which may belong to what
- * follows; one character alone is taken as it is. */
-static const char *space_end(const bpe *b, const char *p, const char *end) {
-    const char *last = p, *stop = p, *next = p;
-    for (; stop < end && next_kind(b, &next, end) == KIND_SPACE; stop = next) last = stop;
-    return stop == end || last == p ? stop : last;
-}
-
 /* 's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+ */
 static const char *word_end(const bpe *b, const char *p, const char *end) {
     const char *contraction = contraction_end(p, end), *next = p;
@@ -303,7 +290,13 @@ static const char *word_end(const bpe *b, const char *p, const char *end) {
         uint8_t following = next_kind(b, &after, end);
         if (following != KIND_SPACE) return run_end(b, after, end, following);
     }
-    return kind == KIND_SPACE ? space_end(b, p, end) : run_end(b, next, end, kind);
+    if (kind != KIND_SPACE) return run_end(b, next, end, kind);
+
+    /* White space up to the end of the text, else all but its last character, which may belong to
+     * what follows; one character alone is taken as it is. */
+    const char *last = p, *stop = next;
+    for (; stop < end && next_kind(b, &next, end) == KIND_SPACE; stop = next) last = stop;
+    return stop == end || last == p ? stop : last;
 }
 
 static semid_status append_words(const bpe *b, const char *text, size_t n_bytes, size_t limit,

@@ -39,13 +39,17 @@ void normalizer_init(normalizer *n, normalizer_options options) {
     }
 }
 
-/* Stable sort by class through a copy after the end; one pass for each class that occurs. */
-static void sort_run(normal_writer *w) {
-    size_t n_bytes = (size_t)(w->out - w->run);
-    const char *copy = w->out, *end = copy + n_bytes;
-    memcpy(w->out, w->run, n_bytes);
-
+/* A run out of order is sorted by class, stably, through a copy after its end; one pass for each
+ * class that occurs. */
+static void close_run(normal_writer *w) {
     char *out = w->run;
+    if (!out) return;
+    w->run = NULL;
+    if (!w->run_disordered) return;
+
+    size_t n_bytes = (size_t)(w->out - out);
+    const char *copy = w->out, *end = copy + n_bytes;
+    memcpy(w->out, out, n_bytes);
     for (int done = 0, next; done < 256; done = next) {
         next = 256;
         for (const char *p = copy; p < end;) {
@@ -55,11 +59,6 @@ static void sort_run(normal_writer *w) {
             if (combining_class > done && combining_class < next) next = combining_class;
         }
     }
-}
-
-static void close_run(normal_writer *w) {
-    if (w->run && w->run_disordered) sort_run(w);
-    w->run = NULL;
 }
 
 /* A character that stays: only its case may change. */

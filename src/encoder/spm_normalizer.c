@@ -63,48 +63,44 @@ static const char *charsmap_find(const charsmap *m, const char *text, size_t n_b
     return NULL;
 }
 
-static semid_status charsmap_init(charsmap *out, const char *base64, semid_error *err) {
-    size_t n_chars = strlen(base64), n_bytes = 0;
-    uint32_t n_array = 0;
+semid_status spm_normalizer_init(spm_normalizer *out, const spm_options *options,
+                                 semid_error *err) {
+    charsmap *map = &out->map;
+    uint32_t array_bytes = 0;
     uint8_t *bytes;
     semid_status status = SEMID_OK;
 
-    TRY(mem_alloc(&bytes, n_chars / 4 * 3 + 3, 1, err));
-    if (!base64_decode(base64, n_chars, bytes, &n_bytes))
-        FAIL_GOTO(SEMID_ERR_FORMAT, "precompiled_charsmap: expected base64");
-
-    /* four bytes: the size of the array; the array; the strings */
-    if (n_bytes >= sizeof n_array) memcpy(&n_array, bytes, sizeof n_array);
-    if (n_array < sizeof(uint32_t) || n_array % sizeof(uint32_t) != 0 ||
-        n_array > n_bytes - sizeof n_array)
-        FAIL_GOTO(SEMID_ERR_FORMAT, "precompiled_charsmap: expected an array and strings");
-    out->n_units = n_array / sizeof(uint32_t);
-    out->n_string_bytes = n_bytes - sizeof n_array - n_array;
-    TRY_GOTO(mem_alloc(&out->units, out->n_units, sizeof(uint32_t), err));
-    TRY_GOTO(mem_alloc(&out->strings, out->n_string_bytes + 1, 1, err));
-    memcpy(out->units, bytes + sizeof n_array, n_array);
-    memcpy(out->strings, bytes + sizeof n_array + n_array, out->n_string_bytes);
-    out->strings[out->n_string_bytes] = '\0';
-
-    for (int c = 1; c < 128; c++)
-        out->ascii_mapped[c] = charsmap_find(out, &(char){(char)c}, 1) != NULL;
-
-done:
-    mem_free(bytes);
-    return status;
-}
-
-semid_status spm_normalizer_init(spm_normalizer *out, const spm_options *options,
-                                 semid_error *err) {
     *out = (spm_normalizer){
         .n_steps = options->n_steps, .kinds = unicode_kinds(), .keeps_visible_ascii = true};
     memcpy(out->steps, options->steps, sizeof out->steps);
     if (!options->charsmap) return SEMID_OK;
 
-    TRY(charsmap_init(&out->map, options->charsmap, err));
-    for (int c = '!'; c <= '~'; c++)
-        if (out->map.ascii_mapped[c]) out->keeps_visible_ascii = false;
-    return SEMID_OK;
+    size_t n_chars = strlen(options->charsmap), n_bytes = 0;
+    TRY(mem_alloc(&bytes, n_chars / 4 * 3 + 3, 1, err));
+    if (!base64_decode(options->charsmap, n_chars, bytes, &n_bytes))
+        FAIL_GOTO(SEMID_ERR_FORMAT, "precompiled_charsmap: expected base64");
+
+    /* four bytes: the size of the array; the array; the strings */
+    if (n_bytes >= sizeof array_bytes) memcpy(&array_bytes, bytes, sizeof array_bytes);
+    if (array_bytes < sizeof(uint32_t) || array_bytes % sizeof(uint32_t) != 0 ||
+        array_bytes > n_bytes - sizeof array_bytes)
+        FAIL_GOTO(SEMID_ERR_FORMAT, "precompiled_charsmap: expected an array and strings");
+    map->n_units = array_bytes / sizeof(uint32_t);
+    map->n_string_bytes = n_bytes - sizeof array_bytes - array_bytes;
+    TRY_GOTO(mem_alloc(&map->units, map->n_units, sizeof(uint32_t), err));
+    TRY_GOTO(mem_alloc(&map->strings, map->n_string_bytes + 1, 1, err));
+    memcpy(map->units, bytes + sizeof array_bytes, array_bytes);
+    memcpy(map->strings, bytes + sizeof array_bytes + array_bytes, map->n_string_bytes);
+    map->strings[map->n_string_bytes] = '\0';
+
+    for (int c = 1; c < 128; c++) {
+        map->ascii_mapped[c] = charsmap_find(map, &(char){(char)c}, 1) != NULL;
+        if (c >= '!' && c <= '~' && map->ascii_mapped[c]) out->keeps_visible_ascii = false;
+    }
+
+done:
+    mem_free(bytes);
+    return status;
 }
 
 void spm_normalizer_release(spm_normalizer *s) {

@@ -44,38 +44,6 @@ struct text_encoder {
 
 /* ---- opening ---- */
 
-/* Whether the tokenizer, the model and the parameters go together. */
-static semid_status check_parts(const text_encoder *e, const text_encoder_params *params,
-                                semid_error *err) {
-    const text_model_config *c = &e->m->config;
-    size_t least = tokenizer_n_before(e->words) + tokenizer_n_after(e->words) + 1;
-    size_t most = text_model_config_max_tokens(c);
-    if (e->max_len < least || e->max_len > most)
-        FAIL(SEMID_ERR_ARGUMENT, "max-len: expected %zu to %zu, the model's positions, found %zu",
-             least, most, e->max_len);
-    if (c->max_seq_length && e->max_len > c->max_seq_length)
-        log_warn("max-len %zu is above the %zu tokens this model was made for", e->max_len,
-                 c->max_seq_length);
-
-    if (e->pool == POOLING_POOLER && e->m->pooler.n_out == 0)
-        FAIL(SEMID_ERR_UNSUPPORTED,
-             "%s: no pooler in this model: expected tensor "
-             "pooler.dense.weight; use mean or cls",
-             params->model_dir);
-    size_t n_words = tokenizer_vocab_size(e->words);
-    if (n_words > c->n_words)
-        FAIL(SEMID_ERR_SHAPE,
-             "%s: the tokenizer has %zu tokens, expected at most the %zu of config.json",
-             params->model_dir, n_words, c->n_words);
-
-    if (params->kind == PRECISION_BF16 && !kernels()->bf16_native)
-        log_warn(
-            "bf16: the instructions in use (%s) have no bfloat16 product (AVX512_BF16 is one); "
-            "float32 stands in for it, slower than --dtype f32; int8 is the fast one here",
-            kernels()->tier);
-    return SEMID_OK;
-}
-
 semid_status text_encoder_open(text_encoder **out, const text_encoder_params *params,
                                semid_error *err) {
     text_encoder *e = NULL;
@@ -91,7 +59,34 @@ semid_status text_encoder_open(text_encoder **out, const text_encoder_params *pa
     e->pool = params->pool == POOLING_AUTO ? c->pool : params->pool;
     e->normalize =
         params->normalize == TRISTATE_UNSET ? c->normalize : params->normalize == TRISTATE_YES;
-    TRY_GOTO(check_parts(e, params, err)); /* before buffers for max_len are allocated */
+
+    /* the tokenizer, the model and the parameters must go together: checked before buffers for
+     * max_len are allocated */
+    size_t least = tokenizer_n_before(e->words) + tokenizer_n_after(e->words) + 1;
+    size_t most = text_model_config_max_tokens(c), n_words = tokenizer_vocab_size(e->words);
+    if (e->max_len < least || e->max_len > most)
+        FAIL_GOTO(SEMID_ERR_ARGUMENT,
+                  "max-len: expected %zu to %zu, the model's positions, found %zu", least, most,
+                  e->max_len);
+    if (e->pool == POOLING_POOLER && e->m->pooler.n_out == 0)
+        FAIL_GOTO(SEMID_ERR_UNSUPPORTED,
+                  "%s: no pooler in this model: expected tensor "
+                  "pooler.dense.weight; use mean or cls",
+                  params->model_dir);
+    if (n_words > c->n_words)
+        FAIL_GOTO(SEMID_ERR_SHAPE,
+                  "%s: the tokenizer has %zu tokens, expected at most the %zu of config.json",
+                  params->model_dir, n_words, c->n_words);
+
+    if (c->max_seq_length && e->max_len > c->max_seq_length)
+        log_warn("max-len %zu is above the %zu tokens this model was made for", e->max_len,
+                 c->max_seq_length);
+    if (params->kind == PRECISION_BF16 && !kernels()->bf16_native)
+        log_warn(
+            "bf16: the instructions in use (%s) have no bfloat16 product (AVX512_BF16 is one); "
+            "float32 stands in for it, slower than --dtype f32; int8 is the fast one here",
+            kernels()->tier);
+
     TRY_GOTO(bert_workspace_new(&e->workspace, e->m, e->max_len, err));
     *out = e;
 
@@ -175,26 +170,6 @@ static void tokenize_chunk(void *user, size_t chunk, size_t begin, size_t end) {
     }
 }
 
-/* All tokens of the first n texts, one text after the other. */
-static semid_status pack_tokens(text_encoder *e, size_t n, text_encoder_counts *counts,
-                                semid_error *err) {
-    TRY(mem_reserve(&e->starts, &e->starts_capacity, n + 1, sizeof *e->starts, err));
-    e->starts[0] = 0;
-    for (size_t i = 0; i < n; i++) {
-        if (e->texts[i].status != SEMID_OK)
-            FAIL(SEMID_ERR_NO_MEMORY, "out of memory: the tokens of a text");
-        e->starts[i + 1] = e->starts[i] + e->texts[i].tokens.n_ids;
-        counts->n_truncated += e->texts[i].truncated;
-    }
-    counts->n_tokens += e->starts[n];
-
-    TRY(mem_reserve(&e->tokens, &e->tokens_capacity, e->starts[n], sizeof *e->tokens, err));
-    for (size_t i = 0; i < n; i++)
-        memcpy(e->tokens + e->starts[i], e->texts[i].tokens.ids,
-               e->texts[i].tokens.n_ids * sizeof *e->tokens);
-    return SEMID_OK;
-}
-
 semid_status text_encoder_embed(text_encoder *e, const ids *texts, float *out,
                                 text_encoder_counts *counts, semid_error *err) {
     size_t n = texts->n_ids, bad;
@@ -205,7 +180,22 @@ semid_status text_encoder_embed(text_encoder *e, const ids *texts, float *out,
     }
 
     parallel_chunks(n, 16, tokenize_chunk, &(tokenize_task){e, texts});
-    TRY(pack_tokens(e, n, counts, err));
+
+    /* all tokens, one text after the other */
+    TRY(mem_reserve(&e->starts, &e->starts_capacity, n + 1, sizeof *e->starts, err));
+    e->starts[0] = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (e->texts[i].status != SEMID_OK)
+            FAIL(SEMID_ERR_NO_MEMORY, "out of memory: the tokens of a text");
+        e->starts[i + 1] = e->starts[i] + e->texts[i].tokens.n_ids;
+        counts->n_truncated += e->texts[i].truncated;
+    }
+    counts->n_tokens += e->starts[n];
+    TRY(mem_reserve(&e->tokens, &e->tokens_capacity, e->starts[n], sizeof *e->tokens, err));
+    for (size_t i = 0; i < n; i++)
+        memcpy(e->tokens + e->starts[i], e->texts[i].tokens.ids,
+               e->texts[i].tokens.n_ids * sizeof *e->tokens);
+
     packed_texts packed = {.n_texts = n, .starts = e->starts, .tokens = e->tokens};
     TRY(bert_embed(e->m, e->workspace, &packed, e->pool, e->normalize, out, err));
 

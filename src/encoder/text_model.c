@@ -260,27 +260,10 @@ static semid_status read_layer(text_model_layer *layer, const tensor_reader *r, 
     return read_norm(r, name, c->hidden, &layer->output_norm, err);
 }
 
-static semid_status read_weights(text_model *m, const char *path, semid_error *err) {
-    const text_model_config *c = &m->config;
-    tensor_reader r = {.file = m->file, .path = path, .names = &names_of[c->arch], .prefix = ""};
-    char key[KEY_BYTES];
-
-    snprintf(key, sizeof key, "%sembeddings.word_embeddings.weight", r.names->prefix);
-    if (safetensors_has(m->file, key)) r.prefix = r.names->prefix;
-    TRY(read_embeddings(m, &r, err));
-    if (c->arch == ARCHITECTURE_MPNET) TRY(read_distance_bias(m, &r, err));
-    TRY(mem_calloc(&m->layers, c->n_layers, sizeof *m->layers, err));
-    for (size_t i = 0; i < c->n_layers; i++) TRY(read_layer(&m->layers[i], &r, i, m->kind, c, err));
-
-    snprintf(key, sizeof key, "%spooler.dense.weight", r.prefix);
-    if (!safetensors_has(m->file, key)) return SEMID_OK;
-    return linear_read(&m->pooler, &r, "pooler.dense", PRECISION_F32, c->hidden, c->hidden, err);
-}
-
 semid_status text_model_open(text_model **out, const char *model_dir, precision kind,
                              semid_error *err) {
     text_model *m = NULL;
-    char *whole = NULL, *index = NULL;
+    char *whole = NULL, *index = NULL, key[KEY_BYTES];
     semid_status status = SEMID_OK;
 
     TRY(mem_calloc(&m, 1, sizeof *m, err));
@@ -292,7 +275,22 @@ semid_status text_model_open(text_model **out, const char *model_dir, precision 
     TRY_GOTO(path_join(&index, model_dir, "model.safetensors.index.json", err));
     const char *path = !path_exists(whole) && path_exists(index) ? index : whole;
     TRY_GOTO(safetensors_open(&m->file, path, err));
-    TRY_GOTO(read_weights(m, path, err));
+
+    const text_model_config *c = &m->config;
+    tensor_reader r = {.file = m->file, .path = path, .names = &names_of[c->arch], .prefix = ""};
+    snprintf(key, sizeof key, "%sembeddings.word_embeddings.weight", r.names->prefix);
+    if (safetensors_has(m->file, key)) r.prefix = r.names->prefix;
+
+    TRY_GOTO(read_embeddings(m, &r, err));
+    if (c->arch == ARCHITECTURE_MPNET) TRY_GOTO(read_distance_bias(m, &r, err));
+    TRY_GOTO(mem_calloc(&m->layers, c->n_layers, sizeof *m->layers, err));
+    for (size_t i = 0; i < c->n_layers; i++)
+        TRY_GOTO(read_layer(&m->layers[i], &r, i, kind, c, err));
+    snprintf(key, sizeof key, "%spooler.dense.weight", r.prefix);
+    if (safetensors_has(m->file, key))
+        TRY_GOTO(
+            linear_read(&m->pooler, &r, "pooler.dense", PRECISION_F32, c->hidden, c->hidden, err));
+
     safetensors_drop_pages(m->file); /* what is needed was copied; words are read as they come */
     *out = m;
 

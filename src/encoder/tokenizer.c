@@ -61,28 +61,6 @@ done:
     return status;
 }
 
-/* The id must be the one that the library gives an added token, whatever the file says: its id in
- * the vocabulary, else the next one. */
-static semid_status check_added(const tokenizer *t, const tokenizer_spec *spec, size_t index,
-                                semid_error *err) {
-    const added_token *added = &spec->added[index];
-
-    for (size_t i = 0; i < index; i++)
-        if (strcmp(spec->added[i].content, added->content) == 0)
-            FAIL(SEMID_ERR_FORMAT, "added token \"%s\" is there twice", added->content);
-
-    int32_t expected = trie_find(&t->vocabulary, added->content, strlen(added->content));
-    if (expected == TRIE_NONE) {
-        expected = (int32_t)spec->n_tokens;
-        for (size_t i = 0; i < index; i++)
-            if (spec->added[i].id >= expected) expected = spec->added[i].id + 1;
-    }
-    if (added->id != expected)
-        FAIL(SEMID_ERR_FORMAT, "added token \"%s\": expected id %d, found %d", added->content,
-             expected, added->id);
-    return SEMID_OK;
-}
-
 static semid_status add_name(tokenizer *t, const char *bytes, size_t n_bytes, int32_t id,
                              size_t *used, semid_error *err) {
     uint32_t *offset = &t->name_offsets[id];
@@ -117,11 +95,24 @@ static semid_status build_names(tokenizer *t, const tokenizer_spec *spec, semid_
     for (size_t i = 0; i < spec->n_tokens; i++)
         TRY(add_name(t, spec->tokens[i].bytes, spec->tokens[i].n_bytes, spec->tokens[i].value,
                      &used, err));
+
+    /* The id of an added token must be the one that the library gives it, whatever the file says:
+     * its id in the vocabulary, else the next one. */
+    int32_t next_id = (int32_t)spec->n_tokens;
     for (size_t i = 0; i < spec->n_added; i++) {
         const added_token *added = &spec->added[i];
-        TRY(check_added(t, spec, i, err));
-        if (trie_find(&t->vocabulary, added->content, strlen(added->content)) < 0)
-            TRY(add_name(t, added->content, strlen(added->content), added->id, &used, err));
+        size_t n = strlen(added->content);
+        for (size_t j = 0; j < i; j++)
+            if (strcmp(spec->added[j].content, added->content) == 0)
+                FAIL(SEMID_ERR_FORMAT, "added token \"%s\" is there twice", added->content);
+
+        int32_t known = trie_find(&t->vocabulary, added->content, n);
+        int32_t expected = known == TRIE_NONE ? next_id : known;
+        if (added->id != expected)
+            FAIL(SEMID_ERR_FORMAT, "added token \"%s\": expected id %d, found %d", added->content,
+                 expected, added->id);
+        if (added->id >= next_id) next_id = added->id + 1;
+        if (known == TRIE_NONE) TRY(add_name(t, added->content, n, added->id, &used, err));
     }
     return SEMID_OK;
 }
@@ -333,23 +324,6 @@ done:
     return status;
 }
 
-/* Text between raw added tokens. first: nothing stands before it, not even such a token. */
-static semid_status append_text(const tokenizer *t, const char *text, size_t n_bytes, bool first,
-                                size_t limit, token_ids *out, semid_error *err) {
-    /* Whether parts give the same tokens as the whole: not where added tokens, which may contain
-     * spaces, are matched in normalised text, nor where words of Unigram do not end at spaces. */
-    bool in_parts =
-        t->normalized_tokens.n_tokens == 0 &&
-        (t->model != MODEL_UNIGRAM || (t->unigram.split_marks && t->spm.keeps_visible_ascii));
-
-    for (size_t at = 0, n; at < n_bytes && out->n_ids < limit; at += n) {
-        n = in_parts ? part_end(t, text + at, n_bytes - at) : n_bytes;
-        part_position position = {first && at == 0, at == 0};
-        TRY(append_part(t, text + at, n, position, limit, out, err));
-    }
-    return SEMID_OK;
-}
-
 semid_status tokenizer_encode(const tokenizer *t, const char *text, size_t n_bytes, size_t max_len,
                               token_ids *out, semid_error *err) {
     size_t n_around = t->before.n_ids + t->after.n_ids;
@@ -361,12 +335,26 @@ semid_status tokenizer_encode(const tokenizer *t, const char *text, size_t n_byt
     out->n_ids = 0;
     TRY(token_ids_append(out, t->before.ids, t->before.n_ids, err));
 
+    /* Whether parts give the same tokens as the whole: not where added tokens, which may contain
+     * spaces, are matched in normalised text, nor where words of Unigram do not end at spaces. */
+    bool in_parts =
+        t->normalized_tokens.n_tokens == 0 &&
+        (t->model != MODEL_UNIGRAM || (t->unigram.split_marks && t->spm.keeps_visible_ascii));
+
     match_state state = {0};
     text_piece piece;
-    while (out->n_ids < limit && token_matcher_next(&t->raw_tokens, text, n_bytes, &state, &piece))
-        TRY(piece.id >= 0 ? token_ids_append(out, &piece.id, 1, err)
-                          : append_text(t, text + piece.begin, piece.end - piece.begin,
-                                        piece.begin == 0, limit, out, err));
+    while (out->n_ids < limit &&
+           token_matcher_next(&t->raw_tokens, text, n_bytes, &state, &piece)) {
+        if (piece.id >= 0) {
+            TRY(token_ids_append(out, &piece.id, 1, err));
+            continue;
+        }
+        for (size_t at = piece.begin, n; at < piece.end && out->n_ids < limit; at += n) {
+            part_position position = {.first = at == 0, .begins = at == piece.begin};
+            n = in_parts ? part_end(t, text + at, piece.end - at) : piece.end - at;
+            TRY(append_part(t, text + at, n, position, limit, out, err));
+        }
+    }
 
     /* a part may have appended more than was left */
     if (out->n_ids > limit) out->n_ids = limit;

@@ -80,18 +80,6 @@ static semid_status read_step(spm_options *options, const json_t *object, semid_
     return SEMID_OK;
 }
 
-static semid_status read_steps(spm_options *options, const json_t *object, semid_error *err) {
-    const char *type = json_string_value(json_object_get(object, "type"));
-    const json_t *list = json_object_get(object, "normalizers"), *step;
-    size_t i;
-
-    if (!object || json_is_null(object)) return SEMID_OK;
-    if (!type || strcmp(type, "Sequence") != 0) return read_step(options, object, err);
-    if (!json_is_array(list)) FAIL(SEMID_ERR_FORMAT, "normalizer.normalizers: expected an array");
-    json_array_foreach(list, i, step) TRY(read_step(options, step, err));
-    return SEMID_OK;
-}
-
 /* ---- pre_tokenizer ---- */
 
 static const char supported_words[] =
@@ -126,19 +114,32 @@ static semid_status read_metaspace(unigram_options *options, const json_t *objec
     return json_optional_bool(object, where, "split", &options->split_marks, err);
 }
 
+/* ---- all of it ---- */
+
 semid_status tokenizer_spec_read_unigram(tokenizer_spec *spec, const json_t *root,
                                          const json_t *model, semid_error *err) {
     static const char *const split[] = {"WhitespaceSplit", NULL};
     unigram_options *options = &spec->unigram;
     spec->model = MODEL_UNIGRAM;
     TRY(read_scores(spec, model, err));
-    TRY(read_steps(&spec->spm, json_object_get(root, "normalizer"), err));
 
-    const json_t *object = json_object_get(root, "pre_tokenizer");
+    /* the normalizer: a step, or a sequence of them */
+    const json_t *object = json_object_get(root, "normalizer"), *step;
     const char *type = json_string_value(json_object_get(object, "type"));
-    if (!type || strcmp(type, "Sequence") != 0) return read_metaspace(options, object, err);
+    if (type && strcmp(type, "Sequence") == 0) {
+        size_t i;
+        const json_t *list = json_object_get(object, "normalizers");
+        if (!json_is_array(list))
+            FAIL(SEMID_ERR_FORMAT, "normalizer.normalizers: expected an array");
+        json_array_foreach(list, i, step) TRY(read_step(&spec->spm, step, err));
+    } else if (object && !json_is_null(object)) {
+        TRY(read_step(&spec->spm, object, err));
+    }
 
-    /* a Sequence: words are split at white space before Metaspace marks them */
+    /* the pre_tokenizer: Metaspace, or WhitespaceSplit before it */
+    object = json_object_get(root, "pre_tokenizer");
+    type = json_string_value(json_object_get(object, "type"));
+    if (!type || strcmp(type, "Sequence") != 0) return read_metaspace(options, object, err);
     const json_t *list = json_object_get(object, "pretokenizers");
     if (json_array_size(list) != 2)
         FAIL(SEMID_ERR_UNSUPPORTED, "pre_tokenizer Sequence is not supported; supported: %s",

@@ -111,12 +111,6 @@ static void find_path(const unigram *u, const char *word, size_t n_bytes, lattic
 
 /* ---- tokens ---- */
 
-static bool has_bytes(const unigram *u, const char *text, size_t n_bytes) {
-    for (size_t i = 0; i < n_bytes; i++)
-        if (u->byte_ids[(uint8_t)text[i]] < 0) return false;
-    return true;
-}
-
 /* There is room for n_bytes ids and n_bytes + 1 nodes. */
 static void append_word(const unigram *u, const char *word, size_t n_bytes, lattice_node *nodes,
                         token_ids *out) {
@@ -135,7 +129,10 @@ static void append_word(const unigram *u, const char *word, size_t n_bytes, latt
         while (stop < n_bytes && nodes[nodes[stop].stop].id == id) stop = nodes[stop].stop;
         size_t n = stop - at;
         id = trie_find(u->vocabulary, word + at, n);
-        if (id == TRIE_NONE && u->byte_fallback && has_bytes(u, word + at, n))
+        bool as_bytes = id == TRIE_NONE && u->byte_fallback;
+        for (size_t i = at; as_bytes && i < stop; i++)
+            as_bytes = u->byte_ids[(uint8_t)word[i]] >= 0;
+        if (as_bytes)
             for (size_t i = at; i < stop; i++)
                 out->ids[out->n_ids++] = u->byte_ids[(uint8_t)word[i]];
         else
