@@ -100,6 +100,8 @@ done:
 void beam_free(beam *b) {
     if (!b) return;
     for (size_t l = 0; b->levels && l < b->n_levels; l++) scores_free(b->levels[l]);
+    mem_free(b->levels);
+
     for (size_t i = 0; i < b->n_workspaces; i++) {
         workspace *w = &b->workspaces[i];
         mem_free(w->now);
@@ -111,7 +113,6 @@ void beam_free(beam *b) {
         mem_free(w->codes);
         mem_free(w->errors);
     }
-    mem_free(b->levels);
     mem_free(b->workspaces);
     mem_free(b);
 }

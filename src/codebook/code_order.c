@@ -89,32 +89,6 @@ static void store_rows(void *user, size_t chunk, size_t begin, size_t end) {
     for (size_t i = begin; i < end; i++) s->o->rows[i] = (uint32_t)(s->o->records[i] & mask);
 }
 
-/* Sorts by levels [begin, end); rows that agree in them keep their order. */
-static void sort_by_levels(sort_task *s) {
-    code_order *o = s->o;
-    unsigned n_bits = (unsigned)(s->end - s->begin) * s->code_bits;
-    size_t n_chunks = chunk_count(o->n_rows, s->chunk_rows);
-    parallel_chunks(o->n_rows, s->chunk_rows, fill_records, s);
-    for (s->shift = s->row_bits; s->shift < s->row_bits + n_bits; s->shift += DIGIT_BITS) {
-        parallel_chunks(o->n_rows, s->chunk_rows, count_digits, s);
-
-        /* From counts to the index of the first record: by digit, then by chunk. */
-        uint32_t at = 0;
-        for (size_t digit = 0; digit < N_DIGITS; digit++)
-            for (size_t chunk = 0; chunk < n_chunks; chunk++) {
-                uint32_t n = s->starts[chunk][digit];
-                s->starts[chunk][digit] = at;
-                at += n;
-            }
-
-        parallel_chunks(o->n_rows, s->chunk_rows, move_records, s);
-        uint64_t *sorted = o->other;
-        o->other = o->records;
-        o->records = sorted;
-    }
-    parallel_chunks(o->n_rows, s->chunk_rows, store_rows, s);
-}
-
 /* How many leading codes each row has in common with the row before it. The records hold the first
  * levels; only where these agree and there are more are the codes looked up. */
 static void compare_neighbours(void *user, size_t chunk, size_t begin, size_t end) {
@@ -142,12 +116,34 @@ void code_order_sort(code_order *o) {
     size_t at_once = s.code_bits > 0 ? (64 - s.row_bits) / s.code_bits : o->n_levels;
     s.chunk_rows = chunk_count(o->n_rows, MAX_CHUNKS);
     if (s.chunk_rows < MIN_CHUNK_ROWS) s.chunk_rows = MIN_CHUNK_ROWS;
+    size_t n_chunks = chunk_count(o->n_rows, s.chunk_rows);
 
     for (size_t i = 0; i < o->n_rows; i++) o->rows[i] = (uint32_t)i;
-    for (size_t end = o->n_levels; end > 0; end = s.begin) { /* the last levels first */
+    /* A round sorts by levels [begin, end), the last ones first; rows that agree in them keep their
+     * order. */
+    for (size_t end = o->n_levels; end > 0; end = s.begin) {
         s.end = end;
         s.begin = end > at_once ? end - at_once : 0;
-        sort_by_levels(&s);
+        unsigned end_bit = s.row_bits + (unsigned)(s.end - s.begin) * s.code_bits;
+        parallel_chunks(o->n_rows, s.chunk_rows, fill_records, &s);
+        for (s.shift = s.row_bits; s.shift < end_bit; s.shift += DIGIT_BITS) {
+            parallel_chunks(o->n_rows, s.chunk_rows, count_digits, &s);
+
+            /* From counts to the index of the first record: by digit, then by chunk. */
+            uint32_t at = 0;
+            for (size_t digit = 0; digit < N_DIGITS; digit++)
+                for (size_t chunk = 0; chunk < n_chunks; chunk++) {
+                    uint32_t n = s.starts[chunk][digit];
+                    s.starts[chunk][digit] = at;
+                    at += n;
+                }
+
+            parallel_chunks(o->n_rows, s.chunk_rows, move_records, &s);
+            uint64_t *sorted = o->other;
+            o->other = o->records;
+            o->records = sorted;
+        }
+        parallel_chunks(o->n_rows, s.chunk_rows, store_rows, &s);
     }
 
     parallel_chunks(o->n_rows, s.chunk_rows, compare_neighbours, &s);

@@ -98,29 +98,6 @@ static void push_candidate(const bpe *b, word *w, uint32_t at) {
     if (pair) heap_push(w, (merge_candidate){pair->rank, at, pair->merged});
 }
 
-static void merge_all(const bpe *b, word *w) {
-    for (uint32_t i = 0; i + 1 < w->n_symbols; i++) push_candidate(b, w, i);
-
-    while (w->n_heap > 0) {
-        /* Stale if its symbols were merged otherwise: what a pair covers only grows, so the pair
-         * that is there now would make another token. */
-        merge_candidate c = heap_pop(w);
-        if (w->symbols[c.at].id < 0) continue;
-        const bpe_pair *pair = find_pair(b, w, c.at);
-        if (!pair || pair->merged != c.merged) continue;
-
-        symbol *left = &w->symbols[c.at], *right = &w->symbols[left->next];
-        left->id = c.merged;
-        left->next = right->next;
-        right->id = -1;
-        right->next = NONE;
-        if (left->next != NONE) w->symbols[left->next].previous = c.at;
-
-        push_candidate(b, w, left->previous);
-        push_candidate(b, w, c.at);
-    }
-}
-
 static semid_status append_merged(const bpe *b, const char *bytes, size_t n_bytes, token_ids *out,
                                   semid_error *err) {
     /* There is a candidate for every pair at first, and at most two new ones per merge. */
@@ -145,7 +122,27 @@ static semid_status append_merged(const bpe *b, const char *bytes, size_t n_byte
         w.symbols[i].next = i + 1 < w.n_symbols ? i + 1 : NONE;
     }
 
-    merge_all(b, &w);
+    /* merge the pair of the lowest rank until none is left */
+    for (uint32_t i = 0; i + 1 < w.n_symbols; i++) push_candidate(b, &w, i);
+    while (w.n_heap > 0) {
+        /* Stale if its symbols were merged otherwise: what a pair covers only grows, so the pair
+         * that is there now would make another token. */
+        merge_candidate c = heap_pop(&w);
+        if (w.symbols[c.at].id < 0) continue;
+        const bpe_pair *pair = find_pair(b, &w, c.at);
+        if (!pair || pair->merged != c.merged) continue;
+
+        symbol *left = &w.symbols[c.at], *right = &w.symbols[left->next];
+        left->id = c.merged;
+        left->next = right->next;
+        right->id = -1;
+        right->next = NONE;
+        if (left->next != NONE) w.symbols[left->next].previous = c.at;
+
+        push_candidate(b, &w, left->previous);
+        push_candidate(b, &w, c.at);
+    }
+
     for (uint32_t i = w.n_symbols > 0 ? 0 : NONE; i != NONE; i = w.symbols[i].next)
         out->ids[out->n_ids++] = w.symbols[i].id;
     return SEMID_OK;

@@ -39,17 +39,13 @@ void normalizer_init(normalizer *n, normalizer_options options) {
     }
 }
 
-/* A run out of order is sorted by class, stably, through a copy after its end; one pass for each
- * class that occurs. */
-static void close_run(normal_writer *w) {
-    char *out = w->run;
-    if (!out) return;
-    w->run = NULL;
-    if (!w->run_disordered) return;
-
-    size_t n_bytes = (size_t)(w->out - out);
+/* Stable sort by class through a copy after the end; one pass for each class that occurs. */
+static void sort_run(normal_writer *w) {
+    size_t n_bytes = (size_t)(w->out - w->run);
     const char *copy = w->out, *end = copy + n_bytes;
-    memcpy(w->out, out, n_bytes);
+    memcpy(w->out, w->run, n_bytes);
+
+    char *out = w->run;
     for (int done = 0, next; done < 256; done = next) {
         next = 256;
         for (const char *p = copy; p < end;) {
@@ -61,37 +57,42 @@ static void close_run(normal_writer *w) {
     }
 }
 
-/* A character that stays: only its case may change. */
-static void write_kept(normal_writer *w, uint32_t c) {
-    uint8_t work = w->n->properties[c] & w->n->mask;
-
-    if (work & CHAR_NONSTARTER) {
-        uint8_t combining_class = unicode_combining_class(c);
-        if (!w->run) {
-            w->run = w->out;
-            w->run_disordered = false;
-        } else if (combining_class < w->run_class) {
-            w->run_disordered = true;
-        }
-        w->run_class = combining_class;
-        w->out = utf8_put(w->out, c);
-        return;
-    }
-
-    close_run(w);
-    uint32_t low[2] = {c};
-    size_t n_low = work & CHAR_UPPER ? unicode_lower(c, low) : 1;
-    for (size_t i = 0; i < n_low; i++) w->out = utf8_put(w->out, low[i]);
+/* Called for nearly every character that is not ASCII: runs out of order are rare. */
+static void close_run(normal_writer *w) {
+    if (w->run && w->run_disordered) sort_run(w);
+    w->run = NULL;
 }
 
+/* A character without the marks that are stripped. What stays may join the open run or close it,
+ * and only its case may change. */
 static void write_stripped(normal_writer *w, uint32_t c, uint8_t work) {
     uint32_t parts[3] = {c};
     if (work & CHAR_MARK) {
         if (!(work & CHAR_NONSTARTER)) close_run(w);
         return;
     }
+
     size_t n_parts = work & CHAR_DECOMPOSES ? unicode_decompose(c, parts) : 1;
-    for (size_t i = 0; i < n_parts; i++) write_kept(w, parts[i]);
+    for (size_t i = 0; i < n_parts; i++) {
+        uint8_t part_work = w->n->properties[parts[i]] & w->n->mask;
+        if (part_work & CHAR_NONSTARTER) {
+            uint8_t combining_class = unicode_combining_class(parts[i]);
+            if (!w->run) {
+                w->run = w->out;
+                w->run_disordered = false;
+            } else if (combining_class < w->run_class) {
+                w->run_disordered = true;
+            }
+            w->run_class = combining_class;
+            w->out = utf8_put(w->out, parts[i]);
+            continue;
+        }
+
+        close_run(w);
+        uint32_t low[2] = {parts[i]};
+        size_t n_low = part_work & CHAR_UPPER ? unicode_lower(parts[i], low) : 1;
+        for (size_t j = 0; j < n_low; j++) w->out = utf8_put(w->out, low[j]);
+    }
 }
 
 static void write_space(normal_writer *w) {
@@ -99,31 +100,27 @@ static void write_space(normal_writer *w) {
     *w->out++ = ' ';
 }
 
-static void write_character(normal_writer *w, uint32_t c) {
-    uint8_t work = w->n->properties[c] & w->n->mask;
-
-    if (work == 0) {
-        close_run(w);
-        w->out = utf8_put(w->out, c);
-    } else if (work & CHAR_REMOVED) {
-        return;
-    } else if (work & CHAR_WHITESPACE) {
-        write_space(w);
-    } else if (work & CHAR_CHINESE) {
-        write_space(w);
-        write_stripped(w, c, work);
-        write_space(w);
-    } else {
-        write_stripped(w, c, work);
-    }
-}
-
 size_t normalizer_run(const normalizer *n, const char *text, size_t n_bytes, char *out) {
     normal_writer w = {.n = n, .out = out};
 
     for (const char *p = text, *end = text + n_bytes; p < end;) {
         if ((uint8_t)*p >= 0x80 || w.run) {
-            write_character(&w, utf8_next(&p, end));
+            uint32_t c = utf8_next(&p, end);
+            uint8_t work = n->properties[c] & n->mask;
+            if (work == 0) {
+                close_run(&w);
+                w.out = utf8_put(w.out, c);
+            } else if (work & CHAR_REMOVED) {
+                continue;
+            } else if (work & CHAR_WHITESPACE) {
+                write_space(&w);
+            } else if (work & CHAR_CHINESE) {
+                write_space(&w);
+                write_stripped(&w, c, work);
+                write_space(&w);
+            } else {
+                write_stripped(&w, c, work);
+            }
             continue;
         }
 

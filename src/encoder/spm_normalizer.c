@@ -195,16 +195,6 @@ static semid_status squeeze_spaces(const char *squeezed, const char *text, size_
     return SEMID_OK;
 }
 
-static void strip_right(const spm_normalizer *s, text_buffer *text) {
-    while (text->n_bytes > 0) {
-        size_t begin = utf8_boundary(text->bytes, text->n_bytes - 1);
-        const char *p = text->bytes + begin;
-        uint32_t last = utf8_next(&p, text->bytes + text->n_bytes);
-        if ((s->kinds[last] & KIND_MASK) != KIND_SPACE) return;
-        text->n_bytes = begin;
-    }
-}
-
 semid_status spm_normalizer_run(const spm_normalizer *s, const char *text, size_t n_bytes,
                                 text_buffer *out, semid_error *err) {
     text_buffer other = {0};
@@ -215,7 +205,13 @@ semid_status spm_normalizer_run(const spm_normalizer *s, const char *text, size_
     for (size_t i = 0; i < s->n_steps; i++) {
         const text_step *step = &s->steps[i];
         if (step->kind == STEP_STRIP_RIGHT) {
-            strip_right(s, out);
+            while (out->n_bytes > 0) {
+                size_t begin = utf8_boundary(out->bytes, out->n_bytes - 1);
+                const char *p = out->bytes + begin;
+                uint32_t last = utf8_next(&p, out->bytes + out->n_bytes);
+                if ((s->kinds[last] & KIND_MASK) != KIND_SPACE) break;
+                out->n_bytes = begin;
+            }
             continue;
         }
 

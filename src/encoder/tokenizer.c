@@ -164,17 +164,29 @@ done:
 /* The files that a folder can contain. */
 enum { TOKENIZER_JSON, VOCAB_TXT, VOCAB_JSON, MERGES_TXT, CONFIG_JSON, N_FILES };
 
-/* An error of the contents names the main file; those of reading a file name it themselves. */
-static semid_status open_files(tokenizer **out, char *const paths[N_FILES], semid_error *err) {
-    tokenizer_spec spec = {0};
+semid_status tokenizer_open(tokenizer **out, const char *model_dir, semid_error *err) {
+    static const char *const names[N_FILES] = {"tokenizer.json", "vocab.txt", "vocab.json",
+                                               "merges.txt", "tokenizer_config.json"};
+    char *paths[N_FILES] = {NULL}, *text = NULL;
     json_t *config = NULL, *vocab = NULL;
-    char *text = NULL;
+    tokenizer_spec spec = {0};
     size_t n_bytes;
     semid_status status = SEMID_OK;
+
+    for (int i = 0; i < N_FILES; i++) TRY_GOTO(path_join(&paths[i], model_dir, names[i], err));
     bool is_json = path_exists(paths[TOKENIZER_JSON]);
     bool is_lines = !is_json && path_exists(paths[VOCAB_TXT]);
-    int main_file = is_json ? TOKENIZER_JSON : is_lines ? VOCAB_TXT : VOCAB_JSON;
+    if (!is_json && !is_lines &&
+        !(path_exists(paths[VOCAB_JSON]) && path_exists(paths[MERGES_TXT])))
+        FAIL_GOTO(SEMID_ERR_IO,
+                  "%s: expected a model folder with tokenizer.json, vocab.txt, or vocab.json and "
+                  "merges.txt, found %s",
+                  model_dir,
+                  !path_exists(model_dir)  ? "nothing"
+                  : path_is_dir(model_dir) ? "none of them"
+                                           : "a file");
 
+    int main_file = is_json ? TOKENIZER_JSON : is_lines ? VOCAB_TXT : VOCAB_JSON;
     if (!is_json && path_exists(paths[CONFIG_JSON]))
         TRY_GOTO(json_file_load(&config, paths[CONFIG_JSON], err));
     if (main_file == VOCAB_JSON) TRY_GOTO(json_file_load(&vocab, paths[VOCAB_JSON], err));
@@ -191,6 +203,8 @@ static semid_status open_files(tokenizer **out, char *const paths[N_FILES], semi
         status = tokenizer_spec_read_merges(&spec, vocab, text, n_bytes, config, err);
         vocab = NULL;
     }
+
+    /* an error of the contents names the main file; those of reading a file name it themselves */
     if (status == SEMID_OK) status = tokenizer_from_spec(out, &spec, err);
     if (status != SEMID_OK) error_prefix(err, "%s", paths[main_file]);
 
@@ -198,28 +212,6 @@ done:
     tokenizer_spec_release(&spec);
     json_decref(vocab);
     json_decref(config);
-    return status;
-}
-
-semid_status tokenizer_open(tokenizer **out, const char *model_dir, semid_error *err) {
-    static const char *const names[N_FILES] = {"tokenizer.json", "vocab.txt", "vocab.json",
-                                               "merges.txt", "tokenizer_config.json"};
-    char *paths[N_FILES] = {NULL};
-    semid_status status = SEMID_OK;
-
-    for (int i = 0; i < N_FILES; i++) TRY_GOTO(path_join(&paths[i], model_dir, names[i], err));
-    if (!path_exists(paths[TOKENIZER_JSON]) && !path_exists(paths[VOCAB_TXT]) &&
-        !(path_exists(paths[VOCAB_JSON]) && path_exists(paths[MERGES_TXT])))
-        FAIL_GOTO(SEMID_ERR_IO,
-                  "%s: expected a model folder with tokenizer.json, vocab.txt, or vocab.json and "
-                  "merges.txt, found %s",
-                  model_dir,
-                  !path_exists(model_dir)  ? "nothing"
-                  : path_is_dir(model_dir) ? "none of them"
-                                           : "a file");
-    TRY_GOTO(open_files(out, paths, err));
-
-done:
     for (int i = 0; i < N_FILES; i++) mem_free(paths[i]);
     return status;
 }
@@ -273,30 +265,6 @@ static size_t part_end(const tokenizer *t, const char *text, size_t n_bytes) {
     return space ? (size_t)(space - text) + 1 : n_bytes;
 }
 
-/* Normalised text, which may contain added tokens that are matched in it. */
-static semid_status append_normal(const tokenizer *t, const char *text, size_t n_bytes,
-                                  part_position at, size_t limit, token_ids *out,
-                                  semid_error *err) {
-    match_state state = {0};
-    text_piece piece;
-
-    while (out->n_ids < limit &&
-           token_matcher_next(&t->normalized_tokens, text, n_bytes, &state, &piece)) {
-        const char *words = text + piece.begin;
-        size_t n = piece.end - piece.begin;
-        if (piece.id >= 0)
-            TRY(token_ids_append(out, &piece.id, 1, err));
-        else if (t->model == MODEL_BPE)
-            TRY(bpe_append(&t->bpe, words, n, at.begins, limit, out, err));
-        else if (t->model == MODEL_UNIGRAM)
-            TRY(unigram_append(&t->unigram, words, n, at.first && piece.begin == 0, limit, out,
-                               err));
-        else
-            TRY(wordpiece_append(&t->wordpiece, words, n, limit, out, err));
-    }
-    return SEMID_OK;
-}
-
 /* Text that contains no raw added token, in one go. */
 static semid_status append_part(const tokenizer *t, const char *text, size_t n_bytes,
                                 part_position at, size_t limit, token_ids *out, semid_error *err) {
@@ -316,7 +284,24 @@ static semid_status append_part(const tokenizer *t, const char *text, size_t n_b
         normal = spm.bytes;
         n_normal = spm.n_bytes;
     }
-    TRY_GOTO(append_normal(t, normal, n_normal, at, limit, out, err));
+
+    /* it may contain added tokens that are matched in normalised text */
+    match_state state = {0};
+    text_piece piece;
+    while (out->n_ids < limit &&
+           token_matcher_next(&t->normalized_tokens, normal, n_normal, &state, &piece)) {
+        const char *words = normal + piece.begin;
+        size_t n = piece.end - piece.begin;
+        if (piece.id >= 0)
+            TRY_GOTO(token_ids_append(out, &piece.id, 1, err));
+        else if (t->model == MODEL_BPE)
+            TRY_GOTO(bpe_append(&t->bpe, words, n, at.begins, limit, out, err));
+        else if (t->model == MODEL_UNIGRAM)
+            TRY_GOTO(unigram_append(&t->unigram, words, n, at.first && piece.begin == 0, limit, out,
+                                    err));
+        else
+            TRY_GOTO(wordpiece_append(&t->wordpiece, words, n, limit, out, err));
+    }
 
 done:
     mem_free(spm.bytes);

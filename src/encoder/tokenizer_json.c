@@ -8,26 +8,6 @@
 
 #include <string.h>
 
-/* The ids that the template's table gives a special token. */
-static semid_status read_special(id_list *out, const json_t *template, const json_t *piece,
-                                 semid_error *err) {
-    const char *name;
-    TRY(json_member_string(piece, "post_processor SpecialToken", "id", &name, err));
-    const json_t *entry = json_object_get(json_object_get(template, "special_tokens"), name);
-    const json_t *ids = json_object_get(entry, "ids"), *id;
-    if (!json_is_array(ids))
-        FAIL(SEMID_ERR_FORMAT, "post_processor.special_tokens: expected the ids of \"%s\"", name);
-
-    size_t i;
-    json_array_foreach(ids, i, id) {
-        if (!json_is_integer(id))
-            FAIL(SEMID_ERR_FORMAT, "post_processor.special_tokens: expected integer ids of \"%s\"",
-                 name);
-        TRY(id_list_add(out, json_integer_value(id), err));
-    }
-    return SEMID_OK;
-}
-
 static semid_status read_template(tokenizer_spec *spec, const json_t *template, semid_error *err) {
     const json_t *single = json_object_get(template, "single"), *piece;
     int n_texts = 0;
@@ -44,13 +24,27 @@ static semid_status read_template(tokenizer_spec *spec, const json_t *template, 
             FAIL(SEMID_ERR_UNSUPPORTED, "post_processor: type_id %lld; supported: 0",
                  (long long)type_id);
 
-        /* special tokens go before the text until it was seen, then after it */
-        if (special) {
-            TRY(read_special(n_texts ? &spec->after : &spec->before, template, special, err));
+        if (!special) {
+            TRY(json_member_string(sequence, "post_processor Sequence", "id", &name, err));
+            n_texts += strcmp(name, "A") == 0 ? 1 : 2;
             continue;
         }
-        TRY(json_member_string(sequence, "post_processor Sequence", "id", &name, err));
-        n_texts += strcmp(name, "A") == 0 ? 1 : 2;
+
+        /* Special tokens go before the text until it was seen, then after it. Their ids are in the
+         * template's table. */
+        TRY(json_member_string(special, "post_processor SpecialToken", "id", &name, err));
+        const json_t *entry = json_object_get(json_object_get(template, "special_tokens"), name);
+        const json_t *ids = json_object_get(entry, "ids"), *id;
+        size_t j;
+        if (!json_is_array(ids))
+            FAIL(SEMID_ERR_FORMAT, "post_processor.special_tokens: expected the ids of \"%s\"",
+                 name);
+        json_array_foreach(ids, j, id) {
+            if (!json_is_integer(id))
+                FAIL(SEMID_ERR_FORMAT,
+                     "post_processor.special_tokens: expected integer ids of \"%s\"", name);
+            TRY(id_list_add(n_texts ? &spec->after : &spec->before, json_integer_value(id), err));
+        }
     }
 
     if (n_texts != 1)

@@ -59,16 +59,6 @@ static semid_status append_word(const wordpiece *w, const char *word, const char
     return SEMID_OK;
 }
 
-/* The kind of the character at *p (0: part of a word), which moves past it. */
-static inline uint8_t next_kind(const wordpiece *w, const char **p, const char *end) {
-    uint8_t byte = (uint8_t) * *p;
-    if (byte < 0x80) {
-        ++*p;
-        return w->ascii_kinds[byte];
-    }
-    return w->properties[utf8_next(p, end)] & (CHAR_WHITESPACE | CHAR_PUNCTUATION);
-}
-
 semid_status wordpiece_append(const wordpiece *w, const char *text, size_t n_bytes, size_t limit,
                               token_ids *out, semid_error *err) {
     const char *p = text, *end = text + n_bytes, *word = text;
@@ -76,7 +66,11 @@ semid_status wordpiece_append(const wordpiece *w, const char *text, size_t n_byt
 
     while (p < end && out->n_ids < limit) {
         const char *character = p;
-        uint8_t kind = next_kind(w, &p, end);
+        uint8_t kind; /* 0: part of a word */
+        if ((uint8_t)*p < 0x80)
+            kind = w->ascii_kinds[(uint8_t)*p++];
+        else
+            kind = w->properties[utf8_next(&p, end)] & (CHAR_WHITESPACE | CHAR_PUNCTUATION);
         if (kind == 0) {
             n_chars++;
             continue;
