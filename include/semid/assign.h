@@ -49,7 +49,7 @@ typedef struct semid_unique_report {
  * errors (shortest augmenting paths, Jonker and Volgenant 1987); only prefixes in which rows share
  * a code are changed. Levels l = 1 .. L-1: if more rows take a codeword than there are codes under
  * it (K^(L - l)), those whose error rises least move to the nearest codeword with space, and their
- * later levels are encoded greedily. Equal rows get their codes in row order, by rising error.
+ * later levels are encoded greedily. Of equal rows, the earlier gets the code of less error.
  *
  * SEMID_ERR_DATA (n_rows > K^L, or a code value is not in [0, K)), SEMID_ERR_UNSUPPORTED (n_rows >=
  * 2^32), SEMID_ERR_NO_MEMORY, SEMID_ERR_INTERRUPTED, and what `read` returns; codes are then

@@ -81,9 +81,9 @@ SEMID_API semid_status semid_encode(semid_context *context, const semid_codebook
 enum { SEMID_BEAM_MAX = 1024 };
 
 /*
- * The same with a beam: after each level the `width` prefixes (partial codes) with the least
- * squared distance |x - sum of their codewords|^2 are kept (ties: the lexicographically lowest),
- * and the nearest of the last ones is taken. Width 1 is semid_encode, bit for bit; wider beams find
+ * The same with a beam: each level keeps the `width` prefixes (partial codes) with the least
+ * squared distance |x - sum of their codewords|^2 (ties: the lexicographically lowest); of those
+ * at the last level the nearest is taken. Width 1 is semid_encode, bit for bit; wider beams find
  * codes of less error.
  * SEMID_ERR_ARGUMENT for a width outside 1..SEMID_BEAM_MAX, SEMID_ERR_NO_MEMORY, and as
  * semid_encode.

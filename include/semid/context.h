@@ -5,9 +5,9 @@
  * the context of the process: all cores that the process may use, no messages, never cancelled.
  *
  * Each context has worker threads of its own, started when they are first needed. Calls in
- * different contexts run side by side. Calls that run at the same time in one context share its
- * workers without waiting for each other: the first takes them; until they are free, each other
- * call runs on its caller's thread alone. Results are the same bytes with any number of threads.
+ * different contexts run side by side. Of calls that run at the same time in one context, the
+ * first takes its workers; until they are free, the others do not wait but run on their callers'
+ * threads alone. Results are the same bytes with any number of threads.
  *
  * With n_threads = 1 a context starts no thread: everything, callbacks too, runs on the calling
  * thread.

@@ -15,16 +15,16 @@
  * the same weight from the first step on.
  *
  * Dead codewords: n_k below dead_share of the mean usage (batch / K rows), unless the error of its
- * rows would rise much without it. Codeword k then moves to a random row of the batch that does not
- * equal its own codeword. After the last epoch, unused codewords move to random rows in the same
+ * rows would rise much without it. Codeword k then moves to a random row of the batch that differs
+ * from the row's codeword. After the last epoch, unused codewords move to random rows in the same
  * way, in a few passes over all rows, so that every codeword is used if the data allow it.
  *
  * Loss: recon + beta commit - entropy_reg entropy, where recon is the mean over rows and dimensions
  * of the squared error after the last level, commit the sum of these means after each level, and
  * entropy the sum over levels of the entropy (nats) of codeword usage in the epoch.
  *
- * Entropy term: hard assignments give codebooks no gradient of the entropy, so the assignments of
- * training minimise the loss itself. Linearised at the current usage p_k = s_k / N, the cost of
+ * Entropy term: hard assignments give codebooks no gradient of the entropy, so in training, rows
+ * are assigned to minimise the loss. Linearised at the current usage p_k = s_k / N, the cost of
  * codeword k to a row is (1 + beta) |r - c_k|^2 / dim + entropy_reg log p_k: higher for common
  * codewords, lower for rare ones (the Lagrangian of entropy-constrained vector quantization, Chou,
  * Lookabaugh and Gray 1989, with the sign that rewards entropy). entropy_reg is in units of the
@@ -79,7 +79,7 @@ typedef struct semid_ema_epoch {
  *
  * Threads: the context's; the same bits at any number. Cost: 2 n L K dim operations per epoch.
  * Memory besides x: a batch, three codebooks, 4 (1 + L) bytes per row and, while k-means starts, a
- * sample of at most max(n / 8, 16384) rows, 16 per codeword.
+ * sample of 16 rows per codeword, at most max(n / 8, 16384).
  */
 SEMID_API semid_status semid_ema_fit(semid_context *context, semid_codebook **out, const float *x,
                                      size_t n, size_t dim, const semid_ema_params *params,

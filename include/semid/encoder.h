@@ -1,10 +1,10 @@
 /*
  * semid/encoder.h - vectors to codes in a service: prepared once, shared by threads.
  *
- * An encoder (not the network of that name in model.h) holds all that encoding with a codebook, and
- * with its model if there is one, needs. semid_encoder_encode allocates nothing and gives exactly
- * the codes of semid_encode or semid_encode_beam: for the vectors or, with a model, for the result
- * of semid_model_project.
+ * An encoder (not the network of that name in model.h) holds all that is needed to encode with a
+ * codebook and its model, if any. semid_encoder_encode allocates nothing. Its codes are exactly
+ * those of semid_encode or semid_encode_beam for the vectors or, with a model, for the result of
+ * semid_model_project.
  *
  *     semid_encoder *encoder;
  *     if (semid_encoder_open(&encoder, "codebooks.npz", NULL, &err) != SEMID_OK) ...
@@ -29,8 +29,8 @@ typedef struct semid_encoder semid_encoder;
 
 typedef struct semid_encoder_params {
     size_t beam; /* width: 1 (greedy) to SEMID_BEAM_MAX */
-    /* Threads, callers and workers, that encode at the same time, up to 4096; each has a workspace
-     * of its own. Further ones wait. 0: as many as the context has threads, which keeps all cores
+    /* Threads (callers and workers) that may encode at once, up to 4096; each has a workspace of
+     * its own. Further ones wait. 0: as many as the context has threads, which keeps all cores
      * busy. Greedy encoding without a model needs no workspace and never waits. */
     size_t max_concurrent;
     semid_context *context; /* borrowed, must outlive the encoder; NULL: that of the process */

@@ -24,11 +24,11 @@ typedef enum semid_expand_kind {
     SEMID_EXPAND_HAMMING1 = 1,  /* and every code that differs from it at one level */
     SEMID_EXPAND_PREFIX = 2,    /* the longest prefix of the code that has n_candidates items; at
                                    least the first level is kept */
-    SEMID_EXPAND_NEIGHBORS = 3, /* the code, and those with one level replaced by one of the
-                                   n_neighbors codewords nearest to the chosen one */
-    SEMID_EXPAND_BEAM = 4       /* the codes nearest to the query, searched level by level with
-                                   beam_width prefixes, nearest first until they have n_candidates
-                                   items */
+    SEMID_EXPAND_NEIGHBORS = 3, /* the code, and those with one codeword replaced by one of the
+                                   n_neighbors nearest to it */
+    SEMID_EXPAND_BEAM = 4       /* codes nearest to the query, nearest first, until they have
+                                   n_candidates items; searched level by level with beam_width
+                                   prefixes */
 } semid_expand_kind;
 
 enum { SEMID_EXPAND_MAX_NEIGHBORS = 1024 };
@@ -74,8 +74,8 @@ SEMID_API semid_status semid_expander_workspace_new(semid_expander_workspace **o
 SEMID_API void semid_expander_workspace_free(semid_expander_workspace *workspace);
 
 /*
- * query: [dim] in the space of the codebook, read by BEAM alone. code: [levels] the query's code,
- * read by all others (semid_encode). Returns the number of ranges; *ranges is valid until the next
+ * query: [dim] in the space of the codebook, read by BEAM alone. code: [levels] the query's code
+ * (semid_encode), read by all others. Returns the number of ranges; *ranges is valid until the next
  * use of the workspace. BEAM gives them nearest first.
  */
 SEMID_API size_t semid_expander_codes(const semid_expander *expander, const float *query,

@@ -55,8 +55,8 @@ SEMID_API semid_status semid_inverted_open(semid_inverted **out, const char *pat
                                            semid_error *err);
 
 /*
- * The same for the bytes of such a file that are in memory already: bytes [n_bytes], borrowed until
- * semid_inverted_close and not changed until then; aligned to 8. SEMID_ERR_ARGUMENT: not aligned.
+ * The same for such a file in memory: bytes [n_bytes], aligned to 8, borrowed and unchanged until
+ * semid_inverted_close. SEMID_ERR_ARGUMENT: not aligned.
  */
 SEMID_API semid_status semid_inverted_open_memory(semid_inverted **out, const void *bytes,
                                                   size_t n_bytes, semid_error *err);
@@ -80,7 +80,7 @@ SEMID_API semid_code_range semid_inverted_find(const semid_inverted *index, cons
 
 /*
  * The children of a prefix: the values that occur at the level after it, in ascending order. Up to
- * `capacity` of them go to values and, unless it is NULL, the codes under each to ranges. Returns
+ * `capacity` of them go to values, the codes under each to ranges unless that is NULL. Returns
  * how many there are: at most semid_inverted_codewords; 0 for a full code or an unknown prefix.
  * Cost: O(n_levels * log(codes) + children * log(codes of a child)).
  */
@@ -107,7 +107,7 @@ SEMID_API const char *semid_inverted_id(const semid_inverted *index, size_t row)
  * code_of: the index of a row's code, as semid_inverted_code takes it; row < items.
  * SEMID_ERR_NO_MEMORY, which only the first call can return: it makes the tables of both look-ups,
  * 12 to 20 bytes per item. SEMID_ERR_ARGUMENT: row out of range.
- * Cost: the first call one pass over the items and ids; then O(length of the id) and O(1).
+ * Cost: one pass over items and ids at first; then row_of O(length of id), code_of O(1).
  */
 SEMID_API semid_status semid_inverted_row_of(const semid_inverted *index, const char *id,
                                              size_t *row, semid_error *err);

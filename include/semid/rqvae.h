@@ -8,15 +8,15 @@
  *
  *     |x - y|^2 + sum over levels of |sg(r_l) - e_l|^2 + beta |r_l - sg(e_l)|^2
  *
- * sg stops the gradient; that of r_l reaches z alone. The quantizer has no gradient of its own: z
+ * sg stops the gradient; r_l passes it to z alone. The quantizer has no gradient of its own: z
  * gets g = dloss/dq unchanged (straight through) or as (|q| / |z|) R^T g, where R rotates z into
- * the direction of q, the sum over all levels (Fifty et al. 2024, "Restructuring Vector
- * Quantization with the Rotation Trick", equation 4).
+ * the direction of q = sum of e_l (Fifty et al. 2024, "Restructuring Vector Quantization with the
+ * Rotation Trick", equation 4).
  *
  * Networks learn by AdamW (Loshchilov and Hutter 2019), with decay of the weights only, not of
  * biases and codewords; the learning rate falls to 0 along half a cosine. Codewords follow moving
- * averages (ema.h; then the second term is reported but has no gradient) or the gradient of the
- * second term by AdamW.
+ * averages (ema.h; the second term is then only reported) or, by AdamW, the gradient of the second
+ * term.
  *
  * The first tenth of the epochs trains the networks without a quantizer. Then codewords start by
  * k-means of the latents. They are revived as ema.h says, however they are learned.
@@ -65,7 +65,7 @@ typedef struct semid_rqvae_params {
 } semid_rqvae_params;
 
 /* semid_ema_params_default with 200 epochs; hidden 512,256,128, latent 32, straight through, moving
- * averages, lr 1e-3, weight decay 0.5 (with a low one, few rows are memorised), no checkpoint. */
+ * averages, lr 1e-3, weight decay 0.5 (a low one lets small data be memorised), no checkpoint. */
 SEMID_API semid_rqvae_params semid_rqvae_params_default(void);
 
 /* Figures of an epoch, measured while it runs: means over rows, divided by dim, of scaled vectors
@@ -88,8 +88,8 @@ typedef struct semid_rqvae_epoch {
  *
  * Threads: the context's; the same bits at any number, and the same whether interrupted and resumed
  * or not. Cost: 6 operations per weight, row and epoch, besides the quantizer's. Memory besides x:
- * four times the parameters, the activations of a batch, 4 bytes per row, at the start of the
- * codewords 16384 + 64 K rows with their latents, and at the end 4 (latent + L) bytes per row.
+ * four times the parameters, the activations of a batch, 4 bytes per row, 16384 + 64 K rows
+ * with their latents while codewords start, and at the end 4 (latent + L) bytes per row.
  */
 SEMID_API semid_status semid_rqvae_fit(semid_context *context, semid_codebook **codebook,
                                        semid_model **model, const float *x, size_t n, size_t dim,
