@@ -89,16 +89,6 @@ void level_workspace_release(level_workspace *w) {
 
 /* ---- assignment ---- */
 
-/* n rows from `row` on, with 0 as their last coordinate. */
-static const float *lift_rows(const level_state *s, level_workspace *w, size_t row, size_t n) {
-    size_t width = s->dim + 1;
-    for (size_t i = 0; i < n; i++) {
-        memcpy(w->lifted + i * width, w->r + (row + i) * s->dim, s->dim * sizeof(float));
-        w->lifted[i * width + s->dim] = 0;
-    }
-    return w->lifted;
-}
-
 void level_assign(level_state *s, level_workspace *w, const level_rules *rules, size_t n) {
     size_t K = s->n_codewords, width = s->dim + 1;
     if (s->biased) {
@@ -117,7 +107,14 @@ void level_assign(level_state *s, level_workspace *w, const level_rules *rules, 
 
     for (size_t row = 0; row < n; row += rules->chunk_rows) {
         size_t take = n - row < rules->chunk_rows ? n - row : rules->chunk_rows;
-        const float *x = s->biased ? lift_rows(s, w, row, take) : w->r + row * s->dim;
+        const float *x = w->r + row * s->dim;
+        if (s->biased) { /* with 0 as their last coordinate */
+            for (size_t i = 0; i < take; i++) {
+                memcpy(w->lifted + i * width, x + i * s->dim, s->dim * sizeof(float));
+                w->lifted[i * width + s->dim] = 0;
+            }
+            x = w->lifted;
+        }
         nearest_find(s->search, x, take, w->codes + row, w->distances + row);
     }
 }

@@ -137,37 +137,28 @@ done:
 
 /* ---- one step ---- */
 
-/* Before a step that can be resumed: does it go on from what the last run left? Else note what it
- * is begun with. */
-static semid_status decide_resume(const run_step *s, const run_settings *settings,
-                                  const step_context *ctx, const char *unfinished_path,
-                                  json_t *inputs, semid_error *err) {
-    json_t *now = NULL, *before = NULL;
-    semid_status status = SEMID_OK;
-    TRY_GOTO(describe(s, ctx, &now, err));
-    TRY_GOTO(json_set(now, "inputs", json_incref(inputs), err));
-    /* finished steps may be of another instruction set; the halves of one step may not */
-    TRY_GOTO(json_set(now, "isa", json_string(kernels()->tier), err));
-
-    *s->resume = !settings->force && json_file_load(&before, unfinished_path, NULL) == SEMID_OK &&
-                 json_equal(before, now);
-    if (!*s->resume) TRY_GOTO(json_file_save(now, unfinished_path, err));
-done:
-    json_decref(now);
-    json_decref(before);
-    return status;
-}
-
 /* The step, and then its record: with that it is done. */
 static semid_status call_step(const run_step *s, const run_settings *settings,
                               const step_context *ctx, json_t **report, semid_error *err) {
     json_t *inputs = NULL, *outputs = NULL, *figures = NULL, *record = NULL;
+    json_t *now = NULL, *before = NULL;
     char *unfinished = NULL, *path = NULL;
     semid_status status = SEMID_OK;
     TRY_GOTO(record_path(s, settings, ".unfinished.json", &unfinished, err));
     TRY_GOTO(record_path(s, settings, ".json", &path, err));
     TRY_GOTO(fingerprint_list(&s->inputs, &inputs, err));
-    if (s->resume) TRY_GOTO(decide_resume(s, settings, ctx, unfinished, inputs, err));
+
+    /* A step that can be resumed: does it go on from what the last run left? Else note what it is
+     * begun with. */
+    if (s->resume) {
+        TRY_GOTO(describe(s, ctx, &now, err));
+        TRY_GOTO(json_set(now, "inputs", json_incref(inputs), err));
+        /* finished steps may be of another instruction set; the halves of one step may not */
+        TRY_GOTO(json_set(now, "isa", json_string(kernels()->tier), err));
+        *s->resume = !settings->force && json_file_load(&before, unfinished, NULL) == SEMID_OK &&
+                     json_equal(before, now);
+        if (!*s->resume) TRY_GOTO(json_file_save(now, unfinished, err));
+    }
 
     TRY_GOTO(s->call(s->params, ctx, &figures, err));
     if (!figures) figures = json_object(); /* a step without figures */
@@ -185,16 +176,11 @@ done:
     json_decref(outputs);
     json_decref(figures);
     json_decref(record);
+    json_decref(now);
+    json_decref(before);
     mem_free(unfinished);
     mem_free(path);
     return status;
-}
-
-static bool reads_from(const run_step *later, const run_step *earlier) {
-    for (size_t i = 0; i < later->inputs.n_items; i++)
-        for (size_t j = 0; j < earlier->outputs.n_items; j++)
-            if (strstr(later->inputs.items[i], earlier->outputs.items[j])) return true;
-    return false;
 }
 
 /* In a dry run no file changes: a step is due too if it reads from one that is. `before`: the
@@ -203,10 +189,15 @@ static bool is_due_after(const run_step *steps, size_t i, const json_t *before,
                          char why[WHY_BYTES]) {
     for (size_t j = 0; j < i; j++) {
         const json_t *state = json_object_get(json_array_get(before, j), "state");
-        if (strcmp(json_string_value(state), "due") != 0 || !reads_from(&steps[i], &steps[j]))
-            continue;
-        snprintf(why, WHY_BYTES, "after %s", steps[j].name);
-        return true;
+        if (strcmp(json_string_value(state), "due") != 0) continue;
+
+        const string_list *reads = &steps[i].inputs, *writes = &steps[j].outputs;
+        for (size_t r = 0; r < reads->n_items; r++)
+            for (size_t w = 0; w < writes->n_items; w++)
+                if (strstr(reads->items[r], writes->items[w])) {
+                    snprintf(why, WHY_BYTES, "after %s", steps[j].name);
+                    return true;
+                }
     }
     return false;
 }

@@ -238,18 +238,6 @@ static semid_status encode(training *t, semid_error *err) {
 
 /* ---- report ---- */
 
-static json_t *options_json(const train_params *p) {
-    return json_pack("{s:I, s:I, s:I, s:f, s:I, s:f, s:b, s:I, s:I, s:I, s:f, s:f, s:f, s:I, s:b, "
-                     "s:b, s:s?, s:s?}",
-                     "L", (json_int_t)p->L, "K", (json_int_t)p->K, "max_train",
-                     (json_int_t)p->max_train, "holdout", p->holdout, "iters", (json_int_t)p->iters,
-                     "tol", p->tol, "shrink", (int)p->shrink, "epochs", (json_int_t)p->epochs,
-                     "batch_size", (json_int_t)p->batch_size, "dist_chunk",
-                     (json_int_t)p->dist_chunk, "beta", p->beta, "decay", p->decay, "entropy_reg",
-                     p->entropy_reg, "beam", (json_int_t)p->beam, "balance", (int)p->balance,
-                     "unique", (int)p->unique, "init", p->init, "load", p->load);
-}
-
 /* What vectors pass on their way to the quantizer: null, networks, or a linear map. */
 static json_t *network_json(const training *t) {
     const train_params *p = t->p;
@@ -279,6 +267,15 @@ static json_t *pca_json(const training *t) {
 static semid_status make_report(const training *t, semid_error *err) {
     const train_params *p = t->p;
     const file_rows *trained = p->train ? &t->train_rows : &t->other_rows;
+    json_t *options = json_pack(
+        "{s:I, s:I, s:I, s:f, s:I, s:f, s:b, s:I, s:I, s:I, s:f, s:f, s:f, s:I, s:b, "
+        "s:b, s:s?, s:s?}",
+        "L", (json_int_t)p->L, "K", (json_int_t)p->K, "max_train", (json_int_t)p->max_train,
+        "holdout", p->holdout, "iters", (json_int_t)p->iters, "tol", p->tol, "shrink",
+        (int)p->shrink, "epochs", (json_int_t)p->epochs, "batch_size", (json_int_t)p->batch_size,
+        "dist_chunk", (json_int_t)p->dist_chunk, "beta", p->beta, "decay", p->decay, "entropy_reg",
+        p->entropy_reg, "beam", (json_int_t)p->beam, "balance", (int)p->balance, "unique",
+        (int)p->unique, "init", p->init, "load", p->load);
 
     TRY(json_merge(
         t->report,
@@ -289,7 +286,7 @@ static semid_status make_report(const training *t, semid_error *err) {
                   "skipped_rows", (json_int_t)t->encoded_rows->n_bad, "K",
                   (json_int_t)t->quality.n_codewords, "dim", (json_int_t)t->encoded_rows->dim,
                   "input_unit_norm", (int)trained->unit_norm, "concat", t->layout, "network",
-                  network_json(t), "pca", pca_json(t), "options", options_json(p)),
+                  network_json(t), "pca", pca_json(t), "options", options),
         err));
 
     TRY(json_set(t->report, "timings",

@@ -79,56 +79,53 @@ static semid_status draw_sample(uint64_t **out, const train_data *data, const fi
     return SEMID_OK;
 }
 
-static semid_status take(train_data *data, const file_rows *rows, const train_params *p,
-                         uint64_t seed, semid_error *err) {
+semid_status train_data_take(train_data *out, const file_rows *rows, const train_params *params,
+                             uint64_t seed, semid_error *err) {
+    semid_status status = SEMID_OK;
+    size_t dim = rows->dim, n_values;
     rng random;
-    data->n_held = (size_t)((double)rows->n_rows * p->holdout + 1e-9);
-    TRY(mem_alloc(&data->held, data->n_held, sizeof *data->held, err));
+    *out = (train_data){.dim = dim};
+    out->n_held = (size_t)((double)rows->n_rows * params->holdout + 1e-9);
+    TRY_GOTO(mem_alloc(&out->held, out->n_held, sizeof *out->held, err));
     rng_init(&random, seed, RNG_TRAIN_HOLDOUT);
-    rng_sample_sorted(&random, rows->n_rows, data->n_held, data->held);
+    rng_sample_sorted(&random, rows->n_rows, out->n_held, out->held);
 
-    size_t n_left = rows->n_rows - data->n_held, n_max = (size_t)p->max_train;
-    data->n_rows = n_max > 0 && n_max < n_left ? n_max : n_left;
+    size_t n_left = rows->n_rows - out->n_held, n_max = (size_t)params->max_train;
+    out->n_rows = n_max > 0 && n_max < n_left ? n_max : n_left;
 
     /* in place, copied, or read later */
-    bool takes_all = data->n_rows == rows->n_rows;
-    double n_bytes = (double)data->n_rows * ((double)data->dim * sizeof(float) + ROW_BYTES);
-    bool exceeds_memory = n_bytes + FIXED_MB * 1e6 > limit_of(p);
-    const float *view = takes_all && p->method != TRAIN_RQKMEANS ? file_rows_view(rows) : NULL;
+    bool takes_all = out->n_rows == rows->n_rows;
+    double n_bytes = (double)out->n_rows * ((double)dim * sizeof(float) + ROW_BYTES);
+    bool exceeds_memory = n_bytes + FIXED_MB * 1e6 > limit_of(params);
+    const float *view = takes_all && params->method != TRAIN_RQKMEANS ? file_rows_view(rows) : NULL;
     if (view && !exceeds_memory) {
-        data->rows = row_source_of(view, data->n_rows, data->dim);
+        out->rows = row_source_of(view, out->n_rows, dim);
         return SEMID_OK;
     }
 
     uint64_t *numbers = NULL;
-    if (!takes_all || rows->numbers) TRY(draw_sample(&numbers, data, rows, n_left, seed, err));
-    data->sample = file_rows_subset(rows, numbers, data->n_rows);
+    if (!takes_all || rows->numbers) TRY_GOTO(draw_sample(&numbers, out, rows, n_left, seed, err));
+    out->sample = file_rows_subset(rows, numbers, out->n_rows);
     if (exceeds_memory) {
         log_info("the rows are read as they are needed, to keep to the memory limit");
-        data->from = file_rows_callback(&data->sample);
-        return row_source_open(&data->rows, &data->from, data->dim, err);
+        out->from = file_rows_callback(&out->sample);
+        TRY_GOTO(row_source_open(&out->rows, &out->from, dim, err));
+        return SEMID_OK;
     }
 
     /* Copied block by block, so that pages of the file do not pile up beside the copy. */
-    size_t n_values, dim = data->dim;
-    if (!size_mul(data->n_rows, dim, &n_values))
-        FAIL(SEMID_ERR_NO_MEMORY, "out of memory: the sample");
-    TRY(mem_alloc(&data->owned, n_values, sizeof(float), err));
-    for (size_t row = 0; row < data->n_rows; row += ROWS_AT_ONCE) {
-        size_t n = data->n_rows - row < ROWS_AT_ONCE ? data->n_rows - row : ROWS_AT_ONCE;
-        TRY(check_interrupted(err));
-        TRY(file_rows_read(&data->sample, row, n, data->owned + row * dim, err));
-        file_rows_release_pages(&data->sample, row, n);
+    if (!size_mul(out->n_rows, dim, &n_values))
+        FAIL_GOTO(SEMID_ERR_NO_MEMORY, "out of memory: the sample");
+    TRY_GOTO(mem_alloc(&out->owned, n_values, sizeof(float), err));
+    for (size_t row = 0; row < out->n_rows; row += ROWS_AT_ONCE) {
+        size_t n = out->n_rows - row < ROWS_AT_ONCE ? out->n_rows - row : ROWS_AT_ONCE;
+        TRY_GOTO(check_interrupted(err));
+        TRY_GOTO(file_rows_read(&out->sample, row, n, out->owned + row * dim, err));
+        file_rows_release_pages(&out->sample, row, n);
     }
-    file_rows_close(&data->sample);
-    data->rows = row_source_of(data->owned, data->n_rows, dim);
-    return SEMID_OK;
-}
-
-semid_status train_data_take(train_data *out, const file_rows *rows, const train_params *params,
-                             uint64_t seed, semid_error *err) {
-    *out = (train_data){.dim = rows->dim};
-    semid_status status = take(out, rows, params, seed, err);
+    file_rows_close(&out->sample);
+    out->rows = row_source_of(out->owned, out->n_rows, dim);
+done:
     if (status != SEMID_OK) train_data_release(out);
     return status;
 }
