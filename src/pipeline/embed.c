@@ -162,26 +162,6 @@ done:
     return status;
 }
 
-static semid_status make_report(const embed_state *s, const char *ids_path, json_t **out,
-                                semid_error *err) {
-    double seconds = s->compute_s > 0 ? s->compute_s : 1; /* all kept: the rates are 0 */
-    return json_made(
-        out,
-        json_pack(
-            "{s:s, s:s, s:I, s:I, s:s, s:s, s:s, s:b, s:s, s:I, s:I, s:I, s:I, s:I, s:f, s:f}",
-            "out", s->params->out, "ids", ids_path, "rows", (json_int_t)s->n_rows, "dim",
-            (json_int_t)text_encoder_dim(s->encoder), "dtype",
-            precision_name((precision)s->params->dtype), "isa", kernels()->tier, "pooling",
-            pooling_name(text_encoder_pooling(s->encoder)), "normalized",
-            text_encoder_normalizes(s->encoder), "prefix", text_encoder_prefix(s->encoder),
-            "max_len", (json_int_t)s->params->max_len, "rows_kept", (json_int_t)s->n_kept, "tokens",
-            (json_int_t)s->counts.n_tokens, "truncated", (json_int_t)s->counts.n_truncated,
-            "empty_texts", (json_int_t)item_texts_empty(s->texts), "texts_per_s",
-            (double)(s->n_rows - s->n_kept) / seconds, "tokens_per_s",
-            (double)s->counts.n_tokens / seconds),
-        err);
-}
-
 semid_status step_embed(const embed_params *params, const step_context *ctx, json_t **report,
                         semid_error *err) {
     (void)ctx;
@@ -199,7 +179,22 @@ semid_status step_embed(const embed_params *params, const step_context *ctx, jso
     TRY_GOTO(embed_all(&s, err));
     TRY_GOTO(write_out(&s, ids_path, err));
 
-    TRY_GOTO(make_report(&s, ids_path, &figures, err));
+    double seconds = s.compute_s > 0 ? s.compute_s : 1; /* all kept: the rates are 0 */
+    TRY_GOTO(json_made(
+        &figures,
+        json_pack(
+            "{s:s, s:s, s:I, s:I, s:s, s:s, s:s, s:b, s:s, s:I, s:I, s:I, s:I, s:I, s:f, s:f}",
+            "out", params->out, "ids", ids_path, "rows", (json_int_t)s.n_rows, "dim",
+            (json_int_t)text_encoder_dim(s.encoder), "dtype",
+            precision_name((precision)params->dtype), "isa", kernels()->tier, "pooling",
+            pooling_name(text_encoder_pooling(s.encoder)), "normalized",
+            text_encoder_normalizes(s.encoder), "prefix", text_encoder_prefix(s.encoder), "max_len",
+            (json_int_t)params->max_len, "rows_kept", (json_int_t)s.n_kept, "tokens",
+            (json_int_t)s.counts.n_tokens, "truncated", (json_int_t)s.counts.n_truncated,
+            "empty_texts", (json_int_t)item_texts_empty(s.texts), "texts_per_s",
+            (double)(s.n_rows - s.n_kept) / seconds, "tokens_per_s",
+            (double)s.counts.n_tokens / seconds),
+        err));
     TRY_GOTO(step_end(timer, figures, err));
     *report = figures;
     figures = NULL;

@@ -92,21 +92,6 @@ semid_status embed_partial_cut(embed_partial *p, size_t n_rows, semid_error *err
 
 /* ---- the file ---- */
 
-/* Takes over the rows of an earlier run; a record that a kill cut short is dropped. */
-static semid_status take_over(embed_partial *p, const partial_header *own, semid_error *err) {
-    struct stat st;
-    partial_header found;
-    if (fstat(p->fd, &st) != 0) FAIL(SEMID_ERR_IO, "%s: cannot stat: %s", p->path, strerror(errno));
-    if ((size_t)st.st_size < sizeof found) return SEMID_OK;
-
-    TRY(read_at(p, &found, sizeof found, 0, err));
-    if (memcmp(&found, own, sizeof found) != 0) {
-        log_warn("%s: left by another model or other options; starting over", p->path);
-        return SEMID_OK;
-    }
-    return embed_partial_cut(p, ((size_t)st.st_size - sizeof found) / record_bytes(p), err);
-}
-
 semid_status embed_partial_open(embed_partial **out, const char *out_path, uint64_t fingerprint,
                                 size_t dim, bool resume, semid_error *err) {
     embed_partial *p;
@@ -123,7 +108,19 @@ semid_status embed_partial_open(embed_partial **out, const char *out_path, uint6
     if (flock(p->fd, LOCK_EX | LOCK_NB) != 0)
         FAIL_GOTO(SEMID_ERR_IO, "%s: another process is writing it", p->path);
 
-    if (resume) TRY_GOTO(take_over(p, &own, err));
+    /* Takes over the rows of an earlier run; a record that a kill cut short is dropped. */
+    struct stat st;
+    if (resume && fstat(p->fd, &st) != 0)
+        FAIL_GOTO(SEMID_ERR_IO, "%s: cannot stat: %s", p->path, strerror(errno));
+    if (resume && (size_t)st.st_size >= sizeof own) {
+        partial_header found;
+        TRY_GOTO(read_at(p, &found, sizeof found, 0, err));
+        if (memcmp(&found, &own, sizeof found) == 0)
+            p->n_rows = ((size_t)st.st_size - sizeof found) / record_bytes(p);
+        else
+            log_warn("%s: left by another model or other options; starting over", p->path);
+    }
+
     /* of rows that are not taken over nothing may be left */
     TRY_GOTO(embed_partial_cut(p, p->n_rows, err));
     TRY_GOTO(write_at(p, &own, sizeof own, 0, err));

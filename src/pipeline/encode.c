@@ -10,22 +10,6 @@
  * reports. Plain codes are streamed: memory does not grow with the number of rows. Where rows
  * compete for codes (--balance, --unique), codes are kept in memory until all are known. */
 
-static semid_status add_figures(json_t *report, const semid_codebook *cb, const file_rows *rows,
-                                const encoded *e, bool latent_errors, double seconds,
-                                semid_error *err) {
-    size_t n_rows = e->all.codes.n_rows, L = semid_codebook_levels(cb);
-    json_t *mse = json_array();
-    for (size_t l = 0; l < L; l++) json_array_append_new(mse, health_figure(e->all.mse[l]));
-
-    return json_merge(report,
-                      json_pack("{s:I, s:I, s:I, s:I, s:I, s:o, s:f}", "rows", (json_int_t)n_rows,
-                                "bad_rows", (json_int_t)rows->n_bad, "levels", (json_int_t)L,
-                                "codewords", (json_int_t)semid_codebook_codewords(cb), "dim",
-                                (json_int_t)rows->dim, latent_errors ? "latent_mse" : "mse", mse,
-                                "rows_per_second", seconds > 0 ? (double)n_rows / seconds : 0.0),
-                      err);
-}
-
 semid_status step_encode(const encode_params *params, const step_context *ctx, json_t **report,
                          semid_error *err) {
     (void)ctx;
@@ -62,8 +46,19 @@ semid_status step_encode(const encode_params *params, const step_context *ctx, j
     TRY_GOTO(encoded_report(&result, &options, made, err));
     TRY_GOTO(encoded_save(&result, &rows, params->out, err));
 
-    TRY_GOTO(add_figures(made, cb, &rows, &result, options.latent_errors, clock_seconds() - start_s,
-                         err));
+    size_t n_rows = result.all.codes.n_rows, L = semid_codebook_levels(cb);
+    double seconds = clock_seconds() - start_s;
+    json_t *mse = json_array();
+    for (size_t l = 0; l < L; l++) json_array_append_new(mse, health_figure(result.all.mse[l]));
+    TRY_GOTO(
+        json_merge(made,
+                   json_pack("{s:I, s:I, s:I, s:I, s:I, s:o, s:f}", "rows", (json_int_t)n_rows,
+                             "bad_rows", (json_int_t)rows.n_bad, "levels", (json_int_t)L,
+                             "codewords", (json_int_t)semid_codebook_codewords(cb), "dim",
+                             (json_int_t)rows.dim, options.latent_errors ? "latent_mse" : "mse",
+                             mse, "rows_per_second", seconds > 0 ? (double)n_rows / seconds : 0.0),
+                   err));
+
     TRY_GOTO(step_end(timer, made, err));
     *report = made;
     made = NULL;

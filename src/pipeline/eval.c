@@ -72,7 +72,9 @@ static semid_status parse_topk(eval_topk *out, const string_list *list, semid_er
     return SEMID_OK;
 }
 
-static semid_status check_usage(const eval_params *p, semid_error *err) {
+/* Checks the options, and sets topk and protocol_params from them. */
+static semid_status read_options(evaluation *e, semid_error *err) {
+    const eval_params *p = e->p;
     char extension[16];
     if (strcmp(path_extension(p->out, extension), "csv") != 0)
         FAIL(STATUS_USAGE, "--out: expected a .csv file, found \"%s\"", p->out);
@@ -87,11 +89,9 @@ static semid_status check_usage(const eval_params *p, semid_error *err) {
             if (strcmp(p->methods.items[i], p->methods.items[j]) == 0)
                 FAIL(STATUS_USAGE, "--methods: expected different names, found %s twice",
                      p->methods.items[i]);
-    return SEMID_OK;
-}
 
-static protocol_params protocol_params_of(const eval_params *p, const eval_topk *topk) {
-    protocol_params out = {
+    TRY(parse_topk(&e->topk, &p->topk, err));
+    e->protocol_params = (protocol_params){
         .profile = (profile_kind)p->profile,
         .last_n = (size_t)p->last_n,
         .expand = {.kind = p->reference ? SEMID_EXPAND_NEIGHBORS : (semid_expand_kind)p->expand,
@@ -104,9 +104,10 @@ static protocol_params protocol_params_of(const eval_params *p, const eval_topk 
         .mask_history = p->mask_history};
 
     /* ranks beyond the largest k count for nothing */
-    for (size_t i = 0; i < topk->n; i++)
-        if (topk->k[i] > out.rank_limit) out.rank_limit = topk->k[i];
-    return out;
+    uint32_t *limit = &e->protocol_params.rank_limit;
+    for (size_t i = 0; i < e->topk.n; i++)
+        if (e->topk.k[i] > *limit) *limit = e->topk.k[i];
+    return SEMID_OK;
 }
 
 /* ---- inputs ---- */
@@ -315,9 +316,7 @@ semid_status step_eval(const eval_params *params, const step_context *ctx, json_
     json_t *whole = NULL;
     char *json_path = NULL; /* of the report, beside the table */
     evaluation e = {.p = params, .table = json_array()};
-    TRY_GOTO(check_usage(params, err));
-    TRY_GOTO(parse_topk(&e.topk, &params->topk, err));
-    e.protocol_params = protocol_params_of(params, &e.topk);
+    TRY_GOTO(read_options(&e, err));
     TRY_GOTO(device_find(&e.protocol_params.device, ctx->device, err));
 
     TRY_GOTO(output_check_file(params->out, NULL, err));

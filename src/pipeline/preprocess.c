@@ -37,30 +37,7 @@ typedef struct preprocessing {
     char *paths[N_TABLES], *temp_paths[N_TABLES];
 } preprocessing;
 
-/* ---- parameters and files ---- */
-
-static semid_status check_params(const preprocess_params *p, semid_error *err) {
-    int n_csv = !!p->train_csv + !!p->valid_csv + !!p->test_csv;
-    if (p->reviews && n_csv > 0)
-        FAIL(STATUS_USAGE, "expected --reviews or the split files, found both");
-    if (!p->reviews && n_csv != 3)
-        FAIL(STATUS_USAGE,
-             "expected --reviews, or --train-csv, --valid-csv and --test-csv together");
-    if (n_csv > 0 && p->min_rating > 0)
-        FAIL(STATUS_USAGE, "--min-rating: split files are taken as they are");
-
-    if ((p->valid_ts != 0) != (p->test_ts != 0))
-        FAIL(STATUS_USAGE, "expected --valid-ts and --test-ts together");
-    if (p->valid_ts > p->test_ts)
-        FAIL(STATUS_USAGE, "--valid-ts: expected at most --test-ts (%lld), found %lld",
-             (long long)p->test_ts, (long long)p->valid_ts);
-    if (p->test_ts != 0 && p->split != PREPROCESS_TIME)
-        FAIL(STATUS_USAGE, "--valid-ts and --test-ts need --split time");
-    if (p->valid_frac + p->test_frac >= 1)
-        FAIL(STATUS_USAGE, "--valid-frac and --test-frac: expected a sum below 1, found %g",
-             p->valid_frac + p->test_frac);
-    return SEMID_OK;
-}
+/* ---- files ---- */
 
 static semid_status check_extensions(const path_list *files, const char *const *extensions,
                                      semid_error *err) {
@@ -167,36 +144,6 @@ static semid_status run_scan(preprocessing *j, record_scan *scan, const char *la
     return status;
 }
 
-static semid_status report_reviews(preprocessing *j, const record_scan *scan, semid_error *err) {
-    int64_t n_rows, n_complete, n_rated;
-    double min_rating = j->params->min_rating;
-    const char *path = j->reviews.paths[0], *keys = record_scan_keys(scan);
-    json_t *object = json_object();
-    TRY(json_set(j->report, "reviews", object, err));
-    TRY(report_lines(object, scan, &j->reviews, &n_rows, err));
-    TRY(preprocess_count_reviews(&j->db, min_rating, &n_complete, &n_rated, err));
-
-    /* what each condition drops, in the order in which they are applied */
-    TRY(set_int(object, "rows_missing_fields", n_rows - n_complete, err));
-    if (n_rows > n_complete)
-        log_warn("%lld of %lld rows have no user_id, parent_asin or timestamp and are dropped",
-                 (long long)(n_rows - n_complete), (long long)n_rows);
-    TRY(set_int(object, "rows_below_min_rating", n_complete - n_rated, err));
-    TRY(set_int(object, "rows_kept", n_rated, err));
-
-    if (n_rows == 0) FAIL(SEMID_ERR_DATA, "%s: expected interactions, found no rows", path);
-    if (n_complete == 0)
-        FAIL(SEMID_ERR_FORMAT,
-             "%s: none of %lld rows has user_id, parent_asin and a whole number as timestamp; "
-             "found %s",
-             path, (long long)n_rows, *keys ? keys : "other columns");
-    if (n_rated == 0)
-        FAIL(SEMID_ERR_DATA, "--min-rating %g: none of %lld rows is left", min_rating,
-             (long long)n_complete);
-    j->n_rated = n_rated;
-    return SEMID_OK;
-}
-
 static semid_status read_reviews(preprocessing *j, semid_error *err) {
     static const record_field fields[] = {
         {"user_id", false}, {"parent_asin", false}, {"timestamp", false}, {"rating", false}};
@@ -206,31 +153,40 @@ static semid_status read_reviews(preprocessing *j, semid_error *err) {
                         .n_fields = sizeof fields / sizeof *fields,
                         .strict = j->params->strict};
 
+    int64_t n_rows, n_complete, n_rated;
+    double min_rating = j->params->min_rating;
     record_scan *scan = NULL;
     TRY(record_scan_open(&scan, &j->db, "read_reviews", &spec, err));
     semid_status status = run_scan(j, scan, "reviews", &j->reviews, preprocess_load_reviews, err);
-    if (status == SEMID_OK) status = report_reviews(j, scan, err);
+    if (status != SEMID_OK) goto done;
+
+    const char *path = j->reviews.paths[0], *keys = record_scan_keys(scan);
+    json_t *object = json_object();
+    TRY_GOTO(json_set(j->report, "reviews", object, err));
+    TRY_GOTO(report_lines(object, scan, &j->reviews, &n_rows, err));
+    TRY_GOTO(preprocess_count_reviews(&j->db, min_rating, &n_complete, &n_rated, err));
+
+    /* what each condition drops, in the order in which they are applied */
+    TRY_GOTO(set_int(object, "rows_missing_fields", n_rows - n_complete, err));
+    if (n_rows > n_complete)
+        log_warn("%lld of %lld rows have no user_id, parent_asin or timestamp and are dropped",
+                 (long long)(n_rows - n_complete), (long long)n_rows);
+    TRY_GOTO(set_int(object, "rows_below_min_rating", n_complete - n_rated, err));
+    TRY_GOTO(set_int(object, "rows_kept", n_rated, err));
+
+    if (n_rows == 0) FAIL_GOTO(SEMID_ERR_DATA, "%s: expected interactions, found no rows", path);
+    if (n_complete == 0)
+        FAIL_GOTO(SEMID_ERR_FORMAT,
+                  "%s: none of %lld rows has user_id, parent_asin and a whole number as timestamp; "
+                  "found %s",
+                  path, (long long)n_rows, *keys ? keys : "other columns");
+    if (n_rated == 0)
+        FAIL_GOTO(SEMID_ERR_DATA, "--min-rating %g: none of %lld rows is left", min_rating,
+                  (long long)n_complete);
+    j->n_rated = n_rated;
+done:
     record_scan_close(scan);
     return status;
-}
-
-static semid_status report_meta(preprocessing *j, const record_scan *scan, semid_error *err) {
-    int64_t n_rows, counts[3];
-    json_t *object = json_object();
-    TRY(json_set(j->report, "meta", object, err));
-    TRY(report_lines(object, scan, &j->meta, &n_rows, err));
-    TRY(preprocess_count_meta(&j->db, counts, err));
-
-    TRY(set_int(object, "rows_missing_fields", n_rows - counts[0], err));
-    TRY(set_int(object, "items", counts[1], err));
-    TRY(set_int(object, "items_used", counts[2], err));
-
-    if (n_rows == 0)
-        FAIL(SEMID_ERR_DATA, "%s: expected records of items, found no rows", j->meta.paths[0]);
-    if (counts[0] == 0)
-        FAIL(SEMID_ERR_FORMAT, "%s: none of %lld rows has parent_asin; found %s", j->meta.paths[0],
-             (long long)n_rows, record_scan_keys(scan));
-    return SEMID_OK;
 }
 
 static semid_status read_meta(preprocessing *j, semid_error *err) {
@@ -245,12 +201,29 @@ static semid_status read_meta(preprocessing *j, semid_error *err) {
                         .n_fields = sizeof fields / sizeof *fields,
                         .strict = j->params->strict};
 
+    int64_t n_rows, counts[3];
     record_scan *scan = NULL;
     TRY(record_scan_open(&scan, &j->db, "read_meta", &spec, err));
     semid_status status = run_scan(j, scan, "meta", &j->meta, preprocess_load_meta, err);
-    if (status == SEMID_OK) status = report_meta(j, scan, err);
+    if (status != SEMID_OK) goto done;
+
+    json_t *object = json_object();
+    TRY_GOTO(json_set(j->report, "meta", object, err));
+    TRY_GOTO(report_lines(object, scan, &j->meta, &n_rows, err));
+    TRY_GOTO(preprocess_count_meta(&j->db, counts, err));
+
+    TRY_GOTO(set_int(object, "rows_missing_fields", n_rows - counts[0], err));
+    TRY_GOTO(set_int(object, "items", counts[1], err));
+    TRY_GOTO(set_int(object, "items_used", counts[2], err));
+
+    if (n_rows == 0)
+        FAIL_GOTO(SEMID_ERR_DATA, "%s: expected records of items, found no rows", j->meta.paths[0]);
+    if (counts[0] == 0)
+        FAIL_GOTO(SEMID_ERR_FORMAT, "%s: none of %lld rows has parent_asin; found %s",
+                  j->meta.paths[0], (long long)n_rows, record_scan_keys(scan));
+done:
     record_scan_close(scan);
-    return status == SEMID_OK ? preprocess_collect_items(&j->db, err) : status;
+    return status;
 }
 
 /* ---- filtering and splitting ---- */
@@ -311,22 +284,6 @@ static semid_status report_split(preprocessing *j, semid_error *err) {
     return set_int(j->report, "test_rows_item_unseen_in_train_valid", cold[1], err);
 }
 
-static semid_status filter_and_split(preprocessing *j, semid_error *err) {
-    const preprocess_params *p = j->params;
-    core_counts counts;
-    log_info("ordering rows, numbering users and items");
-    TRY(preprocess_number(&j->db, p->min_rating, err));
-    TRY(preprocess_dedup_rows(&j->db, p->train_csv ? PREPROCESS_DEDUP_NONE : p->dedup, err));
-    TRY(preprocess_count_core(&j->db, &counts, err));
-    TRY(set_int(j->report, "duplicates_dropped", j->n_rated - counts.rows, err));
-    TRY(report_counts(j->report, "before_core", &counts, err));
-
-    TRY(core_to_fixpoint(j, &counts, err));
-    log_info("splitting %lld rows", (long long)counts.rows);
-    TRY(preprocess_split_rows(&j->db, p, counts.rows, err));
-    return report_split(j, err);
-}
-
 /* ---- writing ---- */
 
 static semid_status write_table(preprocessing *j, int table, semid_error *err) {
@@ -373,7 +330,19 @@ static semid_status preprocess(preprocessing *j, semid_error *err) {
     TRY(sql_open(&j->db, p->memory_limit, p->out, err));
 
     TRY(read_reviews(j, err));
-    TRY(filter_and_split(j, err));
+
+    core_counts counts;
+    log_info("ordering rows, numbering users and items");
+    TRY(preprocess_number(&j->db, p->min_rating, err));
+    TRY(preprocess_dedup_rows(&j->db, p->train_csv ? PREPROCESS_DEDUP_NONE : p->dedup, err));
+    TRY(preprocess_count_core(&j->db, &counts, err));
+    TRY(set_int(j->report, "duplicates_dropped", j->n_rated - counts.rows, err));
+    TRY(report_counts(j->report, "before_core", &counts, err));
+
+    TRY(core_to_fixpoint(j, &counts, err));
+    log_info("splitting %lld rows", (long long)counts.rows);
+    TRY(preprocess_split_rows(&j->db, p, counts.rows, err));
+    TRY(report_split(j, err));
 
     /* Several threads hold a part of the long texts each while they sort and write; where memory is
      * short, one works alone. The files are the same. */
@@ -382,6 +351,7 @@ static semid_status preprocess(preprocessing *j, semid_error *err) {
         TRY(sql_run_text(&j->db, "SET threads = 1", err));
 
     TRY(read_meta(j, err));
+    TRY(preprocess_collect_items(&j->db, err));
 
     TRY(write_table(j, ITEMS, err));
     TRY(preprocess_store_texts(&j->db, p->out, &j->texts, err));
@@ -394,7 +364,26 @@ semid_status step_preprocess(const preprocess_params *params, const step_context
     (void)ctx;
     step_timer timer = step_begin();
     preprocessing j = {.params = params};
-    TRY(check_params(params, err));
+    int n_csv = !!params->train_csv + !!params->valid_csv + !!params->test_csv;
+    if (params->reviews && n_csv > 0)
+        FAIL(STATUS_USAGE, "expected --reviews or the split files, found both");
+    if (!params->reviews && n_csv != 3)
+        FAIL(STATUS_USAGE,
+             "expected --reviews, or --train-csv, --valid-csv and --test-csv together");
+    if (n_csv > 0 && params->min_rating > 0)
+        FAIL(STATUS_USAGE, "--min-rating: split files are taken as they are");
+
+    if ((params->valid_ts != 0) != (params->test_ts != 0))
+        FAIL(STATUS_USAGE, "expected --valid-ts and --test-ts together");
+    if (params->valid_ts > params->test_ts)
+        FAIL(STATUS_USAGE, "--valid-ts: expected at most --test-ts (%lld), found %lld",
+             (long long)params->test_ts, (long long)params->valid_ts);
+    if (params->test_ts != 0 && params->split != PREPROCESS_TIME)
+        FAIL(STATUS_USAGE, "--valid-ts and --test-ts need --split time");
+    if (params->valid_frac + params->test_frac >= 1)
+        FAIL(STATUS_USAGE, "--valid-frac and --test-frac: expected a sum below 1, found %g",
+             params->valid_frac + params->test_frac);
+
     TRY(output_check_folder(params->out, OUTPUTS, err));
 
     bool folder_existed = path_exists(params->out);

@@ -123,31 +123,29 @@ semid_status preprocess_core_pass(sql_db *db, int64_t k, semid_error *err) {
 
 /* ---- split ---- */
 
-/* The part of a row as an expression over the columns below. */
-static void add_part(sql_text *sql, const preprocess_params *p, int64_t n_rows) {
-    if (p->train_csv) {
-        sql_add(sql, "file");
-    } else if (p->split == PREPROCESS_LAST_OUT) {
-        sql_add(sql, "CASE row_number() OVER (PARTITION BY u ORDER BY n DESC) WHEN 1 THEN 2 "
-                     "WHEN 2 THEN 1 ELSE 0 END");
-    } else if (p->test_ts != 0) {
-        sql_add(sql, "CASE WHEN timestamp >= %lld THEN 2 WHEN timestamp >= %lld THEN 1 ELSE 0 END",
-                (long long)p->test_ts, (long long)p->valid_ts);
-    } else {
-        /* shares of the rows; the smallest of errors must not cost one */
-        int64_t n_test = (int64_t)floor((double)n_rows * p->test_frac + 1e-9);
-        int64_t n_valid = (int64_t)floor((double)n_rows * p->valid_frac + 1e-9);
-        sql_add(sql, "CASE WHEN time_order > %lld THEN 2 WHEN time_order > %lld THEN 1 ELSE 0 END",
-                (long long)(n_rows - n_test), (long long)(n_rows - n_test - n_valid));
-    }
-}
-
 semid_status preprocess_split_rows(sql_db *db, const preprocess_params *p, int64_t n_rows,
                                    semid_error *err) {
     sql_text sql = {0};
     bool by_share = !p->train_csv && p->split == PREPROCESS_TIME && p->test_ts == 0;
     sql_add(&sql, "CREATE TABLE split AS SELECT n, u, i, timestamp, rating, (");
-    add_part(&sql, p, n_rows);
+
+    /* the part of a row as an expression over the columns below */
+    if (p->train_csv) {
+        sql_add(&sql, "file");
+    } else if (p->split == PREPROCESS_LAST_OUT) {
+        sql_add(&sql, "CASE row_number() OVER (PARTITION BY u ORDER BY n DESC) WHEN 1 THEN 2 "
+                      "WHEN 2 THEN 1 ELSE 0 END");
+    } else if (p->test_ts != 0) {
+        sql_add(&sql, "CASE WHEN timestamp >= %lld THEN 2 WHEN timestamp >= %lld THEN 1 ELSE 0 END",
+                (long long)p->test_ts, (long long)p->valid_ts);
+    } else {
+        /* shares of the rows; the smallest of errors must not cost one */
+        int64_t n_test = (int64_t)floor((double)n_rows * p->test_frac + 1e-9);
+        int64_t n_valid = (int64_t)floor((double)n_rows * p->valid_frac + 1e-9);
+        sql_add(&sql, "CASE WHEN time_order > %lld THEN 2 WHEN time_order > %lld THEN 1 ELSE 0 END",
+                (long long)(n_rows - n_test), (long long)(n_rows - n_test - n_valid));
+    }
+
     sql_add(&sql, ")::TINYINT AS part FROM (SELECT n, core.u, core.i, file, timestamp, rating");
 
     /* rows of one time are told apart by what they say, not by their order in the input */

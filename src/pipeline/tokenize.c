@@ -53,32 +53,24 @@ typedef struct tokenize_state {
 
 /* ---- reading ---- */
 
-/* Fill up the block; *more is false when nothing is left. */
-static semid_status read_block(tokenize_state *s, bool *more, semid_error *err) {
+/* Fill up the block and find its lines; *used is where they end. The last line of the input
+ * may lack its newline. */
+static semid_status read_lines(tokenize_state *s, size_t *used, semid_error *err) {
     text_buffer *b = &s->block;
-    size_t n = 0;
+    size_t n = 0, at = 0;
     do { /* again while not one line is whole */
         TRY(mem_reserve(&b->bytes, &b->capacity, b->n_bytes + BLOCK_BYTES, 1, err));
         n = fread(b->bytes + b->n_bytes, 1, BLOCK_BYTES, s->in);
         if (ferror(s->in)) FAIL(SEMID_ERR_IO, "%s: cannot read: %s", s->in_name, strerror(errno));
         b->n_bytes += n;
     } while (n > 0 && !memchr(b->bytes + b->n_bytes - n, '\n', n));
-    *more = b->n_bytes > 0;
-    return SEMID_OK;
-}
 
-/* Find the lines of the block; *used is where they end. The last line of the input may lack its
- * newline. */
-static semid_status split_lines(tokenize_state *s, size_t *used, semid_error *err) {
-    const char *bytes = s->block.bytes;
-    size_t at = 0, n_bytes = s->block.n_bytes;
     s->n_lines = 0;
-
-    while (at < n_bytes) {
+    while (at < b->n_bytes) {
         /* a line without end waits for the next block, unless there is none */
-        const char *stop = memchr(bytes + at, '\n', n_bytes - at);
+        const char *stop = memchr(b->bytes + at, '\n', b->n_bytes - at);
         if (!stop && !feof(s->in)) break;
-        size_t end = stop ? (size_t)(stop - bytes) : n_bytes;
+        size_t end = stop ? (size_t)(stop - b->bytes) : b->n_bytes;
 
         TRY(mem_reserve(&s->lines, &s->line_capacity, s->n_lines + 1, sizeof *s->lines, err));
         s->lines[s->n_lines++] = (text_line){at, end - at};
@@ -208,15 +200,13 @@ static semid_status open_all(tokenize_state *s, semid_error *err) {
 
 static semid_status tokenize_all(tokenize_state *s, semid_error *err) {
     semid_status status = SEMID_OK;
-    bool more;
     progress bar;
     progress_begin(&bar, "tokenize", "texts", 0);
     for (;;) {
         size_t used;
         TRY_GOTO(check_interrupted(err));
-        TRY_GOTO(read_block(s, &more, err));
-        if (!more) break;
-        TRY_GOTO(split_lines(s, &used, err));
+        TRY_GOTO(read_lines(s, &used, err));
+        if (s->block.n_bytes == 0) break;
         TRY_GOTO(tokenize_block(s, err));
 
         /* the start of the next line to the front */

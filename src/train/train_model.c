@@ -93,13 +93,6 @@ semid_status train_model_check_start(const train_params *p, const semid_model *s
     return SEMID_OK;
 }
 
-static size_t epochs_of(const train_params *p, size_t n_rows) {
-    if (p->epochs >= 0) return (size_t)p->epochs;
-    size_t batches = (n_rows + (size_t)p->batch_size - 1) / (size_t)p->batch_size;
-    size_t epochs = (DEFAULT_STEPS + batches - 1) / batches;
-    return epochs > MIN_EPOCHS ? epochs : MIN_EPOCHS;
-}
-
 static size_t latent_of(const train_params *p) {
     return p->latent > 0 ? (size_t)p->latent : LATENT;
 }
@@ -141,7 +134,6 @@ semid_status train_model_fit(semid_codebook **codebook, semid_model **model,
     semid_rqvae_params p = semid_rqvae_params_default();
     TRY(parse_hidden(&params->hidden, &p, err));
     p.quantizer.n_codewords = shape.n_codewords;
-    p.quantizer.n_epochs = epochs_of(params, data->n_rows);
     p.quantizer.batch_rows = (size_t)params->batch_size;
     p.quantizer.dist_chunk_rows = (size_t)params->dist_chunk;
     p.quantizer.beta = params->beta;
@@ -157,6 +149,13 @@ semid_status train_model_fit(semid_codebook **codebook, semid_model **model,
     p.weight_decay = params->weight_decay;
     p.start = start;
     p.start_codebook = start ? start_codebook : NULL;
+
+    p.quantizer.n_epochs = (size_t)params->epochs;
+    if (params->epochs < 0) { /* not given: as many as make the default number of steps */
+        size_t n_batches = (data->n_rows + p.quantizer.batch_rows - 1) / p.quantizer.batch_rows;
+        size_t n_epochs = (DEFAULT_STEPS + n_batches - 1) / n_batches;
+        p.quantizer.n_epochs = n_epochs > MIN_EPOCHS ? n_epochs : MIN_EPOCHS;
+    }
 
     /* beside the outputs, so that --resume finds it by --out */
     TRY_GOTO(checkpoint_path(&path, params->out, err));
