@@ -52,19 +52,6 @@ static int by_code_and_row(const void *a, const void *b, void *user) {
     return order != 0 ? order : (x > y) - (x < y);
 }
 
-static semid_status find_rows(listing *l, semid_error *err) {
-    TRY(mem_alloc(&l->rows, l->codes->n_rows, sizeof *l->rows, err));
-    for (size_t row = 0; row < l->codes->n_rows; row++)
-        if (memcmp(code_of(l, row), l->prefix, l->n_prefix * sizeof(int32_t)) == 0)
-            l->rows[l->n_rows++] = row;
-
-    qsort_r(l->rows, l->n_rows, sizeof *l->rows, by_code_and_row, l);
-    for (size_t i = 0; i < l->n_rows; i++)
-        l->n_codes += i == 0 || compare_codes(l, l->rows[i], l->rows[i - 1]) != 0;
-    l->n_listed = l->n_rows < l->p->limit ? l->n_rows : l->p->limit;
-    return SEMID_OK;
-}
-
 /* ---- ids and titles ---- */
 
 /* Of the listed rows: ids of the file that was named, of the method's own table, or row numbers. */
@@ -154,7 +141,15 @@ semid_status inspect_prefix(json_t *report, const prefix_params *params, const s
             FAIL(STATUS_USAGE, "--prefix: expected codes from 0 to %zu, found %d", n_codewords - 1,
                  l.prefix[i]);
 
-    TRY_GOTO(find_rows(&l, err));
+    TRY_GOTO(mem_alloc(&l.rows, codes->n_rows, sizeof *l.rows, err));
+    for (size_t row = 0; row < codes->n_rows; row++)
+        if (memcmp(code_of(&l, row), l.prefix, l.n_prefix * sizeof(int32_t)) == 0)
+            l.rows[l.n_rows++] = row;
+    qsort_r(l.rows, l.n_rows, sizeof *l.rows, by_code_and_row, &l);
+    for (size_t i = 0; i < l.n_rows; i++)
+        l.n_codes += i == 0 || compare_codes(&l, l.rows[i], l.rows[i - 1]) != 0;
+    l.n_listed = l.n_rows < params->limit ? l.n_rows : params->limit;
+
     TRY_GOTO(name_rows(&l, err));
     TRY_GOTO(find_titles(&l, err));
 
