@@ -183,6 +183,7 @@ static semid_status start(sql_rows *rows, sql_db *db, sql_text *sql, bool stream
     duckdb_pending_result pending = NULL;
     *rows = (sql_rows){.db = db};
     if (sql->failed) FAIL_GOTO(SEMID_ERR_NO_MEMORY, "out of memory: an SQL statement");
+    TRY_GOTO(check_interrupted(err)); /* DuckDB leaks a statement that is dropped before it runs */
     log_debug("sql: %s", sql->text);
 
     if (api->duckdb_prepare(db->connection, sql->text, &rows->statement) != DuckDBSuccess) {
