@@ -1,7 +1,7 @@
 /* What a tokenizer.json says about words and their parts: its model, and the normalizer and the
  * pre_tokenizer that go with it. WordPiece goes with BertNormalizer and BertPreTokenizer, BPE with
  * ByteLevel and no normalizer; Unigram has a file of its own. Any other combination is refused, and
- * so is a setting that would change the tokens and is not implemented. */
+ * so is a setting that would change the tokens in a way that is not supported. */
 #include "encoder/json_member.h"
 #include "encoder/tokenizer_spec.h"
 

@@ -109,6 +109,7 @@ static const char *scan_object(scanner *s, const char *p, member_fn visit, void 
 
 static const char *scan_value(scanner *s, const char *p) {
     if (p == s->end) return fail(s, p);
+
     switch (*p) {
     case '"':
         return scan_string(s, p);
