@@ -69,3 +69,25 @@ void skip_without(const char *path) {
     printf("skipped: %s is not here\n", path);
     skip();
 }
+
+static void count_progress(void *user, const semid_progress *progress) {
+    test_progress *seen = user;
+    if (progress->finished) {
+        seen->n_open--;
+    } else if (progress->done == 0) {
+        seen->n_begun++;
+        seen->n_open++;
+    }
+}
+
+semid_context *test_cancelled_context(test_progress *seen) {
+    semid_error err;
+    semid_context *context;
+    semid_context_params params = semid_context_params_default();
+    params.on_progress = count_progress;
+    params.user = seen;
+    *seen = (test_progress){0};
+    assert_ok(semid_context_new(&context, &params, &err));
+    semid_context_cancel(context);
+    return context;
+}

@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/file.h"
+#include "semid/context.h"
 
 #include <stdbool.h>
 
@@ -29,6 +30,12 @@ const char *deps_path(const char *name);
 
 /* Print why and skip the running test (cmocka) when `path` is not there. */
 void skip_without(const char *path);
+
+/* A context that is cancelled from the start, and what the work in it reports. The caller's. */
+typedef struct test_progress {
+    int n_begun, n_open; /* begun and not ended */
+} test_progress;
+semid_context *test_cancelled_context(test_progress *seen);
 
 /* The call must succeed / must fail with this status and a message that contains `part`. */
 #define assert_ok(call)                                                                            \

@@ -200,32 +200,18 @@ static void an_index_of_other_items_is_refused(void **state) {
 
 /* ---- progress ---- */
 
-static int n_open; /* progress begun and not ended */
-
-static void count_open(void *user, const semid_progress *progress) {
-    (void)user;
-    if (progress->finished)
-        n_open--;
-    else if (progress->done == 0)
-        n_open++;
-}
-
 static void progress_ends_when_the_search_fails(void **state) {
     (void)state;
-    semid_context_params in = semid_context_params_default();
-    semid_context *context;
-    in.on_progress = count_open;
-    assert_ok(semid_context_new(&context, &in, &err));
-    semid_context_cancel(context);
-
-    n_open = 0;
+    test_progress shown;
+    semid_context *context = test_cancelled_context(&shown);
     context_scope outer = context_enter(context);
     protocol p;
     const protocol_params params = exact_params();
     assert_fails(protocol_init(&p, &params, &items, &past, &rows, NULL, NULL, &err),
                  SEMID_ERR_INTERRUPTED, "interrupted");
     context_leave(outer);
-    assert_int_equal(n_open, 0);
+    assert_true(shown.n_begun > 0);
+    assert_int_equal(shown.n_open, 0);
     semid_context_free(context);
 }
 

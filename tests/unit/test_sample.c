@@ -98,25 +98,10 @@ static void items_have_ids_of_their_own(void **state) {
 
 /* ---- progress ---- */
 
-static int n_open; /* progress begun and not ended */
-
-static void count_open(void *user, const semid_progress *progress) {
-    (void)user;
-    if (progress->finished)
-        n_open--;
-    else if (progress->done == 0)
-        n_open++;
-}
-
 static void progress_ends_when_writing_fails(void **state) {
     (void)state;
-    semid_context_params in = semid_context_params_default();
-    semid_context *context;
-    in.on_progress = count_open;
-    assert_ok(semid_context_new(&context, &in, &err));
-    semid_context_cancel(context);
-
-    n_open = 0;
+    test_progress shown;
+    semid_context *context = test_cancelled_context(&shown);
     context_scope outer = context_enter(context);
     json_t *report = NULL;
     const sample_params p = {.out = test_path("cancelled"), .items = 100};
@@ -124,7 +109,8 @@ static void progress_ends_when_writing_fails(void **state) {
     assert_fails(step_sample(&p, &ctx, &report, &err), SEMID_ERR_INTERRUPTED, "interrupted");
     assert_null(report);
     context_leave(outer);
-    assert_int_equal(n_open, 0);
+    assert_true(shown.n_begun > 0);
+    assert_int_equal(shown.n_open, 0);
     semid_context_free(context);
 }
 
